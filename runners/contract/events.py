@@ -1,0 +1,20 @@
+"""What a runner says of itself while it works: JSON lines on standard output."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from runners.contract.request import ContractModel
+
+
+class RunnerEvent(ContractModel):
+    """One line of progress. Silence for longer than the host allows ends the run."""
+
+    event: Literal["phase", "progress"]
+    phase: Literal["prepare", "load", "warmup", "window", "teardown"]
+    done: int | None = None
+    """Requests answered so far in the window."""
+    total: int | None = None
+    """Requests in the window."""
+    power_w: float | None = None
+    """The latest power that the sampler saw."""

@@ -1,0 +1,150 @@
+"""What goes into a run: the experiment, and how it is to be measured.
+
+The options of each backend stand here once; the campaign file, the command line, the documentation
+and the runner all take them from these models.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from runners.contract.paths import CONTRACT_VERSION
+
+
+class ContractModel(BaseModel):
+    """A model that refuses unknown fields, loose types and numbers that are none."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, protected_namespaces=())
+
+
+class Workload(ContractModel):
+    """What is asked of the engine: which prompts, how many, how long, and how many tokens back."""
+
+    dataset: str = Field(
+        "builtin", min_length=1, description="builtin, a JSONL file (PATH.jsonl), or hf:NAME from the hub"
+    )
+    column: str = Field("prompt", min_length=1, description="field of a dataset that holds the prompt")
+    split: str = Field("train", min_length=1, description="split of a dataset from the hub")
+    prompts: int = Field(32, ge=1, le=1_000_000, description="requests in the measured window")
+    input_tokens: int | None = Field(
+        None, ge=1, le=10_000_000, description="exact length of each prompt in tokens; null: as they come"
+    )
+    output_tokens: int = Field(
+        64, ge=1, le=1_000_000, description="exact length of each answer in tokens (minimum = maximum)"
+    )
+    dataset_sha256: str | None = Field(
+        None, pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the prompt file; filled in by the host"
+    )
+
+
+class PytorchOptions(ContractModel):
+    """Options of the ``pytorch`` backend: Hugging Face transformers."""
+
+    SLUG_FIELDS: ClassVar[tuple[str, ...]] = ("dtype", "batch_size")
+    MODULES: ClassVar[tuple[str, ...]] = ("torch", "transformers")
+    INSTALL_HINT: ClassVar[str] = "pip install 'llm-orchestrate[pytorch]'"
+
+    backend: Literal["pytorch"] = "pytorch"
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="where to run; auto: the campaign's GPUs, else the CPU"
+    )
+    dtype: Literal["float32", "bfloat16", "float16"] = Field("bfloat16", description="type of weights and activations")
+    batch_size: int = Field(1, ge=1, le=65_536, description="prompts generated together (static batching)")
+    attn_implementation: Literal["eager", "sdpa", "flash_attention_2"] = Field("sdpa", description="attention kernel")
+    torch_compile: bool = Field(False, description="compile the model's forward pass with torch.compile")
+    torch_compile_mode: Literal["default", "reduce-overhead", "max-autotune"] | None = Field(
+        None, description="mode of torch.compile; null: its own default"
+    )
+    do_sample: bool = Field(False, description="sample instead of taking the most likely token")
+    temperature: float | None = Field(None, gt=0, le=100, description="sampling temperature")
+    top_k: int | None = Field(None, ge=1, description="sample among the k most likely tokens")
+    top_p: float | None = Field(None, gt=0, le=1, description="sample within this cumulative probability")
+    num_beams: int = Field(1, ge=1, le=64, description="beams of beam search; 1: none")
+    repetition_penalty: float | None = Field(None, gt=0, le=100, description="penalty on repeated tokens")
+
+
+class SimulatedOptions(ContractModel):
+    """Options of the ``simulated`` backend: no engine, no model; everything it yields says so."""
+
+    SLUG_FIELDS: ClassVar[tuple[str, ...]] = ("batch_size",)
+    MODULES: ClassVar[tuple[str, ...]] = ()
+    INSTALL_HINT: ClassVar[str] = ""
+
+    backend: Literal["simulated"] = "simulated"
+    batch_size: int = Field(1, ge=1, le=65_536, description="prompts played together")
+    tokens_per_s: float = Field(1000.0, gt=0, le=1e9, description="output tokens a second of one sequence")
+    spread: float = Field(
+        0.05, ge=0, le=1, description="standard deviation of the time between tokens, relative to its mean"
+    )
+    power_w: float = Field(100.0, ge=0, le=1e6, description="power drawn throughout")
+    load_s: float = Field(0.0, ge=0, le=86_400, description="time that loading takes")
+    fail: Literal["crash", "hang", "out_of_memory"] | None = Field(
+        None, description="fail so, halfway through the measured window"
+    )
+    fail_attempts: int | None = Field(None, ge=1, description="fail in the first attempts only; null: in each one")
+
+
+BackendOptions = PytorchOptions | SimulatedOptions
+OPTIONS: dict[str, type[BackendOptions]] = {
+    model.model_fields["backend"].default: model for model in get_args(BackendOptions)
+}
+
+
+class Experiment(ContractModel):
+    """One fully resolved configuration of one backend."""
+
+    model: str = Field(min_length=1, description="demo:NAME, a Hugging Face id (ORG/NAME[@REVISION]), or a folder")
+    workload: Workload = Workload()
+    options: Annotated[BackendOptions, Field(discriminator="backend")]
+
+    @property
+    def backend(self) -> str:
+        """The name of the backend that runs it."""
+        return self.options.backend
+
+
+class Warmup(ContractModel):
+    """How the engine is brought into its steady state before the window opens."""
+
+    iterations: int = Field(1, ge=0, le=10_000, description="batches generated before the window")
+
+
+class Measurement(ContractModel):
+    """How a run is measured. Not part of an experiment's identity."""
+
+    warmup: Warmup = Warmup()
+    sample_hz: float = Field(10.0, ge=0.1, le=100, description="samples of power and memory a second")
+    cpu_tdp_w: float | None = Field(
+        None,
+        gt=0,
+        le=100_000,
+        description="power of the whole CPU at full load, for estimates; null: a default per core",
+    )
+
+
+class Gpu(ContractModel):
+    """A GPU that a run was given."""
+
+    index: int = Field(ge=0)
+    uuid: str
+    name: str
+
+
+class RunRequest(ContractModel):
+    """The whole configuration of one attempt; nothing else configures it."""
+
+    contract_version: Literal[1] = CONTRACT_VERSION
+    campaign: str
+    experiment_id: str
+    cycle: int = Field(ge=1)
+    cycles: int = Field(ge=1)
+    attempt: int = Field(ge=1)
+    order_index: int = Field(ge=0, description="place in the campaign's order")
+    experiment: Experiment
+    measurement: Measurement = Measurement()
+    seed: int = 0
+    gpus: list[Gpu] = Field(default_factory=list, description="empty: the CPU")
+    model_path: str | None = Field(None, description="where a local model lies, as the runner sees it")
+    dataset_path: str | None = Field(None, description="where a prompt file lies, as the runner sees it")

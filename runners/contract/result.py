@@ -1,0 +1,184 @@
+"""What comes out of a run: its result, or why there is none.
+
+Quantities carry their unit in the name; what was not measured is null, never 0. Their titles,
+units and formats stand in :mod:`runners.contract.quantities`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+from pydantic import AwareDatetime, Field
+
+from runners.contract.paths import FailureKind
+from runners.contract.request import ContractModel, Experiment
+
+SCHEMA_VERSION: Final = 1
+
+Phase = Literal["load", "baseline", "warmup", "prefill", "decode", "teardown", "window"]
+EnergyMethod = Literal["nvml", "rapl", "estimated", "simulated"]
+
+
+class Distribution(ContractModel):
+    """How a latency is spread over requests (or, for ``itl_s``, over the gaps between tokens)."""
+
+    mean: float
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+
+
+class Mark(ContractModel):
+    """A stretch of a run: CLOCK_MONOTONIC seconds, the device synchronised at both ends."""
+
+    phase: Phase
+    start_s: float
+    end_s: float
+
+
+class Check(ContractModel):
+    """A named verdict of a run on itself."""
+
+    name: str
+    passed: bool
+    severity: Literal["critical", "warning"]
+    observed: str
+
+
+class GpuEnergy(ContractModel):
+    """The energy of one GPU over the window."""
+
+    uuid: str
+    name: str
+    energy_j: float | None
+    energy_low_j: float | None
+    energy_high_j: float | None
+
+
+class Throttle(ContractModel):
+    """Share of the window's samples in which the device was held back."""
+
+    thermal: float
+    power: float
+
+
+class WarmupReport(ContractModel):
+    """What the warm-up did."""
+
+    iterations: int
+    durations_s: list[float]
+
+
+class Environment(ContractModel):
+    """What was found on the machine; results of unlike environments are not pooled."""
+
+    environment_id: str
+    hostname: str
+    os: str
+    container: bool
+    image_digest: str | None
+    git_commit: str | None
+    python: str
+    cpu: str
+    cpu_count: int
+    cpu_governor: str | None
+    memory_bytes: int
+    driver: str | None
+    cuda: str | None
+    gpus: list[dict[str, Any]]
+    libraries: dict[str, str]
+    variables: dict[str, str]
+
+
+class FileRecord(ContractModel):
+    """Size and SHA-256 of a file beside the result."""
+
+    size_bytes: int = Field(ge=0)
+    sha256: str
+
+
+class RunResult(ContractModel):
+    """Everything that one complete run measured; ``result.json``, written last."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    run_id: str
+    campaign: str
+    experiment_id: str
+    cycle: int
+    attempt: int
+    order_index: int
+    backend: str
+    backend_version: str | None
+    model: str
+    device: str
+    experiment: Experiment
+    """As it was declared; what the engine made of it stands in ``effective_config``."""
+    started_at: AwareDatetime
+    ended_at: AwareDatetime
+    cold_start: bool | None = None
+    concurrency_on_host: int | None = None
+    verdict: Literal["good", "suspect"]
+
+    load_s: float
+    duration_s: float
+    requests: int
+    input_tokens: int
+    output_tokens: int
+
+    energy_j: float | None
+    energy_low_j: float | None
+    energy_high_j: float | None
+    energy_method: EnergyMethod | None
+    energy_scope: str | None
+    baseline_power_w: float | None = None
+    energy_adjusted_j: float | None = None
+    energy_per_output_token_j: float | None
+    energy_per_total_token_j: float | None
+    energy_per_request_j: float | None
+    energy_prefill_j: float | None
+    energy_decode_j: float | None
+    cpu_energy_j: float | None
+    dram_energy_j: float | None
+    power_mean_w: float | None
+    power_max_w: float | None
+
+    output_tokens_per_s: float
+    total_tokens_per_s: float
+    requests_per_s: float
+    tokens_per_j: float | None
+    ttft_s: Distribution | None
+    tpot_s: Distribution | None
+    itl_s: Distribution | None
+    e2e_s: Distribution | None
+
+    memory_peak_bytes: int | None
+    memory_model_bytes: int | None
+    memory_inference_bytes: int | None
+    memory_reserved_bytes: int | None
+    memory_device_bytes: int | None
+    flops: float | None = None
+    flops_method: str | None = None
+    metering_cpu_s: float | None
+
+    gpus: list[GpuEnergy]
+    throttle: Throttle | None
+    warmup: WarmupReport
+    marks: list[Mark]
+    checks: list[Check]
+    warnings: list[str]
+    environment: Environment
+    effective_config: dict[str, Any]
+    files: dict[str, FileRecord]
+
+
+class RunFailure(ContractModel):
+    """Why an attempt gave no result; ``failure.json``."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    run_id: str | None
+    kind: FailureKind
+    message: str
+    hint: str | None = None
+    traceback: str | None = None
+    at: AwareDatetime
