@@ -1,0 +1,173 @@
+"""YAML text -> plain data, with the line on which each value stands.
+
+Safe by construction: nodes become strings, numbers, booleans, nulls, lists and mappings, and nothing
+else. Duplicate keys, foreign tags and alias bombs are errors. Scalars follow YAML 1.2's core schema, so
+``no``, ``on`` and ``22:00`` are text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from orchestrator.errors import FileError, Issue
+
+FieldPath = tuple[str | int, ...]
+
+MAX_BYTES = 16 * 2**20
+MAX_DEPTH = 50
+MAX_ALIASED_VALUES = 10_000
+
+_TAG = "tag:yaml.org,2002:"
+_UNWRITABLE = re.compile("[\\x00\\ud800-\\udfff]")
+_SCALARS: tuple[tuple[str, str, str, Callable[[str], Any]], ...] = (
+    ("null", r"(?:~|null|Null|NULL|)", "~nN", lambda text: None),
+    ("bool", r"(?:true|True|TRUE|false|False|FALSE)", "tTfF", lambda text: text.lower() == "true"),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789", lambda text: _integer(text)),
+    (
+        "float",
+        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        "-+.0123456789",
+        lambda text: float(re.sub(r"\.(?=[iInN])", "", text)),
+    ),
+    ("str", r"(?s:.*)", "", str),
+)
+_CONSTRUCT = {_TAG + name: (re.compile(pattern), construct) for name, pattern, _, construct in _SCALARS}
+
+
+def _integer(text: str) -> int:
+    return int(text, 10) if text[:2] not in ("0o", "0x") else int(text, 0)
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe parser with the scalars of YAML 1.2's core schema."""
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012 (PyYAML's own attribute)
+
+
+for _name, _pattern, _first, _ in _SCALARS[:-1]:
+    _Loader.add_implicit_resolver(
+        _TAG + _name, re.compile(f"^(?:{_pattern})$"), [*_first, ""] if _name == "null" else list(_first)
+    )
+
+
+@dataclass(frozen=True)
+class Document:
+    """Plain data and the line, counted from 1, of each value in it."""
+
+    data: Any
+    lines: dict[FieldPath, int] = field(default_factory=dict)
+
+    def line(self, path: FieldPath) -> int | None:
+        """The line of a value, or of the nearest thing around it."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path)
+
+
+def parse(text: str) -> Document:
+    """Parse one YAML document.
+
+    Raises:
+        FileError: it is not YAML, or YAML that is refused; with line and field.
+    """
+    try:
+        node = _compose(text)
+        if node is None:
+            return Document(None)
+        builder = _Builder()
+        return Document(builder.build(node, ()), builder.lines)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise FileError([Issue(_sentence(error), line=mark.line + 1 if mark else None)]) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise FileError([Issue(f"the character #x{error.character:04x} is not allowed in YAML", line=line)]) from None
+    except RecursionError:
+        raise FileError([Issue(f"nested more than {MAX_DEPTH} levels deep")]) from None
+    except (ValueError, OverflowError):
+        raise FileError([Issue("not valid YAML: an escape stands for no character")]) from None
+
+
+def _compose(text: str) -> yaml.Node | None:
+    loader = _Loader(text)
+    try:
+        return loader.get_single_node()
+    finally:
+        loader.dispose()
+
+
+def _sentence(error: yaml.MarkedYAMLError) -> str:
+    parts = [part for part in (error.context, error.problem) if part]
+    return "not valid YAML: " + ", ".join(parts)
+
+
+def field_name(path: FieldPath) -> str:
+    """A path as people write it: ``experiments[2].dtype``."""
+    name = ""
+    for part in path:
+        name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else part
+    return name
+
+
+class _Builder:
+    """Turns composed nodes into plain data, keeping count."""
+
+    def __init__(self) -> None:
+        self.lines: dict[FieldPath, int] = {}
+        self._seen: set[int] = set()
+        self._aliased_values = 0
+
+    def build(self, node: yaml.Node, path: FieldPath, *, aliased: bool = False) -> Any:
+        aliased = aliased or id(node) in self._seen
+        if aliased:
+            self._aliased_values += 1
+            if self._aliased_values > MAX_ALIASED_VALUES:
+                self._refuse(node, path, f"aliases repeat more than {MAX_ALIASED_VALUES:,} values")
+        if len(path) > MAX_DEPTH:
+            self._refuse(node, path[:3], f"nested more than {MAX_DEPTH} levels deep")
+        self._seen.add(id(node))
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode) and node.tag == _TAG + "map":
+            return self._mapping(node, path, aliased)
+        if isinstance(node, yaml.SequenceNode) and node.tag == _TAG + "seq":
+            return [self.build(item, (*path, index), aliased=aliased) for index, item in enumerate(node.value)]
+        if isinstance(node, yaml.ScalarNode) and node.tag in _CONSTRUCT:
+            return self._scalar(node, path)
+        return self._refuse(node, path, f"the tag {node.tag!r} is not allowed")
+
+    def _mapping(self, node: yaml.MappingNode, path: FieldPath, aliased: bool) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag not in _CONSTRUCT:
+                self._refuse(key_node, path, "a key must be text")
+            key = self._text(key_node, path)
+            inner = (*path, key)
+            if key in mapping:
+                self._refuse(key_node, inner, f"the key stands twice (first on line {self.lines[inner]})")
+            self.lines[inner] = key_node.start_mark.line + 1
+            mapping[key] = self.build(value_node, inner, aliased=aliased)
+        return mapping
+
+    def _scalar(self, node: yaml.ScalarNode, path: FieldPath) -> Any:
+        text = self._text(node, path)
+        pattern, construct = _CONSTRUCT[node.tag]
+        try:
+            if pattern.fullmatch(text):
+                return construct(text)
+        except ValueError:  # more digits than Python reads
+            pass
+        return self._refuse(node, path, f"{text[:40]!r} is not a {node.tag.removeprefix(_TAG)} that can be read")
+
+    def _text(self, node: yaml.ScalarNode, path: FieldPath) -> str:
+        text = str(node.value)
+        if _UNWRITABLE.search(text):
+            self._refuse(node, path, "holds a NUL or half a surrogate pair, which no file can carry")
+        return text
+
+    def _refuse(self, node: yaml.Node, path: FieldPath, message: str) -> Any:
+        raise FileError([Issue(message, field=field_name(path), line=node.start_mark.line + 1)])

@@ -1,0 +1,94 @@
+"""Grids -> experiments, one at a time, so that a million points need no more memory than one."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from orchestrator.campaign.axes import Grid, resolve_grids, validation_messages
+from orchestrator.campaign.document import field_name
+from orchestrator.campaign.identity import canonical_json, experiment_id, hash_of
+from orchestrator.campaign.schema import Campaign
+from orchestrator.errors import FileError, Issue
+from runners.contract.request import Experiment
+from runners.contract.rules import broken_rule
+
+
+class Planned(NamedTuple):
+    """An experiment of a campaign, with its identity and where it was declared."""
+
+    experiment_id: str
+    backend: str
+    source: str
+    canonical: str
+    experiment: Experiment
+
+
+@dataclass(slots=True)
+class Funnel:
+    """What became of the declared points; complete once the expansion is exhausted."""
+
+    declared: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    duplicates: int = 0
+    experiments: int = 0
+
+
+def expand(campaign: Campaign, funnel: Funnel) -> Iterator[Planned]:
+    """Yield each experiment once, in the order of the file, counting the others in the funnel.
+
+    A combination of a grid that breaks a rule is dropped; a point that somebody wrote out is refused.
+
+    Raises:
+        FileError: such a point, or nothing is left to run.
+    """
+    grids, findings = resolve_grids(campaign)
+    if findings:
+        raise FileError([Issue(f.message, field_name(f.path), hint=f.hint, severity=f.severity) for f in findings])
+    seen: set[int] = set()
+    for planned in points(grids, funnel):
+        identity = hash_of(planned.experiment_id)
+        if identity in seen:
+            funnel.duplicates += 1
+            continue
+        seen.add(identity)
+        funnel.experiments += 1
+        yield planned
+    if not seen:
+        rules = ", ".join(f"{name} ({count:,})" for name, count in funnel.dropped.most_common())
+        raise FileError([Issue(f"no experiment is left: all were dropped by {rules}", field="backends")])
+
+
+def points(grids: Iterable[Grid], funnel: Funnel) -> Iterator[Planned]:
+    """Yield each point that breaks no rule, duplicates included."""
+    for grid in grids:
+        names = [name for name, _ in grid.options]
+        axes = [values for _, values in grid.options]
+        source = grid.source
+        for model, workload, *values in itertools.product(grid.models, grid.workloads, *axes):
+            funnel.declared += 1
+            options = dict(zip(names, values, strict=True))
+            options["backend"] = grid.backend
+            experiment = _experiment({"model": model, "workload": workload, "options": options}, grid)
+            rule = broken_rule(experiment)
+            if rule is None:
+                canonical = canonical_json(experiment)
+                yield Planned(experiment_id(experiment, canonical), grid.backend, source, canonical, experiment)
+            elif not grid.path:
+                funnel.dropped[rule.name] += 1
+            else:
+                raise FileError([Issue(f"breaks the rule {rule.name}: {rule.reason}", field=grid.source)])
+
+
+def _experiment(declared: dict[str, object], grid: Grid) -> Experiment:
+    try:
+        return Experiment.model_validate(declared)
+    except ValidationError as error:
+        raise FileError(
+            [Issue(message, field=f"{grid.source}.{field_name(path)}") for path, message in validation_messages(error)]
+        ) from None

@@ -1,0 +1,93 @@
+"""Files that a campaign names: local models and prompt files, found and checked before anything runs."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from orchestrator.campaign.models import is_local
+from orchestrator.errors import InputError
+
+
+def is_prompt_file(dataset: str) -> bool:
+    """Whether a dataset is a file of prompts, not built in and not from the hub."""
+    return dataset != "builtin" and not dataset.startswith("hf:")
+
+
+def resolve_inside(name: str, folder: Path) -> Path:
+    """A file that a campaign names. A relative path stays inside the campaign file's folder.
+
+    Raises:
+        InputError: it leads out of that folder, or nowhere.
+    """
+    try:
+        path = Path(name).expanduser()
+        if path.is_absolute():
+            return path
+        resolved = (folder / path).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # an unknown user, a symlink loop, a NUL
+        raise InputError(f"{name!r} leads nowhere: {error}") from None
+    if not resolved.is_relative_to(folder.resolve()):
+        raise InputError(
+            f"{name!r} leads out of the campaign's folder {folder}",
+            hint="name it by its absolute path, or move it beside the campaign file",
+        )
+    return resolved
+
+
+def prompt_file(dataset: str, folder: Path) -> Path:
+    """The path of a JSONL file of prompts.
+
+    Raises:
+        InputError: it is no JSONL file, or there is none that can be read.
+    """
+    if not dataset.endswith(".jsonl"):
+        raise InputError(f"unknown dataset {dataset!r}", hint="write builtin, a file that ends in .jsonl, or hf:NAME")
+    path = resolve_inside(dataset, folder)
+    try:
+        found = path.is_file()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    if not found:
+        raise InputError(f"there is no prompt file {path}", hint="paths are relative to the campaign file")
+    return path
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's content, in hex.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def model_folder(model: str, folder: Path) -> Path | None:
+    """The path of a local model; None where the model is no folder.
+
+    Raises:
+        InputError: the folder is missing, unreadable, or holds no model.
+    """
+    if not is_local(model):
+        return None
+    path = resolve_inside(model, folder)
+    try:
+        if not path.is_dir():
+            raise InputError(f"there is no model folder {path}", hint="paths are relative to the campaign file")
+        with (path / "config.json").open("rb"):
+            return path
+    except FileNotFoundError:
+        raise InputError(
+            f"{path} holds no config.json, so it is no model",
+            hint="point at the folder that save_pretrained() or a download made",
+        ) from None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    return InputError(f"{path} cannot be read: {error.strerror}", hint="check its name and its permissions")

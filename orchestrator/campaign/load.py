@@ -1,0 +1,192 @@
+"""A YAML file -> a :class:`Campaign`; everything that is wrong, with file, line and field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from orchestrator.campaign.axes import Finding, Grid, nearest, resolve_grids, validation_messages
+from orchestrator.campaign.document import MAX_BYTES, Document, FieldPath, field_name, parse
+from orchestrator.campaign.expand import Funnel, points
+from orchestrator.campaign.inputs import file_sha256, is_prompt_file, model_folder, prompt_file
+from orchestrator.campaign.models import is_local
+from orchestrator.campaign.schema import NOT_YET, Campaign, CampaignFile
+from orchestrator.errors import FileError, InputError, Issue
+from runners.contract.request import ContractModel, Measurement, Warmup
+
+_PLACES: dict[tuple[str, ...], type[ContractModel]] = {
+    (): CampaignFile,
+    ("measurement",): Measurement,
+    ("measurement", "warmup"): Warmup,
+}
+"""Where keys are fixed by the grammar."""
+
+
+def load_campaign(path: str | Path) -> Campaign:
+    """Read and check a campaign file.
+
+    Raises:
+        FileError: it is wrong; every fault is in ``issues``, with line and field.
+        InputError: there is no such file, or it cannot be read.
+    """
+    path = Path(path)
+    document = read_document(path)
+    try:
+        return campaign_from_document(document, path.resolve().parent)
+    except FileError as error:
+        raise FileError(error.issues, path) from None
+
+
+def campaign_from_mapping(declared: dict[str, Any], folder: str | Path = ".") -> Campaign:
+    """The same from Python: a campaign declared as a mapping with the keys of a campaign file.
+
+    Args:
+        declared: what the YAML file would hold.
+        folder: where relative paths of models and prompt files begin.
+
+    Raises:
+        FileError: it is wrong; every fault is in ``issues``, with its field.
+    """
+    return campaign_from_document(Document(declared), Path(folder).resolve())
+
+
+def read_document(path: Path) -> Document:
+    """Read a YAML file as plain data with its lines.
+
+    Raises:
+        FileError: it is not YAML, or too large.
+        InputError: it cannot be read.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise FileError([Issue(f"larger than {MAX_BYTES >> 20} MiB")], path)
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"there is no file {path}") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise FileError([Issue("not UTF-8 text", line=line)], path) from None
+    try:
+        return parse(text)
+    except FileError as error:
+        raise FileError(error.issues, path) from None
+
+
+def campaign_from_document(document: Document, folder: Path) -> Campaign:
+    """Check a document against the grammar, the backends' options and the files it names."""
+    if not isinstance(document.data, dict):
+        raise FileError([Issue("a campaign is a mapping of keys", hint="begin with name:, model: and backends:")])
+    findings = list(_keys(document.data))
+    file = _validated(document.data, findings)
+    if file is None:
+        raise FileError(_issues(findings, document))
+    campaign = Campaign(file=file, folder=folder)
+    hashes, faults = _dataset_hashes(campaign)
+    campaign = campaign.model_copy(update={"dataset_sha256": hashes})
+    grids, more = resolve_grids(campaign)
+    findings += faults + more
+    if not _errors(findings):
+        findings += _missing_models(grids, folder)
+        findings += _refused_points(grids)
+    if _errors(findings):
+        raise FileError(_issues(findings, document))
+    return campaign
+
+
+def _errors(findings: list[Finding]) -> bool:
+    return any(finding.severity == "error" for finding in findings)
+
+
+def _issues(findings: list[Finding], document: Document) -> list[Issue]:
+    return [
+        Issue(f.message, field_name(f.path), document.line(f.path), f.hint, f.severity)
+        for f in sorted(findings, key=lambda f: document.line(f.path) or 0)
+    ]
+
+
+def _keys(data: dict[str, Any]) -> Iterator[Finding]:
+    """Keys that the grammar does not have, or not yet."""
+    for place, model in _PLACES.items():
+        mapping: Any = data
+        for part in place:
+            mapping = mapping.get(part) if isinstance(mapping, dict) else None
+        for key in mapping if isinstance(mapping, dict) else ():
+            path = (*place, key)
+            name = field_name(path)
+            if name in NOT_YET:
+                yield Finding(path, f"not supported yet: {NOT_YET[name]}", "leave the key out")
+            elif key not in model.model_fields:
+                yield Finding(path, "unknown key", nearest(str(key), model.model_fields))
+
+
+def _validated(data: dict[str, Any], findings: list[Finding]) -> CampaignFile | None:
+    """The file as a model; its faults are added to the findings, those already named left out."""
+    try:
+        file = CampaignFile.model_validate(data)
+    except ValidationError as error:
+        named = {finding.path for finding in findings}
+        for path, message in validation_messages(error):
+            if path not in named:
+                findings.append(Finding(path, message, _hint(path, data)))
+        return None
+    return None if _errors(findings) else file
+
+
+def _hint(path: FieldPath, data: dict[str, Any]) -> str | None:
+    if path == ("name",) and "name" in data:
+        return "a name holds a-z, 0-9 and -, begins with a letter or digit, and has at most 64 characters"
+    if path == ("order",) and data.get("order") == "reversed":
+        return "reversed is not supported yet"
+    return None
+
+
+def _dataset_hashes(campaign: Campaign) -> tuple[dict[str, str], list[Finding]]:
+    hashes: dict[str, str] = {}
+    findings = []
+    for path, dataset in _named(campaign.file, "dataset"):
+        if isinstance(dataset, str) and is_prompt_file(dataset):
+            try:
+                hashes[dataset] = file_sha256(prompt_file(dataset, campaign.folder))
+            except InputError as error:
+                findings.append(Finding(path, str(error), error.hint))
+    return hashes, findings
+
+
+def _named(file: CampaignFile, key: str) -> Iterator[tuple[FieldPath, Any]]:
+    places: list[tuple[FieldPath, Any]] = [(("workload", key), file.workload.get(key))]
+    for index, point in enumerate(file.experiments):
+        workload = point.get("workload")
+        if isinstance(workload, dict):
+            places.append((("experiments", index, "workload", key), workload.get(key)))
+    for path, value in places:
+        if isinstance(value, list):
+            yield from (((*path, index), item) for index, item in enumerate(value))
+        else:
+            yield path, value
+
+
+def _missing_models(grids: list[Grid], folder: Path) -> Iterator[Finding]:
+    """Local models that are not there; the simulated backend needs none."""
+    models = {model: grid for grid in grids if grid.backend != "simulated" for model in grid.models}
+    for model, grid in models.items():
+        if is_local(model):
+            try:
+                model_folder(model, folder)
+            except InputError as error:
+                yield Finding((*grid.path, "model"), str(error), error.hint)
+
+
+def _refused_points(grids: list[Grid]) -> Iterator[Finding]:
+    """Points that somebody wrote out and a rule forbids: said here, where the line is known."""
+    for grid in grids:
+        if grid.path:
+            try:
+                for _ in points([grid], Funnel()):
+                    pass
+            except FileError as error:
+                yield from (Finding(grid.path, issue.message) for issue in error.issues)

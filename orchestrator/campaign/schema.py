@@ -1,0 +1,74 @@
+"""Pydantic models of the campaign file.
+
+``shared``, ``backends`` and ``experiments`` hold parameters of backends, which are checked against the
+backends' own models in :mod:`orchestrator.campaign.axes`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field
+
+from runners.contract.paths import ADHOC
+from runners.contract.request import ContractModel, Measurement
+
+NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,63}$"
+
+NOT_YET = {
+    "gaps": "pauses between runs",
+    "until": "stopping when sure",
+    "extends": "building on another campaign file",
+    "schedule": "scheduled campaigns",
+    "force_cold_start": "cold starts",
+    "parallel": "several runs at once",
+    "notify": "notifications",
+    "measurement.baseline_s": "the measured baseline",
+    "measurement.warmup.until_cv": "warming up until convergence",
+    "measurement.warmup.max_iterations": "warming up until convergence",
+}
+"""Keys of the grammar that are not built yet: refused, never ignored."""
+
+
+def _free_name(name: str) -> str:
+    if name == ADHOC:
+        raise ValueError(f"{ADHOC!r} is where single runs land; choose another name")
+    return name
+
+
+Axis = Any
+"""A scalar is fixed, a list is an axis."""
+
+
+class CampaignFile(ContractModel):
+    """A campaign as its file declares it."""
+
+    name: Annotated[str, Field(pattern=NAME_PATTERN), AfterValidator(_free_name)]
+    model: str | Annotated[list[str], Field(min_length=1)]
+    workload: dict[str, Axis] = Field(default_factory=dict)
+    shared: dict[str, Axis] = Field(default_factory=dict)
+    backends: dict[str, dict[str, Axis] | None] = Field(default_factory=dict)
+    experiments: list[dict[str, Any]] = Field(default_factory=list)
+    measurement: Measurement = Measurement()
+    cycles: int = Field(1, ge=1, le=1_000_000)
+    order: Literal["grouped", "interleaved", "shuffled"] = "interleaved"
+    seed: int = Field(0, ge=0, lt=2**63)
+    gpus: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None
+    timeout_s: float = Field(3600.0, gt=0, le=30 * 86_400)
+    silence_timeout_s: float = Field(900.0, gt=0, le=30 * 86_400)
+
+
+class Campaign(ContractModel):
+    """A campaign file, resolved: where its relative paths begin, and what its prompt files hold."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    file: CampaignFile
+    folder: Annotated[Path, Field(strict=False)]
+    dataset_sha256: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The campaign's name, which names its results and its manifest."""
+        return self.file.name

@@ -1,0 +1,92 @@
+"""One tree of errors. Each says what is wrong and what to do next, and owns its exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+EXIT_DONE = 0
+EXIT_RUNS_FAILED = 1
+EXIT_WRONG_INPUT = 2
+EXIT_MACHINE = 3
+EXIT_IN_USE = 4
+EXIT_FAULT = 70
+
+
+class OrchestratorError(Exception):
+    """Anything the user can do something about.
+
+    Args:
+        message: what is wrong, and where.
+        hint: what to do next.
+    """
+
+    exit_code = EXIT_FAULT
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class InputError(OrchestratorError):
+    """The arguments, or a file that somebody wrote, are wrong."""
+
+    exit_code = EXIT_WRONG_INPUT
+
+
+class MachineError(OrchestratorError):
+    """Something the machine should have is missing: an engine, a GPU, room on the disk."""
+
+    exit_code = EXIT_MACHINE
+
+
+class InUseError(OrchestratorError):
+    """Another orchestrator has the campaign."""
+
+    exit_code = EXIT_IN_USE
+
+
+class InterruptedCampaignError(OrchestratorError):
+    """The campaign was asked to stop; what ran is recorded, and can be resumed."""
+
+    exit_code = 130
+
+
+class ManifestError(OrchestratorError):
+    """The manifest cannot be read as one."""
+
+    exit_code = EXIT_MACHINE
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One thing found in a file."""
+
+    message: str
+    field: str = ""
+    line: int | None = None
+    hint: str | None = None
+    severity: Literal["error", "warning"] = "error"
+
+    def describe(self, path: Path | None) -> str:
+        """``FILE:LINE: FIELD: message (hint)``, as far as each is known."""
+        place = "" if path is None else f"{path}:{self.line}: " if self.line else f"{path}: "
+        field = f"{self.field}: " if self.field else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{place}{field}{self.message}{hint}"
+
+
+class FileError(InputError):
+    """A campaign file, or the user config, is wrong.
+
+    Args:
+        issues: everything that was found, not only the first.
+        path: the file, if there is one.
+    """
+
+    def __init__(self, issues: Sequence[Issue], path: Path | None = None) -> None:
+        super().__init__("\n".join(issue.describe(path) for issue in issues))
+        self.issues = tuple(issues)
+        self.path = path
