@@ -1,0 +1,1 @@
+"""HOW one run is started, watched and stopped."""

@@ -1,0 +1,1 @@
+"""The loop: next run -> dispatch -> verify -> record."""

@@ -1,0 +1,119 @@
+"""One attempt: prepared, started, watched, and what became of it settled."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from orchestrator.campaign.inputs import is_prompt_file, model_folder, prompt_file
+from orchestrator.campaign.schema import Campaign
+from orchestrator.dispatch.base import Attempt, Dispatcher, LiveAttempt
+from orchestrator.execution.supervise import Limits, Verdict, supervise
+from orchestrator.results.files import write_durably
+from orchestrator.results.folders import CampaignFolder, UnverifiedError
+from runners.contract.events import RunnerEvent
+from runners.contract.paths import FAILURE, REQUEST, AttemptName, FailureKind, run_id
+from runners.contract.request import Experiment, Gpu, Measurement, RunRequest
+from runners.contract.result import RunFailure, RunResult
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A run whose folder is there."""
+
+    folder: Path
+    result: RunResult
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What all attempts of a campaign share: where they work, how they are started and measured."""
+
+    campaign: Campaign
+    folder: CampaignFolder
+    dispatcher: Dispatcher
+    gpus: tuple[Gpu, ...]
+    measurement: Measurement
+
+    @property
+    def limits(self) -> Limits:
+        """The time limits of each attempt."""
+        return Limits(self.campaign.file.timeout_s, self.campaign.file.silence_timeout_s)
+
+
+def prepare(bench: Bench, name: AttemptName, experiment: Experiment, order_index: int) -> Attempt:
+    """Write the request into the attempt's folder.
+
+    Raises:
+        InputError: a model or prompt file that the campaign names is gone.
+    """
+    campaign, folder = bench.campaign, bench.folder.attempt_folder(name)
+    dataset = experiment.workload.dataset
+    local_model = None if experiment.backend == "simulated" else model_folder(experiment.model, campaign.folder)
+    prompts = prompt_file(dataset, campaign.folder) if is_prompt_file(dataset) else None
+    request = RunRequest(
+        campaign=campaign.name,
+        experiment_id=name.experiment_id,
+        cycle=name.cycle,
+        cycles=campaign.file.cycles,
+        attempt=name.attempt,
+        order_index=order_index,
+        experiment=experiment,
+        measurement=bench.measurement,
+        seed=campaign.file.seed,
+        gpus=list(bench.gpus),
+        model_path=str(local_model) if local_model else None,
+        dataset_path=str(prompts) if prompts else None,
+    )
+    write_durably(folder / REQUEST, request.model_dump_json(indent=2) + "\n")
+    return Attempt(name, folder, experiment.backend, campaign.name, campaign.file.cycles, bench.gpus)
+
+
+def follow(
+    bench: Bench,
+    live: LiveAttempt,
+    on_event: Callable[[RunnerEvent], None],
+    should_stop: Callable[[], bool],
+) -> Published | RunFailure:
+    """Watch a live attempt to its end and settle it: published as its run, or a failure on record."""
+    folder = bench.folder.attempt_folder(live.name)
+    verdict = supervise(live, folder, bench.limits, on_event, should_stop)
+    if bench.folder.has_result(live.name):
+        try:
+            return _publish(bench.folder, live.name)
+        except UnverifiedError as error:
+            verdict = verdict or Verdict(
+                FailureKind.INVALID_RESULT, str(error), "look at the attempt's folder; resume tries again"
+            )
+    failure = None if verdict else bench.folder.failure(live.name)
+    if failure is None:
+        verdict = verdict or _died(live.exit_code())
+        failure = RunFailure(
+            run_id=run_id(live.name.experiment_id, live.name.cycle),
+            kind=verdict.kind,
+            message=verdict.message,
+            hint=verdict.hint,
+            at=datetime.now(UTC),
+        )
+        write_durably(folder / FAILURE, failure.model_dump_json(indent=2) + "\n")
+    return failure
+
+
+def _publish(folder: CampaignFolder, name: AttemptName) -> Published:
+    result = folder.verify(name)
+    target = folder.publish(name) or folder.run_folder(name.experiment_id, name.cycle)
+    return Published(target, result)
+
+
+def _died(exit_code: int | None) -> Verdict:
+    if exit_code is None:
+        how = "the runner ended without a result"
+    elif exit_code < 0:
+        how = f"the runner was killed by {signal.Signals(-exit_code).name}"
+    else:
+        how = f"the runner ended with exit code {exit_code} and no result"
+    hint = "see its log; if the kernel ended it for want of memory, `dmesg` says so"
+    return Verdict(FailureKind.CRASHED, how, hint)

@@ -1,0 +1,246 @@
+"""Campaigns run, resumed and looked at: what the library and the command line offer."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.campaign.axes import resolve_grids
+from orchestrator.campaign.inputs import file_sha256, prompt_file
+from orchestrator.campaign.schema import Campaign
+from orchestrator.dispatch.choose import choose_dispatcher
+from orchestrator.errors import InputError, MachineError
+from orchestrator.execution.attempts import Bench
+from orchestrator.execution.events import CampaignEnded, CampaignStarted, Observer
+from orchestrator.execution.loop import Loop
+from orchestrator.execution.planning import open_or_plan, open_or_rebuild
+from orchestrator.manifest.lock import campaign_lock, is_held
+from orchestrator.manifest.store import Manifest, RunRow, Status
+from orchestrator.reconcile import reconcile, survey
+from orchestrator.results.folders import CampaignFolder
+from orchestrator.results.frozen import thaw
+from orchestrator.system.gpu import choose_gpus, list_gpus
+from orchestrator.system.project import Project, find_project
+from runners.contract.paths import ADHOC, CAMPAIGN
+
+_ROOM_NEEDED_BYTES = 64 * 2**20
+
+
+def _never() -> bool:
+    return False
+
+
+def _unseen(_: object) -> None:
+    pass
+
+
+def run_campaign(
+    campaign: Campaign,
+    *,
+    project: Project | None = None,
+    on_event: Observer = _unseen,
+    should_stop: Callable[[], bool] = _never,
+) -> CampaignEnded:
+    """Run a campaign to its end, or go on with one that is there already.
+
+    Args:
+        campaign: from :func:`load_campaign`, or declared in Python.
+        project: whose results/ and .state/ to use; found from the current folder if not given.
+        on_event: called with each event, in this thread.
+        should_stop: asked a few times a second; once true, the run in flight is stopped and pending again.
+
+    Returns:
+        How many runs are complete and how many failed.
+
+    Raises:
+        InputError: a campaign of this name is there, and its file was another.
+        MachineError: something the machine should have is missing; nothing was started.
+        InUseError: another orchestrator has this campaign.
+        InterruptedCampaignError: ``should_stop`` said so.
+    """
+    project = project or find_project()
+    bench = ready(campaign, project)
+    with campaign_lock(project.state_dir(campaign.name), campaign.name):
+        manifest, mended = open_or_plan(campaign, bench.folder, project.manifest(campaign.name))
+        with manifest:
+            return _carry_out(bench, manifest, mended, on_event, should_stop)
+
+
+def resume(
+    name: str,
+    *,
+    project: Project | None = None,
+    on_event: Observer = _unseen,
+    should_stop: Callable[[], bool] = _never,
+) -> CampaignEnded:
+    """Finish a campaign from what is on the disk: what is missing is run, what failed is tried again.
+
+    Args and errors are those of :func:`run_campaign`; the campaign file itself is not needed.
+    """
+    project = project or find_project()
+    folder = CampaignFolder(existing(project, name))
+    with campaign_lock(project.state_dir(name), name):
+        frozen = thaw(folder.campaign_file)
+        bench = ready(frozen.campaign, project)
+        manifest, mended = open_or_rebuild(frozen, folder, project.manifest(name))
+        with manifest:
+            return _carry_out(bench, manifest, mended, on_event, should_stop)
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignStatus:
+    """Where a campaign stands."""
+
+    name: str
+    experiments: int
+    cycles: int
+    counts: dict[Status, int]
+    in_use: bool
+    mean_attempt_s: float | None
+    results: Path
+
+    @property
+    def runs(self) -> int:
+        """All runs of the campaign."""
+        return sum(self.counts.values())
+
+    @property
+    def remaining_s(self) -> float | None:
+        """Estimate of the time left, from the attempts so far; None before the first."""
+        left = self.runs - self.counts[Status.COMPLETED] - self.counts[Status.FAILED]
+        return None if self.mean_attempt_s is None else left * self.mean_attempt_s
+
+
+def campaign_status(name: str, *, project: Project | None = None) -> CampaignStatus:
+    """Where a campaign stands by its manifest; safe while it runs.
+
+    Raises:
+        InputError: there is no such campaign.
+    """
+    project = project or find_project()
+    with _reading(project, name) as (manifest, campaign):
+        return CampaignStatus(
+            name,
+            manifest.experiment_count(),
+            campaign.file.cycles,
+            manifest.counts(),
+            is_held(project.state_dir(name)),
+            manifest.mean_attempt_s(),
+            project.results / name,
+        )
+
+
+def campaign_runs(name: str, *, project: Project | None = None, status: Status | None = None) -> list[RunRow]:
+    """The runs of a campaign in their order, with what became of each."""
+    project = project or find_project()
+    with _reading(project, name) as (manifest, _):
+        return list(manifest.runs(status=status))
+
+
+def runs_to_resume(name: str, *, project: Project | None = None) -> tuple[list[RunRow], list[str]]:
+    """What :func:`resume` would run, and in words what it would mend first; changes nothing."""
+    project = project or find_project()
+    with _reading(project, name) as (manifest, _):
+        standing = survey(manifest, CampaignFolder(project.results / name))
+        return [manifest.run(order_index) for order_index in standing.pending], standing.mended
+
+
+def campaigns(project: Project) -> list[str]:
+    """The names of the project's campaigns."""
+    return sorted(path.parent.name for path in project.results.glob(f"*/{CAMPAIGN}"))
+
+
+def unfinished_campaigns(project: Project) -> list[str]:
+    """The campaigns that nobody is running and that have runs left, or failed ones."""
+    unfinished = []
+    for name in campaigns(project):
+        status = campaign_status(name, project=project)
+        if not status.in_use and status.counts[Status.COMPLETED] < status.runs:
+            unfinished.append(name)
+    return unfinished
+
+
+def existing(project: Project, name: str) -> Path:
+    """The results folder of a campaign that is there.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    known = campaigns(project)
+    if name in known or (name == ADHOC and (project.results / ADHOC).is_dir()):
+        return project.results / name
+    hint = f"known: {', '.join(known)}" if known else "start one with `orchestrate campaign FILE`"
+    raise InputError(f"there is no campaign {name!r} in {project.results}", hint=hint)
+
+
+def ready(campaign: Campaign, project: Project) -> Bench:
+    """Check what the machine must have before anything is started or written, and lay it out.
+
+    Raises:
+        InputError: a prompt file is not the one the campaign began with.
+        MachineError: an engine, a GPU or room on the disk is missing.
+    """
+    _unchanged_inputs(campaign)
+    grids, _ = resolve_grids(campaign)
+    dispatcher = choose_dispatcher(grid.backend for grid in grids)
+    gpus = choose_gpus(campaign.file.gpus, list_gpus())
+    if not gpus and any("cuda" in dict(grid.options).get("device", ()) for grid in grids):
+        raise MachineError("device: cuda, and this machine has no GPU", hint="use device: cpu, or auto")
+    project.prepare()
+    free = shutil.disk_usage(project.results).free
+    if free < _ROOM_NEEDED_BYTES:
+        raise MachineError(
+            f"{project.results} has {free / 2**20:.0f} MiB free, and {_ROOM_NEEDED_BYTES >> 20} are needed",
+            hint="make room, or name another folder with --project-dir",
+        )
+    measurement = campaign.file.measurement
+    if measurement.cpu_tdp_w is None:
+        measurement = measurement.model_copy(update={"cpu_tdp_w": project.config.cpu_tdp_w})
+    folder = CampaignFolder(project.results / campaign.name)
+    return Bench(campaign, folder, dispatcher, tuple(gpus), measurement)
+
+
+def _unchanged_inputs(campaign: Campaign) -> None:
+    for dataset, digest in campaign.dataset_sha256.items():
+        path = prompt_file(dataset, campaign.folder)
+        if file_sha256(path) != digest:
+            raise InputError(
+                f"{path} is not the file that campaign {campaign.name!r} began with",
+                hint="put the old file back, or begin a new campaign under another name",
+            )
+
+
+def _carry_out(
+    bench: Bench, manifest: Manifest, mended: list[str], on_event: Observer, should_stop: Callable[[], bool]
+) -> CampaignEnded:
+    standing = reconcile(manifest, bench.folder, bench.dispatcher)
+    on_event(
+        CampaignStarted(
+            bench.campaign.name,
+            standing.runs,
+            standing.completed,
+            len(standing.pending) + len(standing.alive),
+            bench.campaign.file.cycles,
+            bench.dispatcher.name,
+            ", ".join(gpu.name for gpu in bench.gpus) or "CPU",
+            bench.folder.path,
+            (*mended, *standing.mended),
+        )
+    )
+    return Loop(bench, manifest, standing, on_event, should_stop).run()
+
+
+@contextmanager
+def _reading(project: Project, name: str) -> Iterator[tuple[Manifest, Campaign]]:
+    folder = CampaignFolder(existing(project, name))
+    if not folder.campaign_file.exists():
+        raise InputError(f"{name!r} holds single runs, no campaign", hint=f"`orchestrate results list {name}`")
+    campaign = thaw(folder.campaign_file).campaign
+    path = project.manifest(name)
+    if not path.exists():
+        raise InputError(f"the manifest of campaign {name!r} is lost", hint=f"`orchestrate resume {name}` rebuilds it")
+    with Manifest.open(path, readonly=True) as manifest:
+        yield manifest, campaign

@@ -1,0 +1,93 @@
+"""What happens while a campaign runs, for whoever shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from runners.contract.events import RunnerEvent
+from runners.contract.paths import FailureKind
+from runners.contract.result import RunResult
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignStarted:
+    """A campaign is under way, new or resumed."""
+
+    campaign: str
+    runs: int
+    completed: int
+    to_run: int
+    cycles: int
+    dispatcher: str
+    device: str
+    results: Path
+    mended: tuple[str, ...]
+    """What the reconciliation with the folders found and did, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class CycleStarted:
+    """The first run of a cycle is next."""
+
+    cycle: int
+    cycles: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A run was started, or one left alive was taken over."""
+
+    experiment_id: str
+    cycle: int
+    attempt: int
+    position: int
+    """Its place among all runs of the campaign, counted from 1."""
+    runs: int
+    adopted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """The runner said something."""
+
+    experiment_id: str
+    event: RunnerEvent
+
+
+@dataclass(frozen=True, slots=True)
+class RunCompleted:
+    """A run's folder is published."""
+
+    experiment_id: str
+    cycle: int
+    folder: Path
+    result: RunResult
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailed:
+    """An attempt gave no result."""
+
+    experiment_id: str
+    cycle: int
+    attempt: int
+    kind: FailureKind
+    message: str
+    hint: str | None
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignEnded:
+    """Nothing is left to run."""
+
+    campaign: str
+    completed: int
+    failed: int
+    pending: int
+
+
+CampaignEvent = CampaignStarted | CycleStarted | RunStarted | RunProgress | RunCompleted | RunFailed | CampaignEnded
+Observer = Callable[[CampaignEvent], None]

@@ -1,0 +1,102 @@
+"""One experiment run by hand: no campaign, no manifest; it lands in ``results/adhoc/``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from orchestrator.campaign.expand import Funnel, expand
+from orchestrator.campaign.load import campaign_from_mapping
+from orchestrator.errors import InterruptedCampaignError, MachineError, OrchestratorError
+from orchestrator.execution.attempts import Published, follow, prepare
+from orchestrator.execution.campaigns import ready
+from orchestrator.execution.events import Observer, RunCompleted, RunProgress, RunStarted
+from orchestrator.results.folders import CampaignFolder
+from orchestrator.system.project import Project, find_project
+from runners.contract.paths import ADHOC, AttemptName, FailureKind
+
+
+class RunFailedError(OrchestratorError):
+    """The experiment gave no result."""
+
+    exit_code = 1
+
+
+def run_experiment(
+    backend: str,
+    model: str,
+    *,
+    workload: dict[str, Any] | None = None,
+    measurement: dict[str, Any] | None = None,
+    gpus: list[int] | None = None,
+    seed: int = 0,
+    timeout_s: float = 3600.0,
+    project: Project | None = None,
+    on_event: Observer = lambda _: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    **options: Any,
+) -> Published:
+    """Run one experiment once.
+
+    Args:
+        backend: which engine.
+        model: ``demo:NAME``, a Hugging Face id, or a folder.
+        workload: keys of a campaign file's ``workload``.
+        measurement: keys of a campaign file's ``measurement``.
+        gpus: indexes of the GPUs to use; the first, or the CPU, if not given.
+        seed: for sampling.
+        timeout_s: after which the run is stopped.
+        project: whose results/ to use; found from the current folder if not given.
+        on_event: called with each event.
+        should_stop: asked a few times a second.
+        options: the backend's own, such as ``batch_size=4``.
+
+    Raises:
+        InputError: a value is wrong.
+        MachineError: something the machine should have is missing.
+        RunFailedError: the run failed; the message says why.
+    """
+    project = project or find_project()
+    declared: dict[str, Any] = {
+        "name": "single-run",
+        "model": model,
+        "workload": workload or {},
+        "experiments": [{"backend": backend, **options}],
+        "measurement": measurement or {},
+        "gpus": gpus,
+        "seed": seed,
+        "timeout_s": float(timeout_s),
+    }
+    campaign = campaign_from_mapping(declared)
+    (planned,) = expand(campaign, Funnel())
+    folder = CampaignFolder(project.results / ADHOC)
+    bench = ready(campaign.model_copy(update={"file": campaign.file.model_copy(update={"name": ADHOC})}), project)
+    folder.make()
+    name = _first_free(folder, planned.experiment_id)
+    live = bench.dispatcher.start(prepare(bench, name, planned.experiment, order_index=0))
+    on_event(RunStarted(name.experiment_id, name.cycle, name.attempt, 1, 1, adopted=False))
+    outcome = follow(bench, live, lambda event: on_event(RunProgress(name.experiment_id, event)), should_stop)
+    if isinstance(outcome, Published):
+        on_event(RunCompleted(name.experiment_id, name.cycle, outcome.folder, outcome.result))
+        return outcome
+    if outcome.kind is FailureKind.INTERRUPTED:
+        raise InterruptedCampaignError("the run was stopped")
+    error = MachineError if outcome.kind is FailureKind.DISK_FULL else RunFailedError
+    raise error(
+        f"{outcome.kind.value}: {outcome.message}", hint=f"{outcome.hint}; log in {folder.attempt_folder(name)}"
+    )
+
+
+def _first_free(folder: CampaignFolder, experiment_id: str) -> AttemptName:
+    """Reserve the first cycle that no run and no attempt of this experiment has."""
+    cycle = 1
+    while True:
+        name = AttemptName(experiment_id, cycle, 1)
+        if not folder.run_folder(experiment_id, cycle).exists():
+            try:
+                folder.attempt_folder(name).mkdir()
+            except FileExistsError:
+                pass
+            else:
+                return name
+        cycle += 1

@@ -1,0 +1,337 @@
+"""The manifest: every experiment, run and attempt of a campaign, and what became of it.
+
+One coordinator writes, under :func:`orchestrator.manifest.lock.campaign_lock`; anyone may read. Each
+transition is one small transaction, written through to the disk, whatever the size of the campaign.
+Folders are the truth: the manifest can be lost, and is rebuilt from ``results/``.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from orchestrator.errors import MachineError, ManifestError
+from runners.contract.paths import FailureKind
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE experiments (
+    position INTEGER PRIMARY KEY,
+    experiment_id TEXT NOT NULL,
+    backend TEXT NOT NULL,
+    source TEXT NOT NULL,
+    config TEXT NOT NULL
+);
+CREATE TABLE runs (
+    order_index INTEGER PRIMARY KEY,
+    position INTEGER NOT NULL REFERENCES experiments (position),
+    cycle INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    failure_kind TEXT,
+    message TEXT,
+    result_path TEXT
+);
+CREATE TABLE attempts (
+    order_index INTEGER NOT NULL REFERENCES runs (order_index),
+    attempt INTEGER NOT NULL,
+    outcome TEXT,
+    message TEXT,
+    started_at TEXT NOT NULL,
+    ended_at TEXT,
+    PRIMARY KEY (order_index, attempt)
+) WITHOUT ROWID;
+"""
+_INDEXES = """
+CREATE UNIQUE INDEX experiments_by_id ON experiments (experiment_id);
+CREATE INDEX runs_by_status ON runs (status) WHERE status != 'pending';
+"""
+
+
+class Status(StrEnum):
+    """Where a run stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class ExperimentRow(NamedTuple):
+    """An experiment as the manifest holds it: ``config`` is its canonical JSON."""
+
+    experiment_id: str
+    backend: str
+    source: str
+    config: str
+
+
+class RunRow(NamedTuple):
+    """A run with its experiment."""
+
+    order_index: int
+    experiment_id: str
+    backend: str
+    source: str
+    cycle: int
+    status: Status
+    attempts: int
+    failure_kind: str | None
+    message: str | None
+    result_path: str | None
+
+
+class Manifest:
+    """An open manifest. A context manager; closes the file at its end."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self.path = path
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        experiments: Iterable[ExperimentRow],
+        order: Callable[[int], Iterable[tuple[int, int]]],
+    ) -> Self:
+        """Write a new manifest; it exists whole or not at all.
+
+        Args:
+            path: the file; one that is there is replaced.
+            experiments: in the order of the campaign file.
+            order: called with the number of experiments; yields (position of the experiment, cycle) in
+                the order to run.
+        """
+        draft = path.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        with _readable_errors(draft), closing(_connect(draft)) as connection:
+            connection.execute("PRAGMA journal_mode = OFF")
+            connection.execute("PRAGMA synchronous = OFF")
+            connection.executescript(_SCHEMA)
+            connection.execute("BEGIN")
+            counter = _Counted(experiments)
+            connection.executemany("INSERT INTO experiments VALUES (?, ?, ?, ?, ?)", counter)
+            connection.executemany(
+                "INSERT INTO runs (order_index, position, cycle, status, attempts) VALUES (?, ?, ?, 'pending', 0)",
+                ((index, position, cycle) for index, (position, cycle) in enumerate(order(counter.count))),
+            )
+            connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", (str(SCHEMA_VERSION),))
+            connection.execute("COMMIT")
+            connection.executescript(_INDEXES)
+        _replace_durably(draft, path)
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path, *, readonly: bool = False) -> Self:
+        """Open a manifest that is there.
+
+        Raises:
+            ManifestError: it is missing, broken, or newer than this program.
+        """
+        if not path.exists():
+            raise ManifestError(f"there is no manifest {path}")
+        with _readable_errors(path):
+            connection = _connect(path, readonly=readonly)
+            try:
+                row = None
+                if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+                    row = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
+                if not readonly:
+                    connection.execute("PRAGMA journal_mode = WAL")
+                    connection.execute("PRAGMA synchronous = FULL")
+            except sqlite3.Error:
+                connection.close()
+                raise
+        if row is None or int(row[0]) > SCHEMA_VERSION:
+            connection.close()
+            raise ManifestError(
+                f"{path} was written by a newer version of orchestrate" if row else f"{path} is no manifest",
+                hint="update orchestrate, or move the file away: it is rebuilt from results/",
+            )
+        return cls(connection, path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def counts(self) -> dict[Status, int]:
+        """How many runs stand where."""
+        found = dict(self._rows("SELECT status, count(*) FROM runs GROUP BY status"))
+        return {status: found.get(status.value, 0) for status in Status}
+
+    def experiment_count(self) -> int:
+        """How many experiments there are."""
+        return int(self._rows("SELECT count(*) FROM experiments")[0][0])
+
+    def standing(self) -> list[tuple[int, str, int, str]]:
+        """Every run as (order_index, experiment_id, cycle, status), in the order to run."""
+        return self._rows(
+            "SELECT order_index, experiment_id, cycle, status FROM runs"
+            " JOIN experiments USING (position) ORDER BY order_index"
+        )
+
+    def run(self, order_index: int) -> RunRow:
+        """One run."""
+        return next(self._runs("WHERE order_index = ?", (order_index,)))
+
+    def runs(self, *, status: Status | None = None) -> Iterator[RunRow]:
+        """The runs in their order, all of them or those of one status."""
+        if status is None:
+            return self._runs("", ())
+        return self._runs("WHERE status = ?", (status.value,))
+
+    def config(self, experiment_id: str) -> str:
+        """The canonical JSON of an experiment."""
+        return str(self._rows("SELECT config FROM experiments WHERE experiment_id = ?", (experiment_id,))[0][0])
+
+    def mean_attempt_s(self) -> float | None:
+        """How long a completed attempt took on average, start of the process to publication."""
+        (mean_days,) = self._rows(
+            "SELECT avg(julianday(ended_at) - julianday(started_at)) FROM attempts WHERE outcome = 'completed'"
+        )[0]
+        return None if mean_days is None else float(mean_days) * 86_400
+
+    def begin_attempt(self, order_index: int, attempt: int) -> None:
+        """A run is about to be tried: written before anything is started."""
+        with self._transaction() as cursor:
+            cursor.execute(
+                "UPDATE runs SET status = 'running', attempts = ?, failure_kind = NULL, message = NULL"
+                " WHERE order_index = ?",
+                (attempt, order_index),
+            )
+            cursor.execute(
+                "INSERT OR REPLACE INTO attempts VALUES (?, ?, NULL, NULL, ?, NULL)",
+                (order_index, attempt, _now()),
+            )
+
+    def complete(self, order_index: int, attempt: int, result_path: str) -> None:
+        """A run's folder is published; the path is relative to the campaign's results."""
+        with self._transaction() as cursor:
+            cursor.execute(
+                "UPDATE runs SET status = 'completed', failure_kind = NULL, message = NULL, result_path = ?"
+                " WHERE order_index = ?",
+                (result_path, order_index),
+            )
+            self._end_attempt(cursor, order_index, attempt, "completed", None)
+
+    def fail(self, order_index: int, attempt: int, kind: FailureKind, message: str) -> None:
+        """An attempt gave no result."""
+        with self._transaction() as cursor:
+            cursor.execute(
+                "UPDATE runs SET status = 'failed', failure_kind = ?, message = ? WHERE order_index = ?",
+                (kind.value, message, order_index),
+            )
+            self._end_attempt(cursor, order_index, attempt, kind.value, message)
+
+    def requeue(self, order_index: int, attempt: int, kind: FailureKind, message: str) -> None:
+        """An attempt was cut short through no fault of the run's: it is pending again."""
+        with self._transaction() as cursor:
+            cursor.execute("UPDATE runs SET status = 'pending' WHERE order_index = ?", (order_index,))
+            self._end_attempt(cursor, order_index, attempt, kind.value, message)
+
+    def reset(self, changes: Sequence[tuple[int, Status, str | None]]) -> None:
+        """Set what folders tell against the rows, all in one transaction: (order_index, status, result_path)."""
+        with self._transaction() as cursor:
+            cursor.executemany(
+                "UPDATE runs SET status = ?, failure_kind = NULL, message = NULL, result_path = ?"
+                " WHERE order_index = ?",
+                [(status.value, path, order_index) for order_index, status, path in changes],
+            )
+
+    def _end_attempt(
+        self, cursor: sqlite3.Cursor, order_index: int, attempt: int, outcome: str, message: str | None
+    ) -> None:
+        cursor.execute(
+            "UPDATE attempts SET outcome = ?, message = ?, ended_at = ? WHERE order_index = ? AND attempt = ?",
+            (outcome, message, _now(), order_index, attempt),
+        )
+
+    def _runs(self, where: str, values: Sequence[object]) -> Iterator[RunRow]:
+        rows = self._rows(
+            "SELECT order_index, experiment_id, backend, source, cycle, status, attempts, failure_kind, message,"
+            f" result_path FROM runs JOIN experiments USING (position) {where} ORDER BY order_index",
+            values,
+        )
+        return (RunRow._make((*row[:5], Status(row[5]), *row[6:])) for row in rows)
+
+    def _rows(self, query: str, values: Sequence[object] = ()) -> list[tuple]:  # type: ignore[type-arg]
+        with _readable_errors(self.path):
+            return self._connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Cursor]:
+        with _readable_errors(self.path), closing(self._connection.cursor()) as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                yield cursor
+                cursor.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    cursor.execute("ROLLBACK")
+                raise
+
+
+class _Counted:
+    """Rows numbered as they stream by."""
+
+    def __init__(self, rows: Iterable[ExperimentRow]) -> None:
+        self._rows = rows
+        self.count = 0
+
+    def __iter__(self) -> Iterator[tuple[int, str, str, str, str]]:
+        for row in self._rows:
+            yield (self.count, *row)
+            self.count += 1
+
+
+def _connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
+    uri = f"{path.resolve().as_uri()}?mode={'ro' if readonly else 'rwc'}"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10.0)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def _replace_durably(draft: Path, path: Path) -> None:
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    for leftover in (f"{path}-wal", f"{path}-shm"):
+        Path(leftover).unlink(missing_ok=True)
+    draft.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextmanager
+def _readable_errors(path: Path) -> Iterator[None]:
+    """SQLite's errors in our words: a broken file is one thing, a full or locked disk another."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise MachineError(
+            f"the manifest {path} cannot be read or written: {error}",
+            hint="check that the disk has room and the folder can be written; then `orchestrate resume`",
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise ManifestError(
+            f"the manifest {path} is broken: {error}", hint="move it away: it is rebuilt from results/"
+        ) from error

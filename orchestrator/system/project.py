@@ -1,0 +1,96 @@
+"""The project's folder: where ``results/`` and ``.state/`` are."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import InputError, MachineError
+from orchestrator.system.config import CONFIG_FILE, UserConfig, load_user_config
+
+STATE = ".state"
+MANIFEST = "manifest.db"
+_HOME_VARIABLE = "ORCHESTRATE_HOME"
+_IGNORE_ALL = "# made by orchestrate\n*\n"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project's folder with the user config that holds in it."""
+
+    folder: Path
+    config: UserConfig
+
+    @property
+    def results(self) -> Path:
+        """Where results lie."""
+        return (self.folder / self.config.results_dir).resolve()
+
+    @property
+    def state(self) -> Path:
+        """Where manifests lie."""
+        return self.folder / STATE
+
+    def state_dir(self, campaign: str) -> Path:
+        """The folder of one campaign's manifest and lock."""
+        return self.state / campaign
+
+    def manifest(self, campaign: str) -> Path:
+        """One campaign's manifest."""
+        return self.state_dir(campaign) / MANIFEST
+
+    def prepare(self) -> None:
+        """Create results/ and .state/, ignored by git.
+
+        Raises:
+            MachineError: they cannot be written.
+        """
+        for folder in (self.results, self.state):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                ignore = folder / ".gitignore"
+                if not ignore.exists():
+                    ignore.write_text(_IGNORE_ALL, encoding="utf-8")
+            except OSError as error:
+                raise MachineError(
+                    f"{folder} cannot be written: {error.strerror}",
+                    hint="check its permissions, or name another folder with --project-dir",
+                ) from None
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise MachineError(
+                    f"{folder} cannot be written: permission denied",
+                    hint="check its permissions, or name another folder with --project-dir",
+                )
+
+
+def find_project(named: str | Path | None = None) -> Project:
+    """The project's folder: the one named, else ORCHESTRATE_HOME, else found upwards from here.
+
+    A folder is a project's if it holds ``.orchestrate.yaml`` or the ``.state/`` of an earlier campaign;
+    where no folder upwards does, the current one becomes the project.
+
+    Raises:
+        InputError: the folder named is not there, or its user config is wrong.
+    """
+    explicit = named or os.environ.get(_HOME_VARIABLE)
+    if explicit:
+        source = "--project-dir" if named else _HOME_VARIABLE
+        try:
+            folder = Path(explicit).expanduser().resolve()
+            found = folder.is_dir()
+        except (OSError, RuntimeError) as error:  # an unknown user, a symlink loop
+            raise InputError(f"{source}: {error}") from None
+        if not found:
+            raise InputError(f"{source}: there is no folder {folder}")
+    else:
+        here = Path.cwd()
+        folder = next((path for path in (here, *here.parents) if _is_project(path)), here)
+    return Project(folder, load_user_config(folder / CONFIG_FILE))
+
+
+def _is_project(folder: Path) -> bool:
+    if (folder / CONFIG_FILE).is_file():
+        return True
+    state = folder / STATE
+    return state.is_dir() and any(state.glob(f"*/{MANIFEST}"))
