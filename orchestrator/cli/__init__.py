@@ -1,0 +1,103 @@
+"""The command line. Each command is a module of its own, loaded when it is called."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from orchestrator.errors import EXIT_FAULT, EXIT_MACHINE, EXIT_WRONG_INPUT, OrchestratorError
+
+COMMANDS = {
+    "campaign": "Run a campaign file: every experiment, every cycle.",
+    "resume": "Finish a campaign that was interrupted or in which runs failed.",
+    "run": "Run one experiment, without a campaign file.",
+    "status": "Show where campaigns stand.",
+    "results": "List and show the results of campaigns.",
+}
+"""Each command with its help, so that `orchestrate --help` loads none of them."""
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"orchestrator.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS:
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], COMMANDS, n=1)
+            ctx.fail(f"no such command {args[0]!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        click.echo(f"orchestrate {version('llm-orchestrate')}")
+        ctx.exit()
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+def cli() -> None:
+    """Measure which way of serving a language model spends the fewest joules per token."""
+
+
+def main() -> None:
+    """Run the command line; the one place where errors become messages and exit codes."""
+    try:
+        code = _exit_code()
+    except Exception:  # noqa: BLE001 (a fault of ours: shown whole, under its own exit code)
+        import traceback
+
+        traceback.print_exc()
+        code = _complain("this is a fault of orchestrate, not yours", "please report it with the lines above", EXIT_FAULT)
+    sys.exit(code)
+
+
+def _exit_code() -> int:
+    try:
+        code = cli.main(prog_name="orchestrate", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return EXIT_WRONG_INPUT
+    except OrchestratorError as error:
+        return _complain(str(error), error.hint, error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        return _complain("interrupted", None, 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAULT
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{where}{error.strerror}", "check the disk and its permissions; then resume", EXIT_MACHINE)
+    return code if isinstance(code, int) else 0
+
+
+def _complain(message: str, hint: str | None, exit_code: int) -> int:
+    lines = message.splitlines() or [""]
+    click.echo("\n".join(f"error: {line}" for line in lines), err=True)
+    if hint:
+        click.echo(f"hint: {hint}", err=True)
+    return exit_code

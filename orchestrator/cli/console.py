@@ -1,0 +1,258 @@
+"""All drawing: tables, live progress, plain lines, JSON lines. The only module that imports rich."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from orchestrator.execution.events import (
+    CampaignEnded,
+    CampaignEvent,
+    CampaignStarted,
+    CycleStarted,
+    Observer,
+    RunCompleted,
+    RunFailed,
+    RunProgress,
+    RunStarted,
+)
+from orchestrator.report.tables import HEADLINES, Table, value_of
+from runners.contract.events import RunnerEvent
+from runners.contract.paths import run_id
+from runners.contract.quantities import QUANTITIES
+from runners.contract.result import RunResult
+
+
+def print_table(table: Table, *, stream: Any = None) -> None:
+    """Draw a table, with its notes below; text in brackets is printed as it is."""
+    console = _console(stream)
+    drawn = RichTable(
+        title=Text(table.title),
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        title_style="bold",
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for column in table.columns:
+        drawn.add_column(
+            Text(column.title), justify="right" if column.numeric else "left", overflow="fold", no_wrap=column.numeric
+        )
+    for row in table.rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    console.print(drawn)
+    for note in table.notes:
+        console.print(Text(f"Note: {note}"))
+
+
+@contextmanager
+def watching(*, quiet: bool, verbose: bool, as_json: bool) -> Iterator[Observer]:
+    """An observer that shows events: live on a terminal, as plain lines off one, or as JSON lines."""
+    if as_json:
+        yield _print_json
+    elif quiet:
+        yield _print_failures
+    else:
+        console = _console(None)
+        if console.is_terminal and not console.is_dumb_terminal:
+            with _LiveLines(console, verbose=verbose) as lines:
+                yield lines.show
+        else:
+            yield _PlainLines(verbose=verbose).show
+
+
+def print_json(value: Any) -> None:
+    """Print a value as indented JSON."""
+    click.echo(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
+
+
+def _console(stream: Any) -> Console:
+    return Console(file=stream or sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, RunResult | RunnerEvent):
+        return value.model_dump(mode="json")
+    return str(value)
+
+
+def _print_json(event: CampaignEvent) -> None:
+    fields = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
+    line = {"event": type(event).__name__, **fields}
+    if isinstance(event, RunCompleted):
+        line["result"] = event.folder / "result.json"
+    click.echo(json.dumps(line, default=_plain, ensure_ascii=False))
+
+
+def _print_failures(event: CampaignEvent) -> None:
+    if isinstance(event, RunFailed):
+        for line in _failure_lines(event):
+            click.echo(line, err=True)
+
+
+class _PlainLines:
+    """A line an event, as it comes."""
+
+    def __init__(self, *, verbose: bool) -> None:
+        self._verbose = verbose
+        self._runs = 0
+        self._position = 0
+        self._started_s = time.monotonic()
+
+    def show(self, event: CampaignEvent) -> None:
+        for line in self.lines(event):
+            self._print(line)
+
+    def _print(self, line: str) -> None:
+        click.echo(line)
+
+    def lines(self, event: CampaignEvent) -> Iterator[str]:
+        """What an event has to say."""
+        match event:
+            case CampaignStarted():
+                yield from _heading(event)
+            case CycleStarted():
+                yield f"=== Cycle {event.cycle} of {event.cycles} ==="
+            case RunStarted():
+                self._runs, self._position, self._started_s = event.runs, event.position, time.monotonic()
+                taken_over = "found alive, watched to its end: " if event.adopted else ""
+                again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
+                if self._verbose or event.adopted:
+                    yield f"{self._place()} {taken_over}{event.experiment_id}{again}"
+            case RunProgress():
+                if self._verbose and event.event.event == "phase":
+                    yield f"{self._place()}   {event.event.phase}"
+            case RunCompleted():
+                yield f"{self._place()} {_completed(event)}"
+            case RunFailed():
+                yield from _failure_lines(event)
+            case CampaignEnded():
+                pass
+
+    def _place(self) -> str:
+        width = len(str(self._runs))
+        return f"[{self._position:>{width}}/{self._runs}]"
+
+
+class _LiveLines(_PlainLines):
+    """The same lines, above a bar that moves."""
+
+    def __init__(self, console: Console, *, verbose: bool) -> None:
+        super().__init__(verbose=verbose)
+        self._console = console
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("runs ·"),
+            TimeElapsedColumn(),
+            TextColumn("· {task.fields[left]}", markup=False),
+            console=console,
+            expand=True,
+        )
+        self._current = Text("")
+        self._live = Live(Group(self._bar, self._current), console=console, refresh_per_second=4, transient=True)
+        self._begun_s = time.monotonic()
+        self._at_start = 0
+        self._progress = RunnerEvent(event="phase", phase="prepare")
+        self._experiment_id = ""
+
+    def __enter__(self) -> _LiveLines:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def show(self, event: CampaignEvent) -> None:
+        super().show(event)
+        match event:
+            case CampaignStarted():
+                self._bar.add_task(event.campaign, total=event.runs, completed=event.completed, left="")
+                self._at_start = event.completed
+            case RunStarted():
+                if not self._bar.tasks:
+                    self._bar.add_task("run", total=1, left="")
+                self._experiment_id = event.experiment_id
+                self._progress = RunnerEvent(event="phase", phase="prepare")
+            case RunProgress():
+                self._progress = event.event
+            case RunCompleted() | RunFailed():
+                self._bar.advance(self._bar.task_ids[0])
+                self._bar.update(self._bar.task_ids[0], left=self._time_left())
+        self._current.plain = self._describe()
+
+    def _print(self, line: str) -> None:
+        self._console.print(Text(line))
+
+    def _describe(self) -> str:
+        event = self._progress
+        parts = [f"  {self._experiment_id}", event.phase]
+        if event.done is not None:
+            parts.append(f"{event.done}/{event.total} requests")
+        if event.power_w is not None:
+            parts.append(f"{event.power_w:.0f} W")
+        return " · ".join(parts) if self._experiment_id else ""
+
+    def _time_left(self) -> str:
+        task = self._bar.tasks[0]
+        done, left = task.completed - self._at_start, (task.total or 0) - task.completed
+        if done <= 0 or left <= 0:
+            return ""
+        return f"about {_duration((time.monotonic() - self._begun_s) / done * left)} left"
+
+
+def _heading(event: CampaignStarted) -> Iterator[str]:
+    repeated = f" over {event.cycles} cycles" if event.cycles > 1 else ""
+    yield f"campaign {event.campaign}: {event.runs} runs{repeated}, {event.completed} complete, {event.to_run} to run"
+    yield f"dispatch: {event.dispatcher} · device: {event.device} · results: {_near(event.results)}"
+    for mended in event.mended:
+        yield f"mended: {mended}"
+
+
+def _completed(event: RunCompleted) -> str:
+    result = event.result
+    shown = {
+        name: f"{QUANTITIES[name].show(value)} {QUANTITIES[name].unit}"
+        for name in HEADLINES
+        if (value := value_of(result, name)) is not None
+    }
+    energy, rate, ttft, memory = (shown.get(name) for name in HEADLINES)
+    parts = [f"{energy} ({result.energy_method})" if energy else "energy not measured", rate]
+    parts += [ttft and f"TTFT {ttft}", memory, "SUSPECT" if result.verdict == "suspect" else None]
+    return f"{result.run_id}\n      {' · '.join(part for part in parts if part)}"
+
+
+def _failure_lines(event: RunFailed) -> Iterator[str]:
+    run = run_id(event.experiment_id, event.cycle)
+    yield f"FAILED {run}: {event.kind.value}: {event.message}"
+    if event.hint:
+        yield f"      hint: {event.hint}"
+    yield f"      log: {_near(event.folder)}/runner.log"
+
+
+def _near(path: Path) -> str:
+    """A path as short as it can be from here."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

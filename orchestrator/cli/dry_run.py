@@ -1,0 +1,87 @@
+"""``orchestrate campaign FILE --dry-run``: the funnel and the runs, and nothing is written."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from orchestrator.campaign.expand import Funnel, expand
+from orchestrator.campaign.order import order_runs
+from orchestrator.campaign.schema import Campaign
+from orchestrator.errors import InputError
+from orchestrator.execution.campaigns import campaign_status
+from orchestrator.system.project import Project
+from runners.contract.paths import run_id
+
+_SHOWN = 50
+
+
+def show(campaign: Campaign, project: Project, *, as_json: bool) -> None:
+    """Print what a campaign would run."""
+    funnel = Funnel()
+    if as_json:
+        _print_json(campaign, project, funnel)
+        return
+    file = campaign.file
+    head: list[str] = []
+    for planned in expand(campaign, funnel):
+        if len(head) < _SHOWN:
+            head.append(planned.experiment_id)
+    runs = funnel.experiments * file.cycles
+    click.echo(f"campaign {campaign.name}")
+    click.echo(f"{funnel.declared:>9,} declared")
+    for rule, count in funnel.dropped.most_common():
+        click.echo(f"{-count:>9,} dropped by {rule}")
+    if funnel.duplicates:
+        click.echo(f"{-funnel.duplicates:>9,} duplicates")
+    click.echo(f"{funnel.experiments:>9,} experiments")
+    click.echo(f"{runs:>9,} runs ({file.cycles} cycles, {file.order})")
+    mean_s = _mean_attempt_s(campaign, project)
+    estimate = "unknown before the first run" if mean_s is None else f"about {runs * mean_s / 60:.1f} min"
+    click.echo(f"{'':>9} estimated time: {estimate}")
+    click.echo()
+    if funnel.experiments > _SHOWN:
+        for identity in head:
+            click.echo(identity)
+        click.echo(f"… and {funnel.experiments - _SHOWN:,} more experiments (all runs: --json)")
+        return
+    for index, (position, cycle) in enumerate(order_runs(funnel.experiments, file.cycles, file.order, file.seed)):
+        if index == 4 * _SHOWN:
+            click.echo(f"… and {runs - index:,} more runs (all of them: --json)")
+            break
+        click.echo(f"{index + 1:>9,}  {run_id(head[position], cycle)}")
+
+
+def _print_json(campaign: Campaign, project: Project, funnel: Funnel) -> None:
+    """One document, written as it is made: a campaign can have a million runs."""
+    file = campaign.file
+    identities = [planned.experiment_id for planned in expand(campaign, funnel)]
+    mean_s = _mean_attempt_s(campaign, project)
+    runs = funnel.experiments * file.cycles
+    head: dict[str, Any] = {
+        "campaign": campaign.name,
+        "funnel": {
+            "declared": funnel.declared,
+            "dropped": dict(funnel.dropped),
+            "duplicates": funnel.duplicates,
+            "experiments": funnel.experiments,
+            "cycles": file.cycles,
+            "runs": runs,
+            "estimated_s": None if mean_s is None else runs * mean_s,
+        },
+        "order": file.order,
+    }
+    click.echo(json.dumps(head, indent=2)[:-2] + ',\n  "runs": [')
+    for index, (position, cycle) in enumerate(order_runs(len(identities), file.cycles, file.order, file.seed)):
+        run = {"run_id": run_id(identities[position], cycle), "experiment_id": identities[position], "cycle": cycle}
+        click.echo(f"    {json.dumps(run)}{',' if index + 1 < runs else ''}")
+    click.echo("  ]\n}")
+
+
+def _mean_attempt_s(campaign: Campaign, project: Project) -> float | None:
+    try:
+        return campaign_status(campaign.name, project=project).mean_attempt_s
+    except InputError:
+        return None

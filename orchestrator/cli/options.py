@@ -1,0 +1,32 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def project_option(function: _F) -> _F:
+    """``--project-dir``."""
+    return click.option(
+        "--project-dir",
+        metavar="DIR",
+        help="Folder that holds results/ and .state/. [default: ORCHESTRATE_HOME, else found upwards from here]",
+    )(function)
+
+
+def json_option(function: _F) -> _F:
+    """``--json``."""
+    return click.option("as_json", "--json", is_flag=True, help="Print JSON, for machines.")(function)
+
+
+def running_options(function: _F) -> _F:
+    """What every command that runs something takes."""
+    function = click.option("-v", "--verbose", is_flag=True, help="Show each phase of each run.")(function)
+    function = click.option("-q", "--quiet", is_flag=True, help="Show errors only.")(function)
+    function = json_option(function)
+    return project_option(function)

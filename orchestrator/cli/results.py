@@ -1,0 +1,63 @@
+"""``orchestrate results list|show``."""
+
+from __future__ import annotations
+
+import click
+
+from orchestrator.cli.options import json_option, project_option
+from orchestrator.errors import EXIT_DONE
+
+
+@click.group("results")
+def command() -> None:
+    """List and show the results of campaigns."""
+
+
+@command.command("list")
+@click.argument("name")
+@json_option
+@project_option
+def list_runs(name: str, as_json: bool, project_dir: str | None) -> int:
+    """List every complete run of the campaign NAME (or of `adhoc`, the single runs)."""
+    from orchestrator.cli.console import print_json, print_table
+    from orchestrator.report.loading import load_results
+    from orchestrator.report.tables import run_list
+    from orchestrator.system.project import find_project
+
+    project = find_project(project_dir)
+    results = load_results(name, project=project)
+    if as_json:
+        print_json([result.model_dump(mode="json") for result in results])
+        return EXIT_DONE
+    if not results:
+        click.echo(f"campaign {name} has no complete run yet; `orchestrate status {name}` shows where it stands")
+        return EXIT_DONE
+    print_table(run_list(name, results))
+    click.echo("One run in full: orchestrate results show RUN")
+    return EXIT_DONE
+
+
+@command.command("show")
+@click.argument("run")
+@json_option
+@project_option
+def show_run(run: str, as_json: bool, project_dir: str | None) -> int:
+    """Show one run in full.
+
+    RUN is its folder, its run_id, or as much of it as is unique, such as 2315b91c.c001.
+    """
+    from orchestrator.cli.console import print_json, print_table
+    from orchestrator.report.loading import find_run
+    from orchestrator.report.tables import run_details
+    from orchestrator.results.reading import load_result
+    from orchestrator.system.project import find_project
+
+    folder = find_run(run, find_project(project_dir))
+    result = load_result(folder)
+    if as_json:
+        print_json(result.model_dump(mode="json"))
+        return EXIT_DONE
+    for table in run_details(result):
+        print_table(table)
+    click.echo(f"Files: {folder}")
+    return EXIT_DONE

@@ -1,0 +1,85 @@
+"""``orchestrate status [NAME]``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from orchestrator.cli.options import json_option, project_option
+from orchestrator.errors import EXIT_DONE
+
+
+@click.command("status")
+@click.argument("name", required=False)
+@json_option
+@project_option
+def command(name: str | None, as_json: bool, project_dir: str | None) -> int:
+    """Show where the campaign NAME stands, run by run; without NAME, all campaigns."""
+    from orchestrator.cli.console import print_json, print_table
+    from orchestrator.execution.campaigns import CampaignStatus, campaign_runs, campaign_status, campaigns
+    from orchestrator.manifest.store import Status
+    from orchestrator.report.tables import Column, Table
+    from orchestrator.system.project import find_project
+    from runners.contract.paths import run_id
+
+    project = find_project(project_dir)
+
+    def as_mapping(status: CampaignStatus) -> dict[str, Any]:
+        return {
+            "campaign": status.name,
+            "in_use": status.in_use,
+            "experiments": status.experiments,
+            "cycles": status.cycles,
+            "runs": status.runs,
+            **{state.value: count for state, count in status.counts.items()},
+            "remaining_s": status.remaining_s,
+            "results": str(status.results),
+        }
+
+    if name is None:
+        found = [campaign_status(each, project=project) for each in campaigns(project)]
+        if as_json:
+            print_json([as_mapping(status) for status in found])
+            return EXIT_DONE
+        if not found:
+            click.echo(f"no campaign in {project.results}; start one with `orchestrate campaign FILE`")
+            return EXIT_DONE
+        columns = [Column("campaign"), *(Column(state.value, True) for state in Status), Column("")]
+        rows = [[s.name, *(str(s.counts[state]) for state in Status), "in use" if s.in_use else ""] for s in found]
+        print_table(Table("Campaigns", columns, rows))
+        return EXIT_DONE
+    status = campaign_status(name, project=project)
+    runs = campaign_runs(name, project=project)
+    if as_json:
+        listed = [
+            {
+                "run_id": run_id(run.experiment_id, run.cycle),
+                "backend": run.backend,
+                "source": run.source,
+                "cycle": run.cycle,
+                "status": run.status,
+                "attempts": run.attempts,
+                "failure_kind": run.failure_kind,
+                "message": run.message,
+                "result_path": run.result_path,
+            }
+            for run in runs
+        ]
+        print_json({**as_mapping(status), "run_list": listed})
+        return EXIT_DONE
+    counts = ", ".join(f"{count} {state}" for state, count in status.counts.items() if count)
+    click.echo(f"campaign {name}: {status.runs} runs ({status.experiments} experiments × {status.cycles} cycles)")
+    click.echo(f"{counts}{' · in use by an orchestrator' if status.in_use else ''}")
+    if status.remaining_s:
+        click.echo(f"about {status.remaining_s / 60:.1f} min left")
+    unfinished = [run for run in runs if run.status is not Status.COMPLETED]
+    shown = [
+        [run.status, run_id(run.experiment_id, run.cycle), str(run.attempts), run.message or ""]
+        for run in unfinished[:100]
+    ]
+    if shown:
+        columns = [Column("status"), Column("run"), Column("attempts", True), Column("message")]
+        more = len(unfinished) - len(shown)
+        print_table(Table("Not complete", columns, shown, [f"{more} more: --json"] if more else []))
+    return EXIT_DONE

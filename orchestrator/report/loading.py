@@ -1,0 +1,52 @@
+"""All results of a campaign, by its name or its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orchestrator.errors import InputError
+from orchestrator.execution.campaigns import existing
+from orchestrator.results.reading import read_results, run_folders
+from orchestrator.system.project import Project, find_project
+from runners.contract.paths import RESULT, RUNS
+from runners.contract.result import RunResult
+
+
+def load_results(campaign: str | Path, *, project: Project | None = None) -> list[RunResult]:
+    """Read the result of every complete run of a campaign, by experiment and cycle.
+
+    Args:
+        campaign: its name, or the path of its results folder.
+        project: where a name is looked for; found from the current folder if not given.
+
+    Raises:
+        InputError: there is no such campaign, or a result cannot be read.
+    """
+    if isinstance(campaign, Path):
+        return list(read_results(campaign))
+    return list(read_results(existing(project or find_project(), campaign)))
+
+
+def find_run(name: str, project: Project) -> Path:
+    """The folder of a run: given as a path, as its run_id, or as a part of it that is unique.
+
+    Raises:
+        InputError: no run fits, or several do.
+    """
+    path = Path(name)
+    if (path / RESULT).is_file():
+        return path.resolve()
+    part, _, cycle = name.rpartition(".c") if ".c" in name else (name, "", "")
+    fitting = [
+        folder
+        for campaign in sorted(path.parent for path in project.results.glob(f"*/{RUNS}"))
+        for folder in run_folders(campaign)
+        if part in folder.parent.name and cycle in ("", folder.name.removeprefix("c"))
+    ]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting:
+        raise InputError(f"there is no complete run {name!r}", hint="`orchestrate results list NAME` lists them")
+    shown = "\n".join(f"  {folder.relative_to(project.results)}" for folder in fitting[:10])
+    more = f"\n  … and {len(fitting) - 10} more" if len(fitting) > 10 else ""
+    raise InputError(f"{name!r} fits {len(fitting)} runs:\n{shown}{more}", hint="name more of it, with its cycle")

@@ -1,0 +1,193 @@
+"""Results as rows of text: pure, so that the same table serves a terminal, a file and a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from runners.contract.paths import short_run_id
+from runners.contract.quantities import QUANTITIES
+from runners.contract.result import RunResult
+
+HEADLINES = ("energy_per_output_token_j", "output_tokens_per_s", "ttft_s.p50", "memory_peak_bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's heading, and whether it holds figures."""
+
+    title: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of text under columns, with remarks below."""
+
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = field(default=())
+
+
+def value_of(result: RunResult, name: str) -> float | None:
+    """A quantity of a result by its name, such as ``ttft_s.p50``; None where it was not measured."""
+    value: Any = result
+    for part in name.split("."):
+        if value is None:
+            return None
+        value = getattr(value, part)
+    return None if value is None else float(value)
+
+
+def parameters(result: RunResult) -> dict[str, Any]:
+    """What was declared for a run, flat, under dotted names: ``pytorch.batch_size``."""
+    experiment = result.experiment
+    declared: dict[str, Any] = {"model": experiment.model}
+    declared |= {f"workload.{name}": value for name, value in experiment.workload.model_dump().items()}
+    options = experiment.options.model_dump(exclude={"backend"})
+    return declared | {f"{experiment.backend}.{name}": value for name, value in options.items()}
+
+
+def summary(name: str, results: Sequence[RunResult]) -> Table:
+    """A campaign at a glance: a row an experiment, each figure the median over its cycles.
+
+    Suspect runs are counted and left out of the medians, unless an experiment has no others.
+    """
+    groups: dict[str, list[RunResult]] = {}
+    for result in sorted(results, key=lambda result: (result.order_index, result.cycle)):
+        groups.setdefault(result.experiment_id, []).append(result)
+    varied = _varied(results)
+    rows = []
+    for runs in groups.values():
+        good = [run for run in runs if run.verdict == "good"]
+        shown = good or runs
+        cells = [_shown(_parameter(runs[0], key)) for key in varied]
+        cells.append(str(len(shown)) if len(shown) == len(runs) else f"{len(shown)} of {len(runs)}")
+        cells += [_median(shown, quantity) for quantity in HEADLINES]
+        cells.append(_methods(shown))
+        rows.append(cells)
+    columns = [*(Column(_short(key)) for key in varied), Column("runs", True)]
+    columns += [Column(_heading(quantity), True) for quantity in HEADLINES]
+    return Table(f"{name}: medians over cycles", [*columns, Column("energy by")], rows, _notes(results))
+
+
+def run_list(name: str, results: Sequence[RunResult]) -> Table:
+    """Every complete run of a campaign with its headline figures: a row a run, in the order they ran."""
+    varied = _varied(results)
+    rows = [
+        [
+            short_run_id(result.experiment_id, result.cycle),
+            *(_shown(_parameter(result, key)) for key in varied),
+            *(QUANTITIES[quantity].show(value_of(result, quantity)) for quantity in HEADLINES),
+            result.energy_method or "—",
+            result.verdict,
+        ]
+        for result in sorted(results, key=lambda result: (result.order_index, result.cycle))
+    ]
+    columns = [Column("run"), *(Column(_short(key)) for key in varied)]
+    columns += [Column(_heading(quantity), True) for quantity in HEADLINES]
+    return Table(name, [*columns, Column("energy by"), Column("verdict")], rows, _notes(results))
+
+
+def run_details(result: RunResult) -> list[Table]:
+    """One run in full: who it is, what it measured, how it judges itself."""
+    declared = [[key, _shown(value)] for key, value in parameters(result).items() if value is not None]
+    figures = [
+        [quantity.title, quantity.show(value), quantity.unit, quantity.name]
+        for quantity in QUANTITIES.values()
+        if (value := value_of(result, quantity.name)) is not None
+    ]
+    checks = [[check.name, _passed(check.passed, check.severity), check.observed] for check in result.checks]
+    who = [
+        ["run", result.run_id],
+        ["campaign", f"{result.campaign}, cycle {result.cycle}, attempt {result.attempt}"],
+        ["backend", f"{result.backend} {result.backend_version or ''}".strip()],
+        ["device", result.device],
+        ["started", f"{result.started_at:%Y-%m-%d %H:%M:%S} UTC"],
+        ["energy by", f"{result.energy_method or 'not measured'} ({result.energy_scope or 'no scope'})"],
+        ["verdict", result.verdict],
+    ]
+    pair = [Column("parameter"), Column("value")]
+    named = [Column("quantity"), Column("value", True), Column("unit"), Column("name")]
+    return [
+        Table("Run", [Column(""), Column("")], who),
+        Table("Declared", pair, declared),
+        Table("Measured", named, figures, [f"warning: {text}" for text in result.warnings]),
+        Table("Checks", [Column("check"), Column("verdict"), Column("seen")], checks),
+    ]
+
+
+def _varied(results: Sequence[RunResult]) -> list[str]:
+    """The parameters in which the runs differ, in the order they are declared."""
+    declared = [{"backend": result.backend} | parameters(result) for result in results]
+    names = list(dict.fromkeys(name for point in declared for name in point))
+    hidden = {"workload.dataset_sha256"}
+    return [
+        name for name in names if name not in hidden and _differs(point[name] for point in declared if name in point)
+    ]
+
+
+def _parameter(result: RunResult, name: str) -> Any:
+    return result.backend if name == "backend" else parameters(result).get(name)
+
+
+def _differs(values: Iterable[Any]) -> bool:
+    return len({repr(value) for value in values}) > 1
+
+
+def _short(name: str) -> str:
+    return name.split(".")[-1]
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "—"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _heading(name: str) -> str:
+    quantity = QUANTITIES[name]
+    return f"{_TITLES.get(name, quantity.title)}\n{quantity.unit}"
+
+
+_TITLES = {
+    "energy_per_output_token_j": "energy",
+    "output_tokens_per_s": "rate",
+    "ttft_s.p50": "TTFT",
+    "memory_peak_bytes": "memory",
+}
+
+
+def _median(runs: Sequence[RunResult], name: str) -> str:
+    values = [value for run in runs if (value := value_of(run, name)) is not None]
+    return QUANTITIES[name].show(median(values) if values else None)
+
+
+def _methods(runs: Sequence[RunResult]) -> str:
+    return ", ".join(sorted({run.energy_method or "—" for run in runs}))
+
+
+def _passed(passed: bool, severity: str) -> str:
+    return "passed" if passed else f"FAILED ({severity})"
+
+
+def _notes(results: Sequence[RunResult]) -> list[str]:
+    """What a reader must know of these figures: how far they can be trusted."""
+    rules: tuple[tuple[Callable[[RunResult], bool], str], ...] = (
+        (
+            lambda run: run.energy_method == "estimated",
+            "energy is estimated, not measured, in {} of {}: good for a rough idea, not for a publication",
+        ),
+        (lambda run: run.energy_method == "simulated", "energy and tokens are simulated in {} of {}: no engine ran"),
+        (lambda run: run.energy_method is None, "energy was not measured in {} of {}"),
+        (lambda run: run.verdict == "suspect", "{} of {} are suspect: `orchestrate results show RUN` says why"),
+    )
+    notes = []
+    for applies, text in rules:
+        count = sum(map(applies, results))
+        if count:
+            notes.append(text.format(count, f"{len(results)} runs"))
+    return notes
