@@ -1,0 +1,1 @@
+"""Run folders: making, verifying, publishing and reading them."""

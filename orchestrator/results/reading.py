@@ -1,0 +1,83 @@
+"""Results read back: one run folder, or all of a campaign's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from orchestrator.errors import InputError
+from runners.contract.paths import RESULT, RUNS, parse_cycle_name
+from runners.contract.result import SCHEMA_VERSION, RunFailure, RunResult
+
+
+def load_result(path: str | Path) -> RunResult:
+    """Read the result of one run.
+
+    Args:
+        path: a run folder, or the ``result.json`` in it.
+
+    Raises:
+        InputError: there is none, it is broken, or a newer version wrote it.
+    """
+    file = Path(path)
+    if file.is_dir():
+        file = file / RESULT
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"there is no result {file}") from None
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}") from None
+    _refuse_newer(content, file)
+    try:
+        return parse_result(content)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        raise InputError(f"{file} is not a result: {where}: {fault['msg']}") from None
+
+
+def read_results(campaign_folder: Path) -> Iterator[RunResult]:
+    """Yield the result of each complete run below a campaign's results, by experiment and cycle."""
+    for folder in run_folders(campaign_folder):
+        yield load_result(folder)
+
+
+def run_folders(campaign_folder: Path) -> list[Path]:
+    """The folders of a campaign's complete runs, by experiment and cycle."""
+    return sorted(
+        (path for path in (campaign_folder / RUNS).glob("*/*") if parse_cycle_name(path.name) is not None),
+        key=lambda path: (path.parent.name, parse_cycle_name(path.name)),
+    )
+
+
+def parse_result(content: bytes) -> RunResult:
+    """A result from the bytes of its file.
+
+    Raises:
+        ValidationError: it is none.
+    """
+    return RunResult.model_validate_json(content)
+
+
+def read_failure(path: Path) -> RunFailure | None:
+    """A failure's file, or None where there is none that can be read."""
+    try:
+        return RunFailure.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _refuse_newer(content: bytes, file: Path) -> None:
+    try:
+        version = json.loads(content).get("schema_version")
+    except (ValueError, AttributeError, RecursionError):
+        return
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise InputError(
+            f"{file} has schema version {version}, and this program knows {SCHEMA_VERSION}",
+            hint="update orchestrate: a newer version wrote it",
+        )
