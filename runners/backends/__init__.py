@@ -1,0 +1,1 @@
+"""Engines: each thin, each imported only when it is asked for."""

@@ -1,0 +1,85 @@
+"""What the harness asks of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+TokenIds = Sequence[int]
+
+
+class Batch(NamedTuple):
+    """What came of generating one batch; moments are of CLOCK_MONOTONIC, the device synchronised."""
+
+    start_s: float
+    end_s: float
+    token_times_s: list[float] | None
+    """When each step's tokens were on the host; None where the engine does not tell."""
+    outputs: list[list[int]]
+    """Token ids of each answer, in the order of the prompts."""
+
+
+class DeviceMemory(NamedTuple):
+    """Memory of the accelerator, as the engine's allocator accounts for it."""
+
+    model_bytes: int
+    """Allocated once the model was loaded."""
+    peak_bytes: int
+    """Most that was allocated at once since the window opened."""
+    reserved_bytes: int
+    """Most that the allocator held of the device since the window opened."""
+
+
+class Backend(Protocol):
+    """An engine, from finding the model to letting it go."""
+
+    @property
+    def version(self) -> str:
+        """The engine and its version."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where the model runs: ``cpu``, ``cuda:0`` with the GPU's name, or ``simulated``."""
+        ...
+
+    @property
+    def prefix(self) -> list[int]:
+        """Token ids that stand before every prompt, such as a begin-of-sequence token. After :meth:`load`."""
+        ...
+
+    def prepare(self) -> None:
+        """Everything that is slow only the first time on a machine, such as converting a model."""
+        ...
+
+    def load(self) -> None:
+        """Loads the model, ready to generate."""
+        ...
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text without special tokens. After :meth:`load`."""
+        ...
+
+    def synchronize(self) -> None:
+        """Returns once the device has done all it was given."""
+        ...
+
+    def open_window(self) -> None:
+        """Called right before the measured window: peaks of memory count from here."""
+        ...
+
+    def generate(self, prompts: Sequence[TokenIds]) -> Batch:
+        """Answers one batch of prompts (token ids, prefix included), all at once."""
+        ...
+
+    def device_memory(self) -> DeviceMemory | None:
+        """Memory of the accelerator; None where the engine has none."""
+        ...
+
+    def effective_config(self) -> dict[str, Any]:
+        """What the engine says it really used, read back from it."""
+        ...
+
+    def close(self) -> None:
+        """Lets the model go."""
+        ...

@@ -1,0 +1,163 @@
+"""From what a run recorded to its result. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from runners.contract import paths
+from runners.contract.request import RunRequest
+from runners.contract.result import Environment, FileRecord, GpuEnergy, Mark, RunResult
+from runners.harness.checks import Evidence, checks_of, throttle_of, verdict_of
+from runners.harness.energies import Energies
+from runners.harness.measure import Measured
+from runners.harness.recording import Recording
+from runners.harness.requests import RequestRecord, latencies_of
+
+
+class _Memory(NamedTuple):
+    model_bytes: int | None
+    peak_bytes: int | None
+    reserved_bytes: int | None
+    device_bytes: int | None
+
+
+def result_of(
+    request: RunRequest,
+    measured: Measured,
+    recording: Recording,
+    energies: Energies,
+    records: Sequence[RequestRecord],
+    environment: Environment,
+    warnings: list[str],
+    files: dict[str, FileRecord],
+) -> RunResult:
+    """The result of a run.
+
+    Args:
+        request: what was asked.
+        measured: what the harness recorded.
+        recording: what the sampler recorded.
+        energies: what follows from both.
+        records: the requests of the window.
+        environment: what the machine is.
+        warnings: what Python and the libraries warned of.
+        files: the files beside the result.
+    """
+    load, window = (_mark(measured.marks, phase) for phase in ("load", "window"))
+    duration_s = window.end_s - window.start_s
+    input_tokens = sum(record.input_tokens for record in records)
+    output_tokens = sum(record.output_tokens for record in records)
+    energy = energies.window
+    energy_j = energy.joules if energy else None
+    latencies = latencies_of(records)
+    memory = _memory(measured, recording, window)
+    throttle = throttle_of(recording, window)
+    checks = checks_of(Evidence(request, recording, window, energies, throttle, records))
+    primary = recording.primary()
+    return RunResult(
+        run_id=paths.run_id(request.experiment_id, request.cycle),
+        campaign=request.campaign,
+        experiment_id=request.experiment_id,
+        experiment=request.experiment,
+        cycle=request.cycle,
+        attempt=request.attempt,
+        order_index=request.order_index,
+        backend=request.experiment.backend,
+        backend_version=measured.version,
+        model=request.experiment.model,
+        device=measured.device,
+        started_at=measured.started_at,
+        ended_at=measured.ended_at,
+        verdict=verdict_of(checks),
+        load_s=load.end_s - load.start_s,
+        duration_s=duration_s,
+        requests=len(records),
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        energy_j=energy_j,
+        energy_low_j=energy.low if energy else None,
+        energy_high_j=energy.high if energy else None,
+        energy_method=primary[0].method if energy else None,
+        energy_scope=primary[0].scope if energy else None,
+        energy_per_output_token_j=_ratio(energy_j, output_tokens),
+        energy_per_total_token_j=_ratio(energy_j, input_tokens + output_tokens),
+        energy_per_request_j=_ratio(energy_j, len(records)),
+        energy_prefill_j=energies.prefill_j,
+        energy_decode_j=energies.decode_j,
+        cpu_energy_j=energies.cpu_j,
+        dram_energy_j=energies.dram_j,
+        power_mean_w=energies.power_mean_w,
+        power_max_w=energies.power_max_w,
+        output_tokens_per_s=output_tokens / duration_s,
+        total_tokens_per_s=(input_tokens + output_tokens) / duration_s,
+        requests_per_s=len(records) / duration_s,
+        tokens_per_j=_ratio(output_tokens, energy_j),
+        ttft_s=latencies.ttft_s,
+        tpot_s=latencies.tpot_s,
+        itl_s=latencies.itl_s,
+        e2e_s=latencies.e2e_s,
+        memory_peak_bytes=memory.peak_bytes,
+        memory_model_bytes=memory.model_bytes,
+        memory_inference_bytes=_difference(memory.peak_bytes, memory.model_bytes),
+        memory_reserved_bytes=memory.reserved_bytes,
+        memory_device_bytes=memory.device_bytes,
+        metering_cpu_s=_metering_cpu_s(recording, window),
+        gpus=[_gpu_energy(gpu.uuid, gpu.name, energies) for gpu in request.gpus if gpu.uuid in energies.gpus],
+        throttle=throttle,
+        warmup=measured.warmup,
+        marks=measured.marks,
+        checks=checks,
+        warnings=warnings,
+        environment=environment,
+        effective_config=measured.effective_config,
+        files=files,
+    )
+
+
+def _mark(marks: Sequence[Mark], phase: str) -> Mark:
+    return next(mark for mark in marks if mark.phase == phase)
+
+
+def _ratio(numerator: float | None, denominator: float | None) -> float | None:
+    return numerator / denominator if numerator is not None and denominator else None
+
+
+def _difference(after: int | None, before: int | None) -> int | None:
+    return after - before if after is not None and before is not None else None
+
+
+def _memory(measured: Measured, recording: Recording, window: Mark) -> _Memory:
+    """Memory of the model, its peak in the window, and what is held for it, in bytes.
+
+    On a GPU these are what the engine's allocator had given out (peak, model) and held (reserved), and
+    ``device_bytes`` is what the driver saw in use on the metered GPUs, by anybody. On a CPU they are the
+    runner's resident memory: after the load, and its highest sample in the window.
+    """
+    ticks = recording.between(window.start_s, window.end_s)
+    on_device = [[r.memory_bytes for r in tick.readings if r.memory_bytes is not None] for tick in ticks]
+    device_bytes = max((sum(used) for used in on_device if used), default=None)
+    if measured.device_memory is not None:
+        allocated = measured.device_memory
+        return _Memory(allocated.model_bytes, allocated.peak_bytes, allocated.reserved_bytes, device_bytes)
+    if measured.device == "cpu":
+        peak_bytes = max((tick.rss_bytes for tick in ticks if tick.rss_bytes is not None), default=None)
+        return _Memory(measured.rss_model_bytes, peak_bytes, None, device_bytes)
+    return _Memory(None, None, None, device_bytes)
+
+
+def _metering_cpu_s(recording: Recording, window: Mark) -> float | None:
+    """CPU time that the sampler used from the first to the last sample of the window."""
+    ticks = recording.between(window.start_s, window.end_s)
+    return ticks[-1].cpu_s - ticks[0].cpu_s if len(ticks) > 1 else None
+
+
+def _gpu_energy(uuid: str, name: str, energies: Energies) -> GpuEnergy:
+    energy = energies.gpus[uuid]
+    return GpuEnergy(
+        uuid=uuid,
+        name=name,
+        energy_j=energy.joules if energy else None,
+        energy_low_j=energy.low if energy else None,
+        energy_high_j=energy.high if energy else None,
+    )

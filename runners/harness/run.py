@@ -1,0 +1,99 @@
+"""One run from its request to its result, engine-agnostic."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from runners.backends.base import Backend
+from runners.backends.create import create
+from runners.contract import paths
+from runners.contract.request import Gpu, PytorchOptions, RunRequest, SimulatedOptions
+from runners.contract.result import FileRecord
+from runners.events import EventWriter
+from runners.files import record_of, write_atomically
+from runners.harness import tables
+from runners.harness.energies import energies_of, series_of
+from runners.harness.environment import snapshot
+from runners.harness.measure import measure
+from runners.harness.requests import records_of
+from runners.harness.result import result_of
+from runners.harness.sampling import Sampler
+from runners.logs import LOGGER, WarningCollector
+from runners.meters.choose import Spec
+from runners.workloads.lengths import Prompts, fit
+from runners.workloads.source import texts_of
+
+
+def run(request: RunRequest, folder: Path, events: EventWriter, warnings: WarningCollector) -> None:
+    """Carries a run out and leaves its files in the attempt folder, ``result.json`` last.
+
+    Args:
+        request: what to run.
+        folder: the attempt folder.
+        events: where progress is told.
+        warnings: what was warned of so far and will be.
+
+    Raises:
+        RunnerError: the run failed in a way that is understood.
+        OSError: a file could not be written.
+    """
+    events.phase("prepare")
+    texts = texts_of(request)
+    gpus = _metered_gpus(request)
+    environment = snapshot(gpus, os.environ)
+    backend = create(request)
+    backend.prepare()
+
+    def tokenise(loaded: Backend) -> Prompts:
+        workload = request.experiment.workload
+        return fit(texts, workload.prompts, workload.input_tokens, loaded.prefix, loaded.encode)
+
+    samples = folder / paths.SAMPLES
+    with Sampler(_spec(request, gpus, samples)) as sampler:
+        measured = measure(backend, request, tokenise, sampler, events)
+        recording = sampler.recording()
+
+    series = series_of(recording)
+    records = records_of(measured.batches)
+    tables.write_timeseries(folder / paths.TIMESERIES, recording)
+    tables.write_counters(folder / paths.COUNTERS, {name: one.edges for name, one in series.items()})
+    tables.write_requests(folder / paths.REQUESTS, records)
+    samples.unlink()
+    result = result_of(
+        request=request,
+        measured=measured,
+        recording=recording,
+        energies=energies_of(recording, series, measured.marks),
+        records=records,
+        environment=environment,
+        warnings=warnings.collected(),
+        files=_files(folder),
+    )
+    write_atomically(folder / paths.RESULT, result.model_dump_json(indent=2).encode() + b"\n")
+    for check in result.checks:
+        LOGGER.info("check %s: %s (%s)", check.name, "passed" if check.passed else "FAILED", check.observed)
+
+
+def _metered_gpus(request: RunRequest) -> list[Gpu]:
+    """The GPUs that the engine uses: none, if it was told to stay on the CPU, or if there is no engine."""
+    options = request.experiment.options
+    on_gpu = isinstance(options, PytorchOptions) and options.device != "cpu"
+    return request.gpus if on_gpu else []
+
+
+def _spec(request: RunRequest, gpus: list[Gpu], samples: Path) -> Spec:
+    options = request.experiment.options
+    return Spec(
+        samples=str(samples),
+        sample_hz=request.measurement.sample_hz,
+        runner_pid=os.getpid(),
+        gpu_uuids=[gpu.uuid for gpu in gpus],
+        cpu_tdp_w=request.measurement.cpu_tdp_w,
+        simulated_power_w=options.power_w if isinstance(options, SimulatedOptions) else None,
+    )
+
+
+def _files(folder: Path) -> dict[str, FileRecord]:
+    names = (paths.REQUEST, paths.TIMESERIES, paths.COUNTERS, paths.REQUESTS)
+    return {name: record_of(folder / name) for name in names}

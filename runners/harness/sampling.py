@@ -1,0 +1,176 @@
+"""The sampler's process as the harness sees it: started before the load, read along, stopped after the window."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from runners.contract import paths
+from runners.contract.energy import EnergyError, counter_edges, update_period_s
+from runners.errors import DiskFullError, MeterError
+from runners.harness.recording import (
+    Recording,
+    Tick,
+    TornLineError,
+    counter_readings,
+    latest_power_w,
+    parse_tick,
+    readings_of,
+)
+from runners.logs import LOGGER
+from runners.meters.choose import Spec
+from runners.meters.reading import Source
+
+_HINT = "look at runner.log; if the machine is short of memory, something may have killed the sampler"
+_STOP_S = 10.0
+
+
+class Sampler:
+    """A running sampler; use it in a ``with`` statement.
+
+    Raises:
+        MeterError: on entering, if the meters cannot be opened.
+        DiskFullError: if there is no space for the samples.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
+        self._path = Path(spec.samples)
+        self._offset = 0
+        self._ticks: list[Tick] = []
+        self._sources: tuple[Source, ...] = ()
+        self._notes: tuple[str, ...] = ()
+
+    def __enter__(self) -> Sampler:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "runners.meters"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        try:
+            self._tell(json.dumps(self._spec._asdict()).encode() + b"\n")
+            ready = self._answer().get("ready")
+            if ready is None:
+                raise MeterError("the sampler's first words were not understood", _HINT)
+        except BaseException:
+            self._end()
+            raise
+        self._sources = tuple(Source(**source) for source in ready["sources"])
+        self._notes = tuple(ready["notes"])
+        for source in self._sources:
+            LOGGER.info("metering %s: %s, scope %s", source.name, source.method, source.scope)
+        for note in self._notes:
+            LOGGER.info("%s", note)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def check(self) -> None:
+        """Makes sure that the sampler is alive.
+
+        Raises:
+            MeterError: it has died, or gave up because a meter vanished.
+            DiskFullError: it gave up because the disk is full.
+        """
+        if self._process.poll() is not None:
+            self._answer()
+            raise MeterError(f"the sampler ended before its time (exit code {self._process.returncode})", _HINT)
+
+    def recording(self) -> Recording:
+        """Everything that has been sampled so far.
+
+        Raises:
+            MeterError: a line of the samples is torn.
+        """
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break  # still being written
+                try:
+                    self._ticks.append(parse_tick(line, len(self._ticks) + 1))
+                except TornLineError as error:
+                    raise MeterError(str(error), "run it again; if it recurs, look for a full disk") from error
+                self._offset += len(line)
+        return Recording(self._sources, self._notes, self._ticks)
+
+    def power_w(self) -> float | None:
+        """The latest power of what is metered, in watts, if there is one yet."""
+        return latest_power_w(self.recording())
+
+    def follow(self, end_s: float) -> None:
+        """Waits until the samples reach far enough past a moment for its energy to have bounds.
+
+        A counter that stands still is not waited for longer than 2 s or five samples.
+
+        Args:
+            end_s: the end of the window, on CLOCK_MONOTONIC.
+        """
+        limit_s = time.monotonic() + max(2.0, 5 / self._spec.sample_hz)
+        while time.monotonic() < limit_s:
+            self.check()
+            recording = self.recording()
+            if _reaches(recording, end_s):
+                return
+            if not recording.of_kind("machine"):
+                time.sleep(0.02)
+            # An estimate counts busy CPU time, and stands still on an idle machine: so it is kept busy here.
+        LOGGER.warning("the samples do not reach far enough past the window for bounds of its energy")
+
+    def _end(self) -> None:
+        """Ends the sampler by closing its standard input, and by force if it does not listen."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                pipe.close()
+        try:
+            self._process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _tell(self, line: bytes) -> None:
+        assert self._process.stdin
+        try:
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+        except BrokenPipeError as error:
+            raise MeterError("the sampler ended before it began", _HINT) from error
+
+    def _answer(self) -> dict[str, Any]:
+        """The next line that the sampler says; a failure that it reports is raised."""
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        if not line:
+            code = self._process.wait()
+            raise MeterError(f"the sampler died (exit code {code})", _HINT)
+        answer: dict[str, Any] = json.loads(line)
+        failed = answer.get("failed")
+        if failed:
+            kind = DiskFullError if failed["kind"] == paths.FailureKind.DISK_FULL.value else MeterError
+            raise kind(failed["message"], failed["hint"])
+        return answer
+
+
+def _reaches(recording: Recording, end_s: float) -> bool:
+    """Whether each source's samples go on for long enough after a moment."""
+    for source in recording.sources:
+        readings = readings_of(recording.ticks, source.name)
+        if not readings or readings[-1].t_s < end_s:
+            return False
+        counted = counter_readings(readings)
+        if not counted:
+            continue
+        try:
+            edges = counter_edges(counted)
+        except EnergyError:
+            continue  # it was reset: no waiting mends that, and the result says so
+        margin_s = 0.0 if source.method == "estimated" else update_period_s(edges) or float("inf")
+        if edges[-1].t_s < end_s + margin_s:
+            return False
+    return True

@@ -1,0 +1,85 @@
+"""The parquet files beside a result, each column with its unit and meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from runners.contract.energy import CounterEdge
+from runners.files import replaced
+from runners.harness.recording import Recording, power_readings, readings_of
+from runners.harness.requests import RequestRecord
+
+
+class _Column(NamedTuple):
+    name: str
+    type: Any
+    unit: str
+    meaning: str
+
+
+_T_S = _Column("t_s", pa.float64(), "s", "moment, CLOCK_MONOTONIC")
+_SOURCE = _Column("source", pa.string(), "", "what was read; 'runner' is the process that ran the engine")
+_ENERGY = _Column("energy_j", pa.float64(), "J", "value of the energy counter, from an origin of its own")
+
+_TIMESERIES = (
+    _T_S,
+    _SOURCE,
+    _Column("power_w", pa.float64(), "W", "power; of a bare counter, its mean since the reading before"),
+    _ENERGY,
+    _Column("memory_bytes", pa.int64(), "B", "memory in use; of 'runner', resident without child processes"),
+    _Column("utilisation", pa.float64(), "", "share of the time that the device was busy, 0 to 1"),
+    _Column("temperature_c", pa.float64(), "°C", "temperature of the GPU"),
+    _Column("sm_clock_mhz", pa.float64(), "MHz", "clock of the streaming multiprocessors"),
+    _Column("memory_clock_mhz", pa.float64(), "MHz", "clock of the memory"),
+    _Column("throttle_reasons", pa.int64(), "", "NVML's bit mask of why the clocks are held back"),
+)
+_COUNTERS = (
+    _SOURCE,
+    _T_S,
+    _Column("previous_t_s", pa.float64(), "s", "the last reading that had the old value, CLOCK_MONOTONIC"),
+    _ENERGY,
+)
+_REQUESTS = (
+    _Column("index", pa.int64(), "", "place of the request in the window, from 0"),
+    _Column("batch", pa.int64(), "", "batch that it was answered in, from 0"),
+    _Column("start_s", pa.float64(), "s", "its batch began, CLOCK_MONOTONIC"),
+    _Column("first_token_s", pa.float64(), "s", "its first token came, CLOCK_MONOTONIC"),
+    _Column("end_s", pa.float64(), "s", "its batch ended, CLOCK_MONOTONIC"),
+    _Column("input_tokens", pa.int64(), "tokens", "length of the prompt, without padding"),
+    _Column("output_tokens", pa.int64(), "tokens", "length of the answer"),
+    _Column("output_sha256", pa.string(), "", "SHA-256 of the answer's token ids, as decimal text with commas"),
+)
+
+
+def write_timeseries(path: Path, recording: Recording) -> None:
+    """Writes every reading, a row each, the longest-running source first."""
+    rows: list[dict[str, Any]] = []
+    for source in recording.sources:
+        readings = readings_of(recording.ticks, source.name)
+        power_at = {power.t_s: power.power_w for power in power_readings(readings)}
+        rows += [{**reading._asdict(), "power_w": power_at.get(reading.t_s)} for reading in readings]
+    rows += [{"t_s": t.t_s, "source": "runner", "memory_bytes": t.rss_bytes} for t in recording.ticks]
+    _write(path, _TIMESERIES, rows)
+
+
+def write_counters(path: Path, edges: Mapping[str, Sequence[CounterEdge]]) -> None:
+    """Writes every edge of every energy counter, by source."""
+    rows = [{"source": source, **edge._asdict()} for source, found in edges.items() for edge in found]
+    _write(path, _COUNTERS, rows)
+
+
+def write_requests(path: Path, requests: Iterable[RequestRecord]) -> None:
+    """Writes a row a request."""
+    _write(path, _REQUESTS, [{**request._asdict(), "index": request.number} for request in requests])
+
+
+def _write(path: Path, columns: Sequence[_Column], rows: Sequence[Mapping[str, Any]]) -> None:
+    schema = pa.schema([pa.field(c.name, c.type, metadata={"unit": c.unit, "meaning": c.meaning}) for c in columns])
+    arrays = [pa.array([row.get(column.name) for row in rows], type=column.type) for column in columns]
+    with replaced(path) as temporary:
+        pq.write_table(pa.Table.from_arrays(arrays, schema=schema), temporary)

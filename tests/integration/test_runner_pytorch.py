@@ -1,0 +1,121 @@
+"""The real engine with the real demo model, on the CPU."""
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from runners.contract.result import RunResult
+
+pytestmark = pytest.mark.engine
+
+MODEL = "demo:smollm2-135m"
+WORKLOAD = {"prompts": 3, "output_tokens": 8, "input_tokens": 24}
+OPTIONS = {"backend": "pytorch", "dtype": "float32", "batch_size": 2}
+
+
+def run(runner, workload=None, options=None, code: int = 0, model: str = MODEL, **fields) -> RunResult | None:
+    runner.write(WORKLOAD | (workload or {}), OPTIONS | (options or {}), model=model, **fields)
+    assert runner.run("pytorch") == code, runner.log()
+    return None if code else RunResult.model_validate_json((runner.folder / "result.json").read_text())
+
+
+def shas(runner) -> list[str]:
+    return pq.read_table(runner.folder / "requests.parquet").column("output_sha256").to_pylist()
+
+
+def test_a_real_run_is_what_was_asked_and_twice_the_same(make_runner) -> None:
+    first, second = make_runner("first"), make_runner("second")
+    result = run(first, options={"attn_implementation": "eager"})
+    again = run(second, options={"attn_implementation": "sdpa"})
+
+    requests = pq.read_table(first.folder / "requests.parquet").to_pylist()
+    assert {(row["input_tokens"], row["output_tokens"]) for row in requests} == {(24, 8)}
+    assert len({row["output_sha256"] for row in requests}) > 1
+    assert shas(first) == shas(second), "greedy answers in float32 do not depend on the attention kernel"
+
+    assert 0 < result.ttft_s.p50 < result.e2e_s.p50
+    assert result.itl_s.mean == pytest.approx(result.tpot_s.mean, rel=1e-6)
+    assert result.energy_j > 0
+    assert result.energy_prefill_j + result.energy_decode_j <= result.energy_j * (1 + 1e-9)
+    assert result.energy_method in ("estimated", "rapl")
+    assert result.memory_peak_bytes >= result.memory_model_bytes > 135e6 * 4
+    config = result.effective_config
+    assert (config["dtype"], config["attn_implementation"], config["device"]) == ("float32", "eager", "cpu")
+    assert again.effective_config["attn_implementation"] == "sdpa"
+    assert 130e6 < config["parameters"] < 140e6
+    assert (config["generation"]["min_new_tokens"], config["generation"]["max_new_tokens"]) == (8, 8)
+    assert config["compiled_graphs"] == 0
+    assert result.environment.libraries["torch"]
+    assert result.warnings == []
+    assert all(event["event"] in ("phase", "progress") for event in first.events())
+
+
+def test_padding_does_not_change_an_answer(make_runner, tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text(
+        "\n".join(map(json.dumps, ["The capital of France is", "One two three four five six seven eight nine"]))
+    )
+    workload = {"prompts": 2, "input_tokens": None, "dataset": "prompts.jsonl"}
+    alone, together = make_runner("alone"), make_runner("together")
+    run(alone, workload, {"batch_size": 1}, dataset_path=str(prompts))
+    run(together, workload, {"batch_size": 2}, dataset_path=str(prompts))
+    assert shas(alone) == shas(together)
+
+
+def test_bfloat16_sampling_and_settings_reach_the_engine(runner) -> None:
+    options = {
+        "dtype": "bfloat16",
+        "do_sample": True,
+        "temperature": 0.7,
+        "top_k": 9,
+        "top_p": 0.8,
+        "repetition_penalty": 1.3,
+    }
+    config = run(runner, options=options, seed=5).effective_config
+    assert config["dtype"] == "bfloat16"
+    generation = config["generation"]
+    assert {name: generation[name] for name in options if name != "dtype"} == {
+        k: options[k] for k in options if k != "dtype"
+    }
+
+
+def test_beams_have_no_token_times(runner) -> None:
+    result = run(runner, options={"num_beams": 2})
+    assert (result.ttft_s, result.energy_prefill_j) == (None, None)
+    assert result.e2e_s is not None
+    assert result.output_tokens == 24
+
+
+def test_a_gpu_that_is_not_there_is_a_bad_request(runner) -> None:
+    run(runner, options={"device": "cuda"}, code=2)
+    assert "no GPU" in runner.json("failure.json")["message"]
+
+
+def test_an_answer_longer_than_the_context_is_a_bad_request(runner) -> None:
+    run(runner, {"output_tokens": 9000}, code=2)
+    assert "8192 positions" in runner.json("failure.json")["message"]
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "hint"),
+    [
+        ("demo:none", {}, "demo:smollm2-135m"),
+        ("folder", {"model_path": "/nonexistent"}, "save_pretrained"),
+        ("nobody/nothing", {}, "HF_TOKEN"),
+    ],
+)
+def test_a_model_that_is_not_there(runner, monkeypatch: pytest.MonkeyPatch, model: str, fields, hint: str) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    run(runner, code=10, model=model, **fields)
+    failure = runner.json("failure.json")
+    assert failure["kind"] == "model_not_found"
+    assert hint in failure["hint"]
+
+
+def test_an_engine_that_is_not_installed_says_how_to_install_it(runner, tmp_path: Path) -> None:
+    (tmp_path / "transformers.py").write_text("raise ImportError(\"No module named 'transformers'\")")
+    runner.write(WORKLOAD, OPTIONS, model=MODEL)
+    assert runner.run("pytorch", PYTHONPATH=f"{tmp_path}:{Path(__file__).parents[2]}") == 3
+    assert "llm-orchestrate[pytorch]" in runner.json("failure.json")["hint"]

@@ -1,0 +1,101 @@
+"""Which kind of failure an exception is, and that no secret leaves with it."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from runners.contract.paths import EXIT_CODES, FailureKind
+from runners.contract.result import RunFailure
+from runners.errors import Interrupted, ModelNotFoundError
+from runners.failures import classify, failure_of, hint_for, redact, write_failure
+from runners.files import replaced, write_atomically
+from runners.harness.environment import identify, snapshot
+from runners.logs import campaign_line, package_of
+
+
+class OutOfMemoryError(RuntimeError):
+    """Called as torch calls its own."""
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ImportError("No module named 'torch'"), FailureKind.ENGINE_MISSING),
+        (MemoryError(), FailureKind.OUT_OF_MEMORY),
+        (OutOfMemoryError("CUDA"), FailureKind.OUT_OF_MEMORY),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), FailureKind.OUT_OF_MEMORY),
+        (OSError(errno.ENOSPC, "x"), FailureKind.DISK_FULL),
+        (OSError(errno.EDQUOT, "x"), FailureKind.DISK_FULL),
+        (RuntimeError("Error: No space left on device (os error 28)"), FailureKind.DISK_FULL),
+        (OSError(errno.EACCES, "x"), FailureKind.ENGINE_FAILED),
+        (Interrupted("SIGTERM"), FailureKind.INTERRUPTED),
+        (KeyboardInterrupt(), FailureKind.INTERRUPTED),
+        (ModelNotFoundError("m", "h"), FailureKind.MODEL_NOT_FOUND),
+        (ValueError("odd"), FailureKind.ENGINE_FAILED),
+    ],
+)
+def test_kinds(error: BaseException, kind: FailureKind) -> None:
+    assert classify(error) is kind
+    assert kind in EXIT_CODES
+    assert hint_for(error, kind, "pytorch")
+
+
+def test_a_cause_is_found_behind_what_wraps_it() -> None:
+    error = ValueError("generation failed")
+    error.__cause__ = OutOfMemoryError("CUDA out of memory")
+    assert classify(error) is FailureKind.OUT_OF_MEMORY
+
+
+def test_a_missing_engine_says_how_to_install_it() -> None:
+    assert "pip install" in hint_for(ImportError("torch"), FailureKind.ENGINE_MISSING, "pytorch")
+
+
+def test_no_secret_is_written(tmp_path: Path) -> None:
+    secrets = {"HF_TOKEN": "hf_abcdef", "HUGGING_FACE_HUB_TOKEN": "", "PATH": "/bin"}
+    try:
+        raise ValueError("401 for url with token hf_abcdef, at /bin")
+    except ValueError as error:
+        write_failure(tmp_path, failure_of(error, "pytorch", None, secrets))
+    text = (tmp_path / "failure.json").read_text()
+    assert "hf_abcdef" not in text
+    failure = RunFailure.model_validate_json(text)
+    assert failure.message == "ValueError: 401 for url with token [HF_TOKEN], at /bin"
+    assert "test_no_secret_is_written" in failure.traceback
+    assert redact("nothing", secrets) == "nothing"
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    target = tmp_path / "f.json"
+    write_atomically(target, b"old")
+    with pytest.raises(IsADirectoryError), replaced(target) as temporary:
+        temporary.write_bytes(tmp_path.read_bytes())
+    assert target.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["f.json"]
+
+
+def test_the_snapshot_keeps_no_secret_and_only_listed_variables() -> None:
+    found = snapshot(
+        [], {"HF_TOKEN": "hf_abcdef", "OMP_NUM_THREADS": "2", "HOME": "/root", "CUDA_VISIBLE_DEVICES": "0"}
+    )
+    assert found.variables == {"OMP_NUM_THREADS": "2", "CUDA_VISIBLE_DEVICES": "0"}
+    assert "hf_abcdef" not in found.model_dump_json()
+
+
+def test_the_environment_id_follows_what_bears_on_performance_only() -> None:
+    base = snapshot([], {}).environment_id
+    assert snapshot([], {"CUDA_VISIBLE_DEVICES": "1"}).environment_id == base
+    assert snapshot([], {"OMP_NUM_THREADS": "1"}).environment_id != base
+    assert identify({"a": 1, "b": 2}) == identify({"b": 2, "a": 1})
+
+
+def test_the_campaign_is_named_when_the_dispatcher_says_so() -> None:
+    told = {"ORCHESTRATE_CAMPAIGN_NAME": "x", "ORCHESTRATE_CYCLE": "2", "ORCHESTRATE_CYCLES": "3"}
+    assert campaign_line(told) == "Part of campaign x (cycle 2 of 3)"
+    assert campaign_line({}) is None
+
+
+def test_a_warning_is_laid_at_the_door_of_its_package() -> None:
+    assert package_of("/v/lib/python3.11/site-packages/torch/nn/x.py") == "torch"
+    assert package_of("/v/site-packages/six.py") == "six"
+    assert package_of("/usr/lib/python3.11/json/decoder.py") == "python"
