@@ -58,7 +58,7 @@ soak: $(VENV)/.dev                  ## Kill host and runner at 100 random moment
 	ORCHESTRATE_KILLS=100 $(BIN)/pytest -q tests/e2e/test_kill.py
 
 docs: $(VENV)/.dev                  ## Generate the reference pages.
-	$(BIN)/python -m tests.docs.generate
+	$(BIN)/python docs/generate.py
 
 clean:                              ## Remove the environment and all caches; results stay.
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -47,6 +47,7 @@ def print_table(table: Table, *, stream: Any = None) -> None:
         title_style="bold",
         pad_edge=False,
         padding=(0, 1, 0, 0),
+        show_header=any(column.title for column in table.columns),
     )
     for column in table.columns:
         drawn.add_column(
@@ -134,8 +135,8 @@ class _PlainLines:
                 if self._verbose or event.adopted:
                     yield f"{self._place()} {taken_over}{event.experiment_id}{again}"
             case RunProgress():
-                if self._verbose and event.event.event == "phase":
-                    yield f"{self._place()}   {event.event.phase}"
+                if self._verbose and event.progress.event == "phase":
+                    yield f"{self._place()}   {event.progress.phase}"
             case RunCompleted():
                 yield f"{self._place()} {_completed(event)}"
             case RunFailed():
@@ -190,7 +191,7 @@ class _LiveLines(_PlainLines):
                 self._experiment_id = event.experiment_id
                 self._progress = RunnerEvent(event="phase", phase="prepare")
             case RunProgress():
-                self._progress = event.event
+                self._progress = event.progress
             case RunCompleted() | RunFailed():
                 self._bar.advance(self._bar.task_ids[0])
                 self._bar.update(self._bar.task_ids[0], left=self._time_left())

@@ -95,8 +95,9 @@ def run_list(name: str, results: Sequence[RunResult]) -> Table:
 def run_details(result: RunResult) -> list[Table]:
     """One run in full: who it is, what it measured, how it judges itself."""
     declared = [[key, _shown(value)] for key, value in parameters(result).items() if value is not None]
+    label = f" ({result.energy_method})" if result.energy_method in ("estimated", "simulated") else ""
     figures = [
-        [quantity.title, quantity.show(value), quantity.unit, quantity.name]
+        [quantity.title + label * quantity.of_energy, quantity.show(value), quantity.unit, quantity.name]
         for quantity in QUANTITIES.values()
         if (value := value_of(result, quantity.name)) is not None
     ]

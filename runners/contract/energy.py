@@ -72,6 +72,17 @@ def counter_edges(readings: Sequence[CounterReading]) -> list[CounterEdge]:
     return edges
 
 
+def reading_edges(readings: Sequence[CounterReading]) -> list[CounterEdge]:
+    """The readings of a counter that is current whenever it is read: each is an update, also where it stood still.
+
+    Raises:
+        EnergyError: the counter ran backwards.
+    """
+    counter_edges(readings)
+    before = [readings[0], *readings[:-1]]
+    return [CounterEdge(t_s, last.t_s, energy_j) for last, (t_s, energy_j) in zip(before, readings, strict=True)]
+
+
 def update_period_s(edges: Sequence[CounterEdge]) -> float | None:
     """The longest that a counter can have taken from one update to the next; None with fewer than two.
 

@@ -22,6 +22,11 @@ class Quantity(NamedTuple):
     scale: float = 1.0
     """Shown value = value × scale, in ``unit``."""
 
+    @property
+    def of_energy(self) -> bool:
+        """Whether it follows from the run's energy, and so is as good as the method that this came from."""
+        return any(unit in ("J", "W") for unit in self.unit.split("/"))
+
     def show(self, value: float | None) -> str:
         """The value in the quantity's unit, to its significant digits; an em dash where it is null."""
         if value is None:

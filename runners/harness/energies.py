@@ -14,6 +14,7 @@ from runners.contract.energy import (
     counter_edges,
     counter_energy,
     power_energy,
+    reading_edges,
     total,
     update_period_s,
 )
@@ -115,7 +116,9 @@ def _series(recording: Recording, source: Source) -> Series:
     if counted and len(counted) < len(readings):
         return Series(source, [], powers, f"{source.name} answered without its energy counter at times")
     try:
-        return Series(source, counter_edges(counted), powers, None)
+        current_at_each_reading = source.method == "estimated"
+        edges = reading_edges(counted) if counted and current_at_each_reading else counter_edges(counted)
+        return Series(source, edges, powers, None)
     except EnergyError as error:
         return Series(source, [], powers, f"{source.name}: {error}")
 

@@ -115,12 +115,9 @@ class Sampler:
         limit_s = time.monotonic() + max(2.0, 5 / self._spec.sample_hz)
         while time.monotonic() < limit_s:
             self.check()
-            recording = self.recording()
-            if _reaches(recording, end_s):
+            if _reaches(self.recording(), end_s):
                 return
-            if not recording.of_kind("machine"):
-                time.sleep(0.02)
-            # An estimate counts busy CPU time, and stands still on an idle machine: so it is kept busy here.
+            time.sleep(0.02)
         LOGGER.warning("the samples do not reach far enough past the window for bounds of its energy")
 
     def _end(self) -> None:
@@ -164,13 +161,12 @@ def _reaches(recording: Recording, end_s: float) -> bool:
         if not readings or readings[-1].t_s < end_s:
             return False
         counted = counter_readings(readings)
-        if not counted:
+        if not counted or source.method == "estimated":
             continue
         try:
             edges = counter_edges(counted)
         except EnergyError:
             continue  # it was reset: no waiting mends that, and the result says so
-        margin_s = 0.0 if source.method == "estimated" else update_period_s(edges) or float("inf")
-        if edges[-1].t_s < end_s + margin_s:
+        if edges[-1].t_s < end_s + (update_period_s(edges) or float("inf")):
             return False
     return True

@@ -66,7 +66,8 @@ connection.execute("PRAGMA synchronous = OFF")
 connection.execute("CREATE TABLE experiments (position INTEGER PRIMARY KEY, id TEXT, config TEXT)")
 connection.execute("BEGIN")
 own = declared["backends"]["pytorch"]
-axes = [declared["workload"]["input_tokens"], declared["shared"]["batch_size"], own["dtype"], own["attn_implementation"]]
+own["input_tokens"], own["batch_size"] = declared["workload"]["input_tokens"], declared["shared"]["batch_size"]
+axes = [own[name] for name in ("input_tokens", "batch_size", "dtype", "attn_implementation")]
 for position, (tokens, batch, dtype, attention) in enumerate(itertools.product(*axes)):
     experiment = Experiment.model_validate({
         "model": declared["model"],
@@ -135,9 +136,7 @@ def resuming(manifest: Manifest, folder: CampaignFolder) -> Row:
         run = folder.run_folder(experiment_id, cycle)
         run.mkdir(parents=True)
         changes.append((order_index, "completed", folder.relative(run)))
-    manifest._connection.executemany(
-        "UPDATE runs SET status = ?2, result_path = ?3 WHERE order_index = ?1", changes
-    )
+    manifest._connection.executemany("UPDATE runs SET status = ?2, result_path = ?3 WHERE order_index = ?1", changes)
     query = "SELECT order_index, experiment_id, cycle, status FROM runs JOIN experiments USING (position)"
 
     def ours() -> float:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median, quantiles
 
 
@@ -36,9 +36,10 @@ HEADER = "| what | median (quartiles) | target | pairs | verdict | beside it |\n
 
 def machine() -> str:
     """What this runs on, in a line."""
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), platform.machine())
-    return f"{os.cpu_count()} logical cores ({model}), {platform.system()} {platform.release()}, Python {platform.python_version()}"
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
+    return f"{os.cpu_count()} logical cores ({model}), {system}"
 
 
 def ratios(ours: Callable[[], float], theirs: Callable[[], float], pairs: int) -> tuple[list[float], list[float]]:
@@ -65,4 +66,4 @@ def cpu_and_peak(code: str, *arguments: str) -> tuple[float, int]:
     ending += "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     argv = [sys.executable, "-c", prelude + code + ending, *arguments]
     seconds, peak = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split()[-2:]
-    return float(seconds), int(peak) * (1024 if resource.RLIM_INFINITY and platform.system() == "Linux" else 1)
+    return float(seconds), int(peak) * 1024

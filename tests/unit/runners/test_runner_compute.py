@@ -114,6 +114,12 @@ def test_an_estimate_claims_no_bounds(make_request) -> None:
     assert not by_name(checks_of(evidence(make_request, found)))["energy_measured"].passed
 
 
+def test_an_estimate_of_an_idle_machine_stands_still_and_is_no_fault() -> None:
+    energies = [float(min(n, 20)) for n in range(61)]
+    found = recording(energies, [None] * 61, method="estimated")
+    assert energies_of(found, series_of(found), marks(1, 4)).window.joules == pytest.approx(10.0)
+
+
 @pytest.mark.parametrize(
     ("energies", "why"),
     [
@@ -137,7 +143,7 @@ def test_a_counter_that_fails_gives_no_energy_and_a_suspect_run(make_request, en
 def test_a_good_run_passes_every_check(make_request) -> None:
     checks = checks_of(evidence(make_request, steady()))
     assert {check.name: check.passed for check in checks} == dict.fromkeys(by_name(checks), True)
-    assert len(checks) == 6
+    assert len(checks) == 7
     assert verdict_of(checks) == "good"
 
 
@@ -146,8 +152,12 @@ def test_a_good_run_passes_every_check(make_request) -> None:
     [
         ({"lengths": (4, 3)}, "output_length", "suspect"),
         ({"start_s": 3.0, "end_s": 3.6}, "window_long_enough", "suspect"),
-        ({"found": recording([n * 10.0 for n in range(61)], [100.0] * 61, mask=0x40)}, "no_throttling", "suspect"),
-        ({"found": recording([n * 10.0 for n in range(61)], [100.0] * 61, mask=0x04)}, "no_throttling", "suspect"),
+        (
+            {"found": recording([n * 10.0 for n in range(61)], [100.0] * 61, mask=0x40)},
+            "no_thermal_throttling",
+            "suspect",
+        ),
+        ({"found": recording([n * 10.0 for n in range(61)], [100.0] * 61, mask=0x04)}, "no_power_capping", "good"),
     ],
 )
 def test_each_check_fails_on_its_own(make_request, change, failed: str, verdict: str) -> None:

@@ -1,0 +1,51 @@
+"""The tutorial, run as it stands: its files written, its commands and its Python executed in order."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.commands import Project
+
+DOCS = Path(__file__).parents[2] / "docs"
+FENCE = re.compile(r"^```(\w+)(?: title=(\S+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def test_the_tutorial_works_as_it_is_written(project: Project) -> None:
+    commands = 0
+    for language, title, body in FENCE.findall((DOCS / "tutorial.md").read_text(encoding="utf-8")):
+        if language == "yaml":
+            project.write(title, body)
+        elif language == "python":
+            done = subprocess.run(
+                [sys.executable, "-c", body], cwd=project.folder, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stderr
+            assert "8 of 8" in done.stdout
+        else:
+            for line in body.splitlines():
+                prompt, program, *arguments = shlex.split(line)
+                assert (prompt, program) == ("$", "orchestrate")
+                done = project.run(*arguments)
+                assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+                commands += 1
+    assert commands == 8
+
+
+def test_the_reference_pages_are_current() -> None:
+    done = subprocess.run(
+        [sys.executable, str(DOCS / "generate.py"), "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if not target.startswith("https://"):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
