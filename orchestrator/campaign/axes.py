@@ -101,15 +101,14 @@ def _is_list(annotation: Any) -> bool:
 
 def validation_messages(error: ValidationError) -> Iterator[tuple[FieldPath, str]]:
     """Each fault that pydantic found, as a path and a sentence; unions tell of one fault, not of each arm."""
-    seen: set[FieldPath] = set()
+    faults: dict[FieldPath, str] = {}
     for fault in error.errors(include_url=False):
         path = tuple(part for part in fault["loc"] if not _names_union_arm(part))
-        if path in seen:
-            continue
-        seen.add(path)
         message = fault["msg"][0].lower() + fault["msg"][1:]
         shown = "" if isinstance(fault["input"], dict | list) else f", not {_shown(fault['input'])}"
-        yield path, message.removeprefix("value error, ") + shown
+        faults.setdefault(path, message.removeprefix("value error, ") + shown)
+    around = {path[:length] for path in faults for length in range(len(path))}
+    yield from ((path, message) for path, message in faults.items() if path not in around)
 
 
 def _names_union_arm(part: str | int) -> bool:
@@ -166,7 +165,7 @@ def resolve_grids(campaign: Campaign) -> tuple[list[Grid], list[Finding]]:
         grid = _explicit(campaign, point, index, models, workloads, findings)
         if grid:
             grids.append(grid)
-    return grids, findings
+    return grids, list(dict.fromkeys(findings))
 
 
 def _check_shared(file: CampaignFile, findings: list[Finding]) -> None:

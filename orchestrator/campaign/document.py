@@ -122,25 +122,24 @@ class _Builder:
         self._seen: set[int] = set()
         self._aliased_values = 0
 
-    def build(self, node: yaml.Node, path: FieldPath, *, aliased: bool = False) -> Any:
-        aliased = aliased or id(node) in self._seen
-        if aliased:
+    def build(self, node: yaml.Node, path: FieldPath) -> Any:
+        if id(node) in self._seen:
             self._aliased_values += 1
             if self._aliased_values > MAX_ALIASED_VALUES:
-                self._refuse(node, path, f"aliases repeat more than {MAX_ALIASED_VALUES:,} values")
+                self._refuse(node, path[:1], f"aliases repeat more than {MAX_ALIASED_VALUES:,} values")
         if len(path) > MAX_DEPTH:
             self._refuse(node, path[:3], f"nested more than {MAX_DEPTH} levels deep")
         self._seen.add(id(node))
         self.lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode) and node.tag == _TAG + "map":
-            return self._mapping(node, path, aliased)
+            return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode) and node.tag == _TAG + "seq":
-            return [self.build(item, (*path, index), aliased=aliased) for index, item in enumerate(node.value)]
+            return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
         if isinstance(node, yaml.ScalarNode) and node.tag in _CONSTRUCT:
             return self._scalar(node, path)
         return self._refuse(node, path, f"the tag {node.tag!r} is not allowed")
 
-    def _mapping(self, node: yaml.MappingNode, path: FieldPath, aliased: bool) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode, path: FieldPath) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode) or key_node.tag not in _CONSTRUCT:
@@ -150,7 +149,7 @@ class _Builder:
             if key in mapping:
                 self._refuse(key_node, inner, f"the key stands twice (first on line {self.lines[inner]})")
             self.lines[inner] = key_node.start_mark.line + 1
-            mapping[key] = self.build(value_node, inner, aliased=aliased)
+            mapping[key] = self.build(value_node, inner)
         return mapping
 
     def _scalar(self, node: yaml.ScalarNode, path: FieldPath) -> Any:

@@ -149,7 +149,7 @@ def _dataset_hashes(campaign: Campaign) -> tuple[dict[str, str], list[Finding]]:
     hashes: dict[str, str] = {}
     findings = []
     for path, dataset in _named(campaign.file, "dataset"):
-        if isinstance(dataset, str) and is_prompt_file(dataset):
+        if isinstance(dataset, str) and dataset and is_prompt_file(dataset):
             try:
                 hashes[dataset] = file_sha256(prompt_file(dataset, campaign.folder))
             except InputError as error:

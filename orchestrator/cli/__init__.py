@@ -70,7 +70,7 @@ def main() -> None:
         import traceback
 
         traceback.print_exc()
-        code = _complain("this is a fault of orchestrate, not yours", "please report it with the lines above", EXIT_FAULT)
+        code = _complain("a fault of orchestrate, not yours", "please report it with the lines above", EXIT_FAULT)
     sys.exit(code)
 
 

@@ -135,7 +135,8 @@ class LocalAttempt:
         try:
             self._exit_code = self._process.wait(timeout_s)
         except psutil.TimeoutExpired:
-            return False
+            if self._child or not self._waits_to_be_reaped():
+                return False
         self._ended = True
         if self._child:
             self._child.returncode = self._exit_code
@@ -152,9 +153,17 @@ class LocalAttempt:
             with contextlib.suppress(psutil.NoSuchProcess):
                 self._process.send_signal(signal.SIGTERM)
             if not self.wait(STOP_GRACE_S):
-                self._sweep()
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    self._process.kill()
                 self.wait(_KILL_DEADLINE_S)
         self._sweep()
+
+    def _waits_to_be_reaped(self) -> bool:
+        """Whether it is dead, and its new parent (a container's first process, perhaps) does not look."""
+        try:
+            return bool(self._process.status() == psutil.STATUS_ZOMBIE)
+        except psutil.NoSuchProcess:
+            return True
 
     def _sweep(self) -> None:
         _end(self._folder, _marked(self._folder.parent).get(self._folder, []))
@@ -199,7 +208,7 @@ def _end(folder: Path, processes: Sequence[psutil.Process]) -> None:
         for process in left:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(left, timeout=1.0)
+        psutil.wait_procs(left, timeout=0.2)
         left = _marked(folder.parent).get(folder, [])
         if left and time.monotonic() > deadline:
             pids = ", ".join(str(process.pid) for process in left)

@@ -53,7 +53,7 @@ class RunProgress:
     """The runner said something."""
 
     experiment_id: str
-    event: RunnerEvent
+    progress: RunnerEvent
 
 
 @dataclass(frozen=True, slots=True)

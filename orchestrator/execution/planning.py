@@ -47,8 +47,8 @@ def open_or_plan(campaign: Campaign, folder: CampaignFolder, manifest_path: Path
         InputError: a campaign of this name is there, and its file was another.
     """
     if not folder.campaign_file.exists():
-        folder.make()
         manifest, funnel, digest = plan(campaign, manifest_path)
+        folder.make()
         freeze(folder.campaign_file, campaign, funnel.experiments, digest)
         return manifest, []
     frozen = thaw(folder.campaign_file)

@@ -142,21 +142,13 @@ class Manifest:
         with _readable_errors(path):
             connection = _connect(path, readonly=readonly)
             try:
-                row = None
-                if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
-                    row = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
+                _check_version(connection, path)
                 if not readonly:
                     connection.execute("PRAGMA journal_mode = WAL")
                     connection.execute("PRAGMA synchronous = FULL")
-            except sqlite3.Error:
+            except BaseException:
                 connection.close()
                 raise
-        if row is None or int(row[0]) > SCHEMA_VERSION:
-            connection.close()
-            raise ManifestError(
-                f"{path} was written by a newer version of orchestrate" if row else f"{path} is no manifest",
-                hint="update orchestrate, or move the file away: it is rebuilt from results/",
-            )
         return cls(connection, path)
 
     def __enter__(self) -> Self:
@@ -302,6 +294,19 @@ class _Counted:
 def _connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
     uri = f"{path.resolve().as_uri()}?mode={'ro' if readonly else 'rwc'}"
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10.0)
+
+
+def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+    version = None
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+        version = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
+    if version is None or not version[0].isdecimal():
+        raise ManifestError(f"{path} is no manifest", hint="move it away: it is rebuilt from results/")
+    if int(version[0]) > SCHEMA_VERSION:
+        raise ManifestError(
+            f"{path} was written by a newer version of orchestrate",
+            hint="update orchestrate, or move the file away: it is rebuilt from results/",
+        )
 
 
 def _now() -> str:

@@ -1,0 +1,175 @@
+"""What was written once must be read for ever. Never change a golden file; a new version adds its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.campaign.expand import Funnel, expand
+from orchestrator.campaign.identity import canonical_json, experiment_from
+from orchestrator.errors import InputError
+from orchestrator.report.tables import run_details, summary
+from orchestrator.results.frozen import thaw
+from orchestrator.results.reading import load_result, read_failure
+from runners.contract.paths import CAMPAIGN, FAILURE, RESULT, FailureKind
+from runners.contract.request import Experiment
+from runners.contract.result import SCHEMA_VERSION
+from tests.builders import experiment, identity
+
+GOLDEN = Path(__file__).parent / "golden"
+RESULTS = sorted(GOLDEN.glob("result*.json"))
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.name)
+def test_a_result_of_every_version_ever_written_is_read_and_shown(path: Path) -> None:
+    result = load_result(path)
+    assert summary("golden", [result]).rows
+    assert len(run_details(result)) == 4
+
+
+def test_there_is_a_golden_result_of_this_version() -> None:
+    assert any(path.name.endswith(f".v{SCHEMA_VERSION}.json") for path in RESULTS)
+
+
+def test_a_result_means_what_it_meant() -> None:
+    result = load_result(GOLDEN / "result.v1.json")
+    assert (result.cycle, result.attempt, result.verdict, result.energy_method) == (2, 3, "good", "nvml")
+    assert (result.energy_j, result.energy_low_j, result.energy_high_j) == (1024.0, 1000.0, 1050.0)
+    assert result.experiment.model == "demo:smollm2-135m"
+    assert result.experiment.options.batch_size == 8
+    assert result.started_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert result.ttft_s is not None
+    assert result.ttft_s.p99 == 0.04
+    assert [check.passed for check in result.checks] == [True, False]
+    assert [mark.phase for mark in result.marks][-2:] == ["window", "teardown"]
+    assert result.files["counters.parquet"].size_bytes == 10
+
+
+def test_what_was_not_measured_stays_unmeasured() -> None:
+    result = load_result(GOLDEN / "result-unmeasured.v1.json")
+    assert (result.energy_j, result.ttft_s, result.memory_peak_bytes, result.throttle) == (None, None, None, None)
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.name)
+def test_reading_and_writing_loses_nothing(path: Path, tmp_path: Path) -> None:
+    result = load_result(path)
+    (tmp_path / RESULT).write_text(result.model_dump_json())
+    assert load_result(tmp_path) == result
+    declared = json.loads(path.read_text())
+    assert {name: value for name, value in result.model_dump(mode="json").items() if name in declared} == declared
+
+
+def changed(name: str, to: Path, **changes: Any) -> Path:
+    to.write_text(json.dumps({**json.loads((GOLDEN / name).read_text()), **changes}))
+    return to
+
+
+def test_a_newer_result_is_refused_whatever_else_is_in_it(tmp_path: Path) -> None:
+    newer = changed("result.v1.json", tmp_path / RESULT, schema_version=SCHEMA_VERSION + 1, energy_j="moved", new=1)
+    with pytest.raises(InputError, match=f"schema version {SCHEMA_VERSION + 1}, and this program knows") as caught:
+        load_result(newer)
+    assert "update orchestrate" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"energy_total_j": 1.0}, "energy_total_j"),
+        ({"warmup": {"iterations": 1, "durations_s": [], "x": 1}}, "warmup.x"),
+    ],
+)
+def test_an_unknown_field_is_refused_by_name(change: dict[str, Any], named: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f": {named}: "):
+        load_result(changed("result.v1.json", tmp_path / RESULT, **change))
+
+
+@pytest.mark.parametrize("field", [*json.loads((GOLDEN / "result.v1.json").read_text())])
+def test_a_field_that_is_missing_is_named_unless_it_has_a_default(field: str, tmp_path: Path) -> None:
+    declared = json.loads((GOLDEN / "result.v1.json").read_text())
+    del declared[field]
+    (tmp_path / RESULT).write_text(json.dumps(declared))
+    optional = {
+        "schema_version",
+        "cold_start",
+        "concurrency_on_host",
+        "baseline_power_w",
+        "energy_adjusted_j",
+        "flops",
+        "flops_method",
+    }
+    if field in optional:
+        load_result(tmp_path)
+    else:
+        with pytest.raises(InputError, match=rf": {field}: "):
+            load_result(tmp_path)
+
+
+def test_a_failure_is_read(tmp_path: Path) -> None:
+    failure = read_failure(GOLDEN / "failure.v1.json")
+    assert failure is not None
+    assert (failure.kind, failure.hint) == (FailureKind.OUT_OF_MEMORY, "lower batch_size")
+    assert read_failure(changed("failure.v1.json", tmp_path / FAILURE, schema_version=2)) is None
+
+
+def test_a_frozen_campaign_expands_into_the_experiments_it_was_frozen_with() -> None:
+    frozen = thaw(GOLDEN / "campaign.v1.json")
+    funnel = Funnel()
+    identities = [planned.experiment_id for planned in expand(frozen.campaign, funnel)]
+    assert funnel.experiments == frozen.experiments == 25
+    digest = hashlib.sha256("".join(f"{name}\n" for name in identities).encode()).hexdigest()
+    assert digest == frozen.experiments_sha256
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [({"schema_version": 2}, "schema_version"), ({"surprise": 1}, "surprise"), ({"campaign": {}}, "file")],
+)
+def test_a_campaign_that_cannot_be_understood_is_refused(change: dict[str, Any], named: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"is not a frozen campaign: .*{named}") as caught:
+        thaw(changed("campaign.v1.json", tmp_path / CAMPAIGN, **change))
+    assert "another version" in (caught.value.hint or "")
+
+
+PINNED = {
+    "simulated-model-1-7f90df75bbf11417": experiment(),
+    "simulated-model-8-ac52ff990e3bb0cf": experiment(batch_size=8, spread=0.1, power_w=5),
+    "simulated-mine-1-e70c7bf1876c28d9": experiment("simulated", "./models/mine", {"input_tokens": 7}),
+    "pytorch-model-bfloat16-1-9b4c70d7df84bb4f": experiment("pytorch"),
+    "pytorch-smollm2-135m-float32-8-cefdb0b14a9c64b9": experiment(
+        "pytorch",
+        "demo:smollm2-135m",
+        {"prompts": 16, "input_tokens": 32, "output_tokens": 32},
+        dtype="float32",
+        batch_size=8,
+    ),
+    "pytorch-bfloat16-1-1d04ef3459d9e64e": experiment(
+        "pytorch",
+        "org/é",
+        {"dataset": "p.jsonl", "dataset_sha256": "ab" * 32},
+        do_sample=True,
+        temperature=0.7,
+        top_k=5,
+    ),
+}
+"""An experiment_id names folders of results: were it to change, every campaign begun would start anew."""
+
+
+@pytest.mark.parametrize("pinned", PINNED)
+def test_experiment_ids_never_change(pinned: str) -> None:
+    assert identity(PINNED[pinned]) == pinned
+
+
+def test_canonical_json_of_the_first_version_is_read() -> None:
+    canonical = (
+        '{"model":"org/model","options":{"backend":"simulated","batch_size":1,"fail":null,"fail_attempts":null,'
+        '"load_s":0.0,"power_w":100.0,"spread":0.05,"tokens_per_s":1000.0},"version":1,"workload":{"column":"prompt",'
+        '"dataset":"builtin","dataset_sha256":null,"input_tokens":null,"output_tokens":64,"prompts":32,"split":"train"}}'
+    )
+    read: Experiment = experiment_from(canonical)
+    assert read == experiment()
+    assert canonical_json(read) == canonical

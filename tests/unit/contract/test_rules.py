@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+
+from runners.contract.request import OPTIONS
+from runners.contract.rules import RULES, broken_rule
+from tests.builders import experiment
+
+FLASH = {"attn_implementation": "flash_attention_2"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "forbidden", "allowed"),
+    [
+        ("batch-exceeds-prompts", {"batch_size": 33}, {"batch_size": 32}),
+        ("flash-attention-needs-half-precision", {**FLASH, "dtype": "float32"}, {**FLASH, "dtype": "float16"}),
+        ("flash-attention-needs-gpu", {**FLASH, "device": "cpu"}, {**FLASH, "device": "auto"}),
+        ("compile-mode-needs-compile", {"torch_compile_mode": "default"}, {"torch_compile": True}),
+        ("sampling-needs-do-sample", {"temperature": 0.7}, {"temperature": 0.7, "do_sample": True}),
+        ("sampling-needs-do-sample", {"top_k": 5}, {"top_k": 5, "do_sample": True}),
+        ("sampling-needs-do-sample", {"top_p": 0.5}, {"top_p": 0.5, "do_sample": True}),
+    ],
+)
+def test_pytorch(rule: str, forbidden: dict[str, object], allowed: dict[str, object]) -> None:
+    broken = broken_rule(experiment("pytorch", **forbidden))
+    assert broken is not None
+    assert broken.name == rule
+    assert broken_rule(experiment("pytorch", **allowed)) is None
+
+
+def test_simulated() -> None:
+    broken = broken_rule(experiment(batch_size=33))
+    assert broken is not None
+    assert broken.name == "batch-exceeds-prompts"
+    assert broken_rule(experiment(batch_size=32)) is None
+
+
+def test_every_backend_has_its_rules_and_its_defaults_break_none() -> None:
+    assert set(RULES) == set(OPTIONS)
+    assert all(broken_rule(experiment(backend)) is None for backend in OPTIONS)

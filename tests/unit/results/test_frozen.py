@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import InputError
+from orchestrator.results.frozen import freeze, thaw
+from tests.builders import campaign
+
+HASH = "0" * 64
+
+
+def test_a_frozen_campaign_comes_back(tmp_path: Path) -> None:
+    original = campaign(tmp_path, cycles=3, order="shuffled", seed=2**63 - 1, timeout_s=0.1)
+    freeze(tmp_path / "campaign.json", original, 2, HASH)
+    thawed = thaw(tmp_path / "campaign.json")
+    assert thawed.campaign == original
+    assert (thawed.experiments, thawed.experiments_sha256) == (2, HASH)
+    assert [file.name for file in tmp_path.iterdir()] == ["campaign.json"]
+
+
+def test_a_project_can_be_moved(tmp_path: Path) -> None:
+    before = tmp_path / "before"
+    (before / "results" / "base").mkdir(parents=True)
+    freeze(before / "results" / "base" / "campaign.json", campaign(before), 2, HASH)
+    shutil.move(before, tmp_path / "after")
+    assert thaw(tmp_path / "after" / "results" / "base" / "campaign.json").campaign.folder == tmp_path / "after"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema_version": 2}, "schema_version"),
+        ({"extra": 1}, "extra"),
+        ({"experiments": 0}, "experiments"),
+        ({"campaign": None}, "campaign"),
+        ({"frozen_at": "2026-01-02T03:04:05"}, "frozen_at"),
+    ],
+)
+def test_what_is_no_frozen_campaign_is_refused(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    path = tmp_path / "campaign.json"
+    freeze(path, campaign(tmp_path), 2, HASH)
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(InputError, match=f"is not a frozen campaign: {message}"):
+        thaw(path)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[" * 100_000, "null"], ids=["empty", "half", "deep", "null"])
+def test_garbage(tmp_path: Path, content: str) -> None:
+    (tmp_path / "campaign.json").write_text(content)
+    with pytest.raises(InputError, match="is not a frozen campaign"):
+        thaw(tmp_path / "campaign.json")
+
+
+def test_missing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        thaw(tmp_path / "campaign.json")

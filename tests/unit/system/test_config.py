@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import FileError, InputError
+from orchestrator.system.config import UserConfig, load_user_config
+
+
+def test_the_defaults_where_there_is_no_file_or_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("# nothing\n")
+    assert load_user_config(tmp_path / "missing") == load_user_config(tmp_path / "empty") == UserConfig()
+
+
+def test_what_is_set_holds(tmp_path: Path) -> None:
+    (tmp_path / "c").write_text("results_dir: /data\ncpu_tdp_w: 65\n")
+    assert load_user_config(tmp_path / "c") == UserConfig(results_dir="/data", cpu_tdp_w=65.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        ("a: 1\nresult_dir: x\n", 1, "a: unknown key"),
+        ("\nresult_dir: x\n", 2, "did you mean 'results_dir'?"),
+        ("gaps: {}\n", 1, "gaps: not supported yet"),
+        ("results_dir: 3\n", 1, "results_dir"),
+        ("results_dir: ''\n", 1, "results_dir"),
+        ("cpu_tdp_w: 0\n", 1, "cpu_tdp_w"),
+        ("cpu_tdp_w: .nan\n", 1, "cpu_tdp_w"),
+        ("cpu_tdp_w: '65'\n", 1, "cpu_tdp_w"),
+        ("- a\n", None, "is a mapping"),
+        ("a: [\n", 2, "not valid YAML"),
+        ("cpu_tdp_w: 1\ncpu_tdp_w: 2\n", 2, "stands twice"),
+    ],
+)
+def test_nothing_runs_with_settings_that_were_not_understood(
+    tmp_path: Path, text: str, line: int | None, told: str
+) -> None:
+    (tmp_path / "c").write_text(text)
+    with pytest.raises(FileError) as caught:
+        load_user_config(tmp_path / "c")
+    assert told in str(caught.value)
+    assert caught.value.issues[0].line == line
+    assert caught.value.path == tmp_path / "c"
+
+
+def test_a_folder_is_no_config(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        load_user_config(tmp_path)
