@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 EXIT_DONE = 0
 EXIT_RUNS_FAILED = 1
@@ -68,7 +67,6 @@ class Issue:
     field: str = ""
     line: int | None = None
     hint: str | None = None
-    severity: Literal["error", "warning"] = "error"
 
     def describe(self, path: Path | None) -> str:
         """``FILE:LINE: FIELD: message (hint)``, as far as each is known."""

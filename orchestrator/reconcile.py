@@ -70,6 +70,10 @@ def reconcile(manifest: Manifest, folder: CampaignFolder, dispatcher: Dispatcher
     live = _one_a_run(dispatcher.find_live(folder.attempts), folder.published())
     finished = _publish_finished(folder, live)
     standing = survey(manifest, folder, live)
+    watched = [attempt for _, attempt in standing.alive]
+    for stranger in live:
+        if stranger not in watched:
+            stranger.stop()
     if standing.changes:
         manifest.reset(standing.changes)
     if finished:

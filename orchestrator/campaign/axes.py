@@ -7,7 +7,7 @@ with its place; the combinations are made later, lazily, in :mod:`orchestrator.c
 from __future__ import annotations
 
 import difflib
-import itertools
+import math
 import typing
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,20 +18,23 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from orchestrator.campaign.document import FieldPath, field_name
 from orchestrator.campaign.models import check_model
-from orchestrator.campaign.schema import Campaign, CampaignFile
+from orchestrator.campaign.schema import CampaignFile
 from runners.contract.request import OPTIONS, ContractModel, Workload
+
+Axes = tuple[tuple[str, tuple[Any, ...]], ...]
+"""Each parameter with the values that it takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """One backend's axes: each parameter with the values that it takes."""
+    """One backend's axes."""
 
     path: FieldPath
     """Where a point was written out: ``("experiments", 3)``; empty for a grid of axes."""
     backend: str
     models: tuple[str, ...]
-    workloads: tuple[Workload, ...]
-    options: tuple[tuple[str, tuple[Any, ...]], ...]
+    workload: Axes
+    options: Axes
 
     @property
     def source(self) -> str:
@@ -41,11 +44,10 @@ class Grid:
     @property
     def points(self) -> int:
         """How many combinations it declares."""
-        count = len(self.models) * len(self.workloads)
-        for _, values in self.options:
-            count *= len(values)
-        return count
+        return len(self.models) * math.prod(len(values) for _, values in (*self.workload, *self.options))
 
+
+MAX_RUNS = 10_000_000
 
 _Declared = dict[str, tuple[FieldPath, Any]]
 """Parameters with the place each was declared at."""
@@ -58,7 +60,6 @@ class Finding:
     path: FieldPath
     message: str
     hint: str | None = None
-    severity: typing.Literal["error", "warning"] = "error"
 
 
 class _Parameter:
@@ -137,55 +138,66 @@ def _options_of(backend: str) -> dict[str, _Parameter]:
 
 
 def _workload_parameters() -> dict[str, _Parameter]:
-    return {name: p for name, p in _parameters(Workload).items() if name != "dataset_sha256"}
+    return {name: parameter for name, parameter in _parameters(Workload).items() if name != "dataset_sha256"}
 
 
-def resolve_grids(campaign: Campaign) -> tuple[list[Grid], list[Finding]]:
+def resolve_grids(file: CampaignFile) -> tuple[list[Grid], list[Finding]]:
     """All that a campaign declares, as grids, and what is wrong with it.
 
     The grids are complete only where no finding is an error.
     """
-    file = campaign.file
     findings: list[Finding] = []
     if not file.backends and not file.experiments:
         findings.append(Finding((), "nothing to run", "name backends with their parameters, or list experiments"))
     _check_shared(file, findings)
+    shared = _placed(file.shared, ("shared",))
+    workload = _placed(file.workload, ("workload",))
     models = _models(file.model, ("model",), findings)
-    workloads = _workloads(campaign, file.workload, ("workload",), findings)
+    workload_axes = _axes("a workload", _workload_parameters(), workload, findings)
     grids = []
     for backend, own in file.backends.items():
         if backend not in OPTIONS:
             findings.append(Finding(("backends", backend), f"unknown backend {backend!r}", nearest(backend, OPTIONS)))
             continue
         known = _options_of(backend)
-        declared: _Declared = {name: (("shared", name), value) for name, value in file.shared.items() if name in known}
-        declared |= {name: (("backends", backend, name), value) for name, value in (own or {}).items()}
-        grids.append(Grid((), backend, models, workloads, _axes(backend, declared, findings)))
+        declared = {name: placed for name, placed in shared.items() if name in known}
+        declared |= _placed(own or {}, ("backends", backend))
+        grids.append(Grid((), backend, models, workload_axes, _axes(backend, known, declared, findings)))
     for index, point in enumerate(file.experiments):
-        grid = _explicit(campaign, point, index, models, workloads, findings)
+        grid = _explicit(point, ("experiments", index), shared, workload, models, findings)
         if grid:
             grids.append(grid)
+    runs = sum(grid.points for grid in grids) * file.cycles
+    if runs > MAX_RUNS:
+        findings.append(Finding((), f"declares {runs:,} runs, and at most {MAX_RUNS:,} are taken", "narrow its axes"))
     return grids, list(dict.fromkeys(findings))
 
 
+def _placed(declared: dict[str, Any], path: FieldPath) -> _Declared:
+    return {name: ((*path, name), value) for name, value in declared.items()}
+
+
 def _check_shared(file: CampaignFile, findings: list[Finding]) -> None:
-    used = [name for name in file.backends if name in OPTIONS]
-    used += [p["backend"] for p in file.experiments if isinstance(p.get("backend"), str) and p["backend"] in OPTIONS]
+    """Each shared value against every backend that has it, also where that overrides it."""
+    named = [*file.backends, *(point.get("backend") for point in file.experiments)]
+    used = [name for name in OPTIONS if name in named]
     known = {name for backend in used for name in _options_of(backend)}
-    for name in file.shared:
+    for name, value in file.shared.items():
         if used and name not in known:
             message = "no backend of this campaign has this parameter"
             findings.append(Finding(("shared", name), message, nearest(name, known)))
+        for backend in used:
+            if name in _options_of(backend):
+                _options_of(backend)[name].values(value, ("shared", name), findings)
 
 
-def _axes(backend: str, declared: _Declared, findings: list[Finding]) -> tuple[tuple[str, tuple[Any, ...]], ...]:
-    known = _options_of(backend)
+def _axes(owner: str, known: dict[str, _Parameter], declared: _Declared, findings: list[Finding]) -> Axes:
     axes = []
     for name, (path, value) in declared.items():
-        if name not in known:
-            findings.append(Finding(path, f"{backend} has no such parameter", nearest(name, known)))
-            continue
-        axes.append((name, known[name].values(value, path, findings)))
+        if name in known:
+            axes.append((name, known[name].values(value, path, findings)))
+        else:
+            findings.append(Finding(path, f"{owner} has no such parameter", nearest(name, known)))
     return tuple(axes)
 
 
@@ -199,57 +211,37 @@ def _models(declared: str | list[str], path: FieldPath, findings: list[Finding])
     return tuple(models)
 
 
-def _workloads(
-    campaign: Campaign, declared: dict[str, Any], path: FieldPath, findings: list[Finding]
-) -> tuple[Workload, ...]:
-    known = _workload_parameters()
-    axes: dict[str, tuple[Any, ...]] = {}
-    before = len(findings)
-    for name, value in declared.items():
-        if name not in known:
-            findings.append(Finding((*path, name), "a workload has no such key", nearest(name, known)))
-            continue
-        axes[name] = known[name].values(value, (*path, name), findings)
-    if len(findings) > before:
-        return ()
-    return tuple(
-        Workload(**point, dataset_sha256=campaign.dataset_sha256.get(point.get("dataset", "")))
-        for values in itertools.product(*axes.values())
-        for point in [dict(zip(axes, values, strict=True))]
-    )
-
-
 def _explicit(
-    campaign: Campaign,
     point: dict[str, Any],
-    index: int,
+    path: FieldPath,
+    shared: _Declared,
+    workload: _Declared,
     models: tuple[str, ...],
-    workloads: tuple[Workload, ...],
     findings: list[Finding],
 ) -> Grid | None:
     """A point somebody wrote out: what it does not name comes from the fixed values above it."""
-    path: FieldPath = ("experiments", index)
     backend = point.get("backend")
     if not isinstance(backend, str) or backend not in OPTIONS:
         message = "names no backend" if backend is None else f"unknown backend {backend!r}"
         findings.append(Finding((*path, "backend"), message, nearest(str(backend or ""), OPTIONS)))
         return None
-    known = _options_of(backend)
-    own = {name: value for name, value in point.items() if name not in ("backend", "model", "workload")}
-    declared: _Declared = {name: ((*path, name), value) for name, value in own.items()}
-    for name, value in campaign.file.shared.items():
-        if name in known and name not in own:
-            declared[name] = (("shared", name), value)
-    axes = _axes(backend, declared, findings)
-    if "model" in point:
-        models = _models(point["model"], (*path, "model"), findings) if isinstance(point["model"], str) else ()
-    if "workload" in point and isinstance(point["workload"], dict):
-        workloads = _workloads(campaign, campaign.file.workload | point["workload"], (*path, "workload"), findings)
-    for name, values in (("model", models), ("workload", workloads), *axes):
-        if len(values) > 1:
-            message = "an experiment is one point, and this is an axis"
-            findings.append(Finding((*path, name), message, "name one value here, or use backends: for a grid"))
     for name, kind in (("model", str), ("workload", dict)):
         if name in point and not isinstance(point[name], kind):
             findings.append(Finding((*path, name), f"is not one {name}"))
-    return Grid(path, backend, models, workloads, axes)
+            return None
+    if "model" in point:
+        models = _models(point["model"], (*path, "model"), findings)
+    workload = workload | _placed(point.get("workload", {}), (*path, "workload"))
+    workload_axes = _axes("a workload", _workload_parameters(), workload, findings)
+    known = _options_of(backend)
+    declared = {name: placed for name, placed in shared.items() if name in known}
+    declared |= _placed({name: value for name, value in point.items() if name not in _NOT_OPTIONS}, path)
+    options = _axes(backend, known, declared, findings)
+    for name, values in (("model", models), *((f"workload.{name}", axis) for name, axis in workload_axes), *options):
+        if len(values) > 1:
+            message = "an experiment is one point, and this is an axis"
+            findings.append(Finding((*path, name), message, "name one value here, or use backends: for a grid"))
+    return Grid(path, backend, models, workload_axes, options)
+
+
+_NOT_OPTIONS = ("backend", "model", "workload")

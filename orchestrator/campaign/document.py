@@ -18,7 +18,7 @@ from orchestrator.errors import FileError, Issue
 
 FieldPath = tuple[str | int, ...]
 
-MAX_BYTES = 16 * 2**20
+MAX_BYTES = 2 * 2**20
 MAX_DEPTH = 50
 MAX_ALIASED_VALUES = 10_000
 

@@ -6,16 +6,16 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from orchestrator.campaign.axes import Grid, resolve_grids, validation_messages
+from orchestrator.campaign.axes import Axes, Grid, resolve_grids, validation_messages
 from orchestrator.campaign.document import field_name
 from orchestrator.campaign.identity import canonical_json, experiment_id, hash_of
 from orchestrator.campaign.schema import Campaign
 from orchestrator.errors import FileError, Issue
-from runners.contract.request import Experiment
+from runners.contract.request import Experiment, Workload
 from runners.contract.rules import broken_rule
 
 
@@ -47,11 +47,11 @@ def expand(campaign: Campaign, funnel: Funnel) -> Iterator[Planned]:
     Raises:
         FileError: such a point, or nothing is left to run.
     """
-    grids, findings = resolve_grids(campaign)
+    grids, findings = resolve_grids(campaign.file)
     if findings:
-        raise FileError([Issue(f.message, field_name(f.path), hint=f.hint, severity=f.severity) for f in findings])
+        raise FileError([Issue(f.message, field_name(f.path), hint=f.hint) for f in findings])
     seen: set[int] = set()
-    for planned in points(grids, funnel):
+    for planned in points(campaign, grids, funnel):
         identity = hash_of(planned.experiment_id)
         if identity in seen:
             funnel.duplicates += 1
@@ -64,31 +64,38 @@ def expand(campaign: Campaign, funnel: Funnel) -> Iterator[Planned]:
         raise FileError([Issue(f"no experiment is left: all were dropped by {rules}", field="backends")])
 
 
-def points(grids: Iterable[Grid], funnel: Funnel) -> Iterator[Planned]:
+def points(campaign: Campaign, grids: Iterable[Grid], funnel: Funnel) -> Iterator[Planned]:
     """Yield each point that breaks no rule, duplicates included."""
     for grid in grids:
-        names = [name for name, _ in grid.options]
-        axes = [values for _, values in grid.options]
-        source = grid.source
-        for model, workload, *values in itertools.product(grid.models, grid.workloads, *axes):
+        for experiment in _experiments(campaign, grid):
             funnel.declared += 1
-            options = dict(zip(names, values, strict=True))
-            options["backend"] = grid.backend
-            experiment = _experiment({"model": model, "workload": workload, "options": options}, grid)
             rule = broken_rule(experiment)
             if rule is None:
                 canonical = canonical_json(experiment)
-                yield Planned(experiment_id(experiment, canonical), grid.backend, source, canonical, experiment)
+                yield Planned(experiment_id(experiment, canonical), grid.backend, grid.source, canonical, experiment)
             elif not grid.path:
                 funnel.dropped[rule.name] += 1
             else:
                 raise FileError([Issue(f"breaks the rule {rule.name}: {rule.reason}", field=grid.source)])
 
 
-def _experiment(declared: dict[str, object], grid: Grid) -> Experiment:
+def _experiments(campaign: Campaign, grid: Grid) -> Iterator[Experiment]:
     try:
-        return Experiment.model_validate(declared)
+        for model in grid.models:
+            found = {"model": model, "model_sha256": campaign.model_sha256.get(model)}
+            for point in _product(grid.workload):
+                dataset_sha256 = campaign.dataset_sha256.get(point.get("dataset", ""))
+                workload = Workload.model_validate({**point, "dataset_sha256": dataset_sha256})
+                for options in _product(grid.options):
+                    options["backend"] = grid.backend
+                    yield Experiment.model_validate({**found, "workload": workload, "options": options})
     except ValidationError as error:
         raise FileError(
             [Issue(message, field=f"{grid.source}.{field_name(path)}") for path, message in validation_messages(error)]
         ) from None
+
+
+def _product(axes: Axes) -> Iterator[dict[str, Any]]:
+    names = [name for name, _ in axes]
+    for values in itertools.product(*(values for _, values in axes)):
+        yield dict(zip(names, values, strict=True))

@@ -6,7 +6,10 @@ import hashlib
 from pathlib import Path
 
 from orchestrator.campaign.models import is_local
+from orchestrator.campaign.schema import Campaign
 from orchestrator.errors import InputError
+
+_SAMPLE_BYTES = 64 * 1024
 
 
 def is_prompt_file(dataset: str) -> bool:
@@ -87,6 +90,43 @@ def model_folder(model: str, folder: Path) -> Path | None:
         ) from None
     except OSError as error:
         raise _unreadable(path, error) from None
+
+
+def model_fingerprint(folder: Path) -> str:
+    """SHA-256 over names, sizes, heads and tails of a model's files: another model under the same name shows.
+
+    Weights are too large to be read whole before each campaign.
+
+    Raises:
+        InputError: they cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            size = path.stat().st_size
+            digest.update(f"{path.relative_to(folder).as_posix()}\0{size}\0".encode())
+            with path.open("rb") as file:
+                digest.update(file.read(_SAMPLE_BYTES))
+                file.seek(max(0, size - _SAMPLE_BYTES))
+                digest.update(file.read(_SAMPLE_BYTES))
+    except OSError as error:
+        raise _unreadable(folder, error) from None
+    return digest.hexdigest()
+
+
+def fingerprints(campaign: Campaign) -> tuple[dict[str, str], dict[str, str]]:
+    """What the prompt files and local models of a campaign hold now, by their names in it.
+
+    Raises:
+        InputError: one of them is gone or cannot be read.
+    """
+    datasets = {name: file_sha256(prompt_file(name, campaign.folder)) for name in campaign.dataset_sha256}
+    models = {}
+    for name in campaign.model_sha256:
+        folder = model_folder(name, campaign.folder)
+        if folder:
+            models[name] = model_fingerprint(folder)
+    return datasets, models
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:

@@ -11,8 +11,7 @@ from pydantic import ValidationError
 from orchestrator.campaign.axes import Finding, Grid, nearest, resolve_grids, validation_messages
 from orchestrator.campaign.document import MAX_BYTES, Document, FieldPath, field_name, parse
 from orchestrator.campaign.expand import Funnel, points
-from orchestrator.campaign.inputs import file_sha256, is_prompt_file, model_folder, prompt_file
-from orchestrator.campaign.models import is_local
+from orchestrator.campaign.inputs import file_sha256, is_prompt_file, model_fingerprint, model_folder, prompt_file
 from orchestrator.campaign.schema import NOT_YET, Campaign, CampaignFile
 from orchestrator.errors import FileError, InputError, Issue
 from runners.contract.request import ContractModel, Measurement, Warmup
@@ -50,7 +49,20 @@ def campaign_from_mapping(declared: dict[str, Any], folder: str | Path = ".") ->
     Raises:
         FileError: it is wrong; every fault is in ``issues``, with its field.
     """
+    _require_text_keys(declared, ())
     return campaign_from_document(Document(declared), Path(folder).resolve())
+
+
+def _require_text_keys(value: Any, path: FieldPath) -> None:
+    """From YAML keys are always text; from Python they may be anything."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise FileError([Issue(f"a key must be text, not {key!r}", field=field_name(path))])
+            _require_text_keys(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            _require_text_keys(inner, (*path, index))
 
 
 def read_document(path: Path) -> Document:
@@ -64,13 +76,13 @@ def read_document(path: Path) -> Document:
         if path.stat().st_size > MAX_BYTES:
             raise FileError([Issue(f"larger than {MAX_BYTES >> 20} MiB")], path)
         text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"there is no file {path}") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise FileError([Issue("not UTF-8 text", line=line)], path) from None
+    except (FileNotFoundError, ValueError):  # a NUL in the path is a ValueError
+        raise InputError(f"there is no file {str(path)!r}") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
     try:
         return parse(text)
     except FileError as error:
@@ -86,25 +98,22 @@ def campaign_from_document(document: Document, folder: Path) -> Campaign:
     if file is None:
         raise FileError(_issues(findings, document))
     campaign = Campaign(file=file, folder=folder)
-    hashes, faults = _dataset_hashes(campaign)
-    campaign = campaign.model_copy(update={"dataset_sha256": hashes})
-    grids, more = resolve_grids(campaign)
-    findings += faults + more
-    if not _errors(findings):
-        findings += _missing_models(grids, folder)
-        findings += _refused_points(grids)
-    if _errors(findings):
+    grids, found = resolve_grids(file)
+    datasets, faults = _dataset_hashes(campaign)
+    findings += found + faults
+    if not findings:
+        models, faults = _model_fingerprints(grids, folder)
+        campaign = campaign.model_copy(update={"dataset_sha256": datasets, "model_sha256": models})
+        findings += faults
+        findings += _refused_points(campaign, grids)
+    if findings:
         raise FileError(_issues(findings, document))
     return campaign
 
 
-def _errors(findings: list[Finding]) -> bool:
-    return any(finding.severity == "error" for finding in findings)
-
-
 def _issues(findings: list[Finding], document: Document) -> list[Issue]:
     return [
-        Issue(f.message, field_name(f.path), document.line(f.path), f.hint, f.severity)
+        Issue(f.message, field_name(f.path), document.line(f.path), f.hint)
         for f in sorted(findings, key=lambda f: document.line(f.path) or 0)
     ]
 
@@ -134,7 +143,7 @@ def _validated(data: dict[str, Any], findings: list[Finding]) -> CampaignFile | 
             if path not in named:
                 findings.append(Finding(path, message, _hint(path, data)))
         return None
-    return None if _errors(findings) else file
+    return None if findings else file
 
 
 def _hint(path: FieldPath, data: dict[str, Any]) -> str | None:
@@ -170,23 +179,27 @@ def _named(file: CampaignFile, key: str) -> Iterator[tuple[FieldPath, Any]]:
             yield path, value
 
 
-def _missing_models(grids: list[Grid], folder: Path) -> Iterator[Finding]:
-    """Local models that are not there; the simulated backend needs none."""
+def _model_fingerprints(grids: list[Grid], folder: Path) -> tuple[dict[str, str], list[Finding]]:
+    """Local models, and those that are not there; the simulated backend needs none."""
     models = {model: grid for grid in grids if grid.backend != "simulated" for model in grid.models}
+    hashes: dict[str, str] = {}
+    findings = []
     for model, grid in models.items():
-        if is_local(model):
-            try:
-                model_folder(model, folder)
-            except InputError as error:
-                yield Finding((*grid.path, "model"), str(error), error.hint)
+        try:
+            local = model_folder(model, folder)
+            if local:
+                hashes[model] = model_fingerprint(local)
+        except InputError as error:
+            findings.append(Finding((*grid.path, "model"), str(error), error.hint))
+    return hashes, findings
 
 
-def _refused_points(grids: list[Grid]) -> Iterator[Finding]:
+def _refused_points(campaign: Campaign, grids: list[Grid]) -> Iterator[Finding]:
     """Points that somebody wrote out and a rule forbids: said here, where the line is known."""
     for grid in grids:
         if grid.path:
             try:
-                for _ in points([grid], Funnel()):
+                for _ in points(campaign, [grid], Funnel()):
                     pass
             except FileError as error:
                 yield from (Finding(grid.path, issue.message) for issue in error.issues)

@@ -60,13 +60,16 @@ class CampaignFile(ContractModel):
 
 
 class Campaign(ContractModel):
-    """A campaign file, resolved: where its relative paths begin, and what its prompt files hold."""
+    """A campaign file, resolved: where its relative paths begin, and what the files hold that it names."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     file: CampaignFile
     folder: Annotated[Path, Field(strict=False)]
     dataset_sha256: dict[str, str] = Field(default_factory=dict)
+    """Of each prompt file, by its name in the campaign."""
+    model_sha256: dict[str, str] = Field(default_factory=dict)
+    """Fingerprint of each local model, by its name in the campaign."""
 
     @property
     def name(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 from importlib import import_module
 
@@ -86,7 +87,7 @@ def _exit_code() -> int:
         return _complain("interrupted", None, 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAULT
+        return 128 + signal.SIGPIPE
     except OSError as error:
         if error.errno not in _NO_ROOM:
             raise

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from orchestrator.cli.options import json_option, project_option
-from orchestrator.errors import EXIT_DONE
+from orchestrator.errors import EXIT_DONE, OrchestratorError
 
 
 @click.command("status")
@@ -38,16 +38,22 @@ def command(name: str | None, as_json: bool, project_dir: str | None) -> int:
         }
 
     if name is None:
-        found = [campaign_status(each, project=project) for each in campaigns(project)]
+        found, unreadable = [], {}
+        for each in campaigns(project):
+            try:
+                found.append(campaign_status(each, project=project))
+            except OrchestratorError as error:
+                unreadable[each] = f"{error} ({error.hint})"
         if as_json:
-            print_json([as_mapping(status) for status in found])
+            broken = [{"campaign": each, "error": why} for each, why in unreadable.items()]
+            print_json([*(as_mapping(status) for status in found), *broken])
             return EXIT_DONE
-        if not found:
+        if not found and not unreadable:
             click.echo(f"no campaign in {project.results}; start one with `orchestrate campaign FILE`")
             return EXIT_DONE
         columns = [Column("campaign"), *(Column(state.value, True) for state in Status), Column("")]
         rows = [[s.name, *(str(s.counts[state]) for state in Status), "in use" if s.in_use else ""] for s in found]
-        print_table(Table("Campaigns", columns, rows))
+        print_table(Table("Campaigns", columns, rows, [f"{each}: {why}" for each, why in unreadable.items()]))
         return EXIT_DONE
     status = campaign_status(name, project=project)
     runs = campaign_runs(name, project=project)

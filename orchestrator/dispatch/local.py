@@ -89,8 +89,8 @@ class LocalDispatcher:
                     env=environment,
                     start_new_session=True,
                 )
-        except BlockingIOError as error:
-            raise MachineError(f"no further process can be started: {error.strerror}") from None
+        except OSError as error:
+            raise MachineError(f"the runner cannot be started: {error.strerror}") from None
         return LocalAttempt(attempt.name, attempt.folder, psutil.Process(process.pid), process)
 
     def find_live(self, attempts: Path) -> list[LocalAttempt]:
@@ -166,6 +166,9 @@ class LocalAttempt:
             return True
 
     def _sweep(self) -> None:
+        """Kill what the runner left behind: its process group, and whatever carries its mark."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         _end(self._folder, _marked(self._folder.parent).get(self._folder, []))
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.campaign.axes import resolve_grids
-from orchestrator.campaign.inputs import file_sha256, prompt_file
+from orchestrator.campaign.inputs import fingerprints
 from orchestrator.campaign.schema import Campaign
 from orchestrator.dispatch.choose import choose_dispatcher
-from orchestrator.errors import InputError, MachineError
+from orchestrator.errors import InputError, MachineError, OrchestratorError
 from orchestrator.execution.attempts import Bench
 from orchestrator.execution.events import CampaignEnded, CampaignStarted, Observer
 from orchestrator.execution.loop import Loop
@@ -154,11 +154,15 @@ def campaigns(project: Project) -> list[str]:
 
 
 def unfinished_campaigns(project: Project) -> list[str]:
-    """The campaigns that nobody is running and that have runs left, or failed ones."""
+    """The campaigns that nobody is running and that have runs left, failed ones, or no manifest to tell."""
     unfinished = []
     for name in campaigns(project):
-        status = campaign_status(name, project=project)
-        if not status.in_use and status.counts[Status.COMPLETED] < status.runs:
+        try:
+            status = campaign_status(name, project=project)
+            left = not status.in_use and status.counts[Status.COMPLETED] < status.runs
+        except OrchestratorError:
+            left = True
+        if left:
             unfinished.append(name)
     return unfinished
 
@@ -184,7 +188,7 @@ def ready(campaign: Campaign, project: Project) -> Bench:
         MachineError: an engine, a GPU or room on the disk is missing.
     """
     _unchanged_inputs(campaign)
-    grids, _ = resolve_grids(campaign)
+    grids, _ = resolve_grids(campaign.file)
     dispatcher = choose_dispatcher(grid.backend for grid in grids)
     gpus = choose_gpus(campaign.file.gpus, list_gpus())
     if not gpus and any("cuda" in dict(grid.options).get("device", ()) for grid in grids):
@@ -204,13 +208,13 @@ def ready(campaign: Campaign, project: Project) -> Bench:
 
 
 def _unchanged_inputs(campaign: Campaign) -> None:
-    for dataset, digest in campaign.dataset_sha256.items():
-        path = prompt_file(dataset, campaign.folder)
-        if file_sha256(path) != digest:
-            raise InputError(
-                f"{path} is not the file that campaign {campaign.name!r} began with",
-                hint="put the old file back, or begin a new campaign under another name",
-            )
+    for before, now in zip((campaign.dataset_sha256, campaign.model_sha256), fingerprints(campaign), strict=True):
+        for name, digest in before.items():
+            if now[name] != digest:
+                raise InputError(
+                    f"{name} is not what campaign {campaign.name!r} began with: its content changed",
+                    hint="put the old one back, or begin a new campaign under another name",
+                )
 
 
 def _carry_out(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,25 +14,22 @@ from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.frozen import FrozenCampaign, freeze, thaw
 
 
-def plan(campaign: Campaign, manifest_path: Path) -> tuple[Manifest, Funnel, str]:
+def plan(campaign: Campaign, manifest_path: Path) -> tuple[Manifest, Funnel]:
     """Expand a campaign into a new manifest.
 
     Returns:
-        The manifest, what became of the declared points, and the SHA-256 over the experiment_ids.
+        The manifest, and what became of the declared points.
     """
     funnel = Funnel()
-    digest = hashlib.sha256()
-
-    def rows() -> Iterator[ExperimentRow]:
-        for planned in expand(campaign, funnel):
-            digest.update(f"{planned.experiment_id}\n".encode())
-            yield ExperimentRow(planned.experiment_id, planned.backend, planned.source, planned.canonical)
-
     file = campaign.file
-    manifest = Manifest.create(
-        manifest_path, rows(), lambda experiments: order_runs(experiments, file.cycles, file.order, file.seed)
+    rows = (
+        ExperimentRow(planned.experiment_id, planned.backend, planned.source, planned.canonical)
+        for planned in expand(campaign, funnel)
     )
-    return manifest, funnel, digest.hexdigest()
+    manifest = Manifest.create(
+        manifest_path, rows, lambda experiments: order_runs(experiments, file.cycles, file.order, file.seed)
+    )
+    return manifest, funnel
 
 
 def open_or_plan(campaign: Campaign, folder: CampaignFolder, manifest_path: Path) -> tuple[Manifest, list[str]]:
@@ -47,15 +42,15 @@ def open_or_plan(campaign: Campaign, folder: CampaignFolder, manifest_path: Path
         InputError: a campaign of this name is there, and its file was another.
     """
     if not folder.campaign_file.exists():
-        manifest, funnel, digest = plan(campaign, manifest_path)
+        manifest, funnel = plan(campaign, manifest_path)
         folder.make()
-        freeze(folder.campaign_file, campaign, funnel.experiments, digest)
+        freeze(folder.campaign_file, campaign, funnel.experiments, manifest.experiments_sha256())
         return manifest, []
     frozen = thaw(folder.campaign_file)
-    if (frozen.campaign.file, frozen.campaign.dataset_sha256) != (campaign.file, campaign.dataset_sha256):
+    changed = _differences(frozen.campaign, campaign)
+    if changed:
         raise InputError(
-            f"campaign {campaign.name!r} exists, and its file or a prompt file was another then"
-            f" ({_differences(frozen.campaign, campaign)})",
+            f"campaign {campaign.name!r} exists, and was another then: {', '.join(changed)} changed",
             hint=f"give it another name:, or move {folder.path} away;"
             " taking changes over into a campaign is not supported yet",
         )
@@ -70,15 +65,19 @@ def open_or_rebuild(frozen: FrozenCampaign, folder: CampaignFolder, manifest_pat
     """
     folder.make()
     try:
-        return Manifest.open(manifest_path), []
+        manifest = Manifest.open(manifest_path)
+        if manifest.experiments_sha256() == frozen.experiments_sha256:
+            return manifest, []
+        manifest.close()
+        mended = f"{manifest_path} belongs to another campaign; rebuilt from {folder.path}"
     except ManifestError as error:
         mended = f"{error}; rebuilt from {folder.path}"
     if manifest_path.exists():
         aside = manifest_path.with_name(f"manifest.broken-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db")
         manifest_path.replace(aside)
         mended += f", the old one kept as {aside.name}"
-    manifest, _, digest = plan(frozen.campaign, manifest_path)
-    if digest != frozen.experiments_sha256:
+    manifest, _ = plan(frozen.campaign, manifest_path)
+    if manifest.experiments_sha256() != frozen.experiments_sha256:
         manifest.close()
         manifest_path.unlink()
         raise InputError(
@@ -89,8 +88,13 @@ def open_or_rebuild(frozen: FrozenCampaign, folder: CampaignFolder, manifest_pat
     return manifest, [mended]
 
 
-def _differences(before: Campaign, after: Campaign) -> str:
-    fields = [name for name in type(after.file).model_fields if getattr(before.file, name) != getattr(after.file, name)]
-    if before.dataset_sha256 != after.dataset_sha256:
-        fields.append("the content of a prompt file")
-    return "changed: " + ", ".join(fields)
+def _differences(before: Campaign, after: Campaign) -> list[str]:
+    """What of a campaign is not as it was: keys of its file, and files that it names."""
+    changed = [
+        name for name in type(after.file).model_fields if getattr(before.file, name) != getattr(after.file, name)
+    ]
+    if changed:
+        return changed
+    names = [*before.dataset_sha256, *before.model_sha256]
+    was, now = ({**campaign.dataset_sha256, **campaign.model_sha256} for campaign in (before, after))
+    return [f"the content of {name}" for name in names if was[name] != now.get(name)]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from orchestrator.campaign.expand import Funnel, expand
 from orchestrator.campaign.load import campaign_from_mapping
-from orchestrator.errors import InterruptedCampaignError, MachineError, OrchestratorError
+from orchestrator.errors import FileError, InterruptedCampaignError, MachineError, OrchestratorError
 from orchestrator.execution.attempts import Published, follow, prepare
 from orchestrator.execution.campaigns import ready
 from orchestrator.execution.events import Observer, RunCompleted, RunProgress, RunStarted
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.system.project import Project, find_project
-from runners.contract.paths import ADHOC, AttemptName, FailureKind
+from runners.contract.paths import ADHOC, LOG, AttemptName, FailureKind
 
 
 class RunFailedError(OrchestratorError):
@@ -67,7 +68,11 @@ def run_experiment(
         "seed": seed,
         "timeout_s": float(timeout_s),
     }
-    campaign = campaign_from_mapping(declared)
+    try:
+        campaign = campaign_from_mapping(declared)
+    except FileError as error:
+        own = [replace(issue, field=issue.field.removeprefix("experiments[0]").lstrip(".")) for issue in error.issues]
+        raise FileError(own) from None
     (planned,) = expand(campaign, Funnel())
     folder = CampaignFolder(project.results / ADHOC)
     bench = ready(campaign.model_copy(update={"file": campaign.file.model_copy(update={"name": ADHOC})}), project)
@@ -81,10 +86,9 @@ def run_experiment(
         return outcome
     if outcome.kind is FailureKind.INTERRUPTED:
         raise InterruptedCampaignError("the run was stopped")
-    error = MachineError if outcome.kind is FailureKind.DISK_FULL else RunFailedError
-    raise error(
-        f"{outcome.kind.value}: {outcome.message}", hint=f"{outcome.hint}; log in {folder.attempt_folder(name)}"
-    )
+    kind = MachineError if outcome.kind is FailureKind.DISK_FULL else RunFailedError
+    hint = f"{outcome.hint}; the log is {folder.attempt_folder(name) / LOG}"
+    raise kind(f"{outcome.kind.value}: {outcome.message}", hint=hint)
 
 
 def _first_free(folder: CampaignFolder, experiment_id: str) -> AttemptName:

@@ -7,6 +7,7 @@ Folders are the truth: the manifest can be lost, and is rebuilt from ``results/`
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -124,7 +125,8 @@ class Manifest:
                 "INSERT INTO runs (order_index, position, cycle, status, attempts) VALUES (?, ?, ?, 'pending', 0)",
                 ((index, position, cycle) for index, (position, cycle) in enumerate(order(counter.count))),
             )
-            connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", (str(SCHEMA_VERSION),))
+            meta = {"schema_version": str(SCHEMA_VERSION), "experiments_sha256": counter.digest.hexdigest()}
+            connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
             connection.execute("COMMIT")
             connection.executescript(_INDEXES)
         _replace_durably(draft, path)
@@ -135,7 +137,8 @@ class Manifest:
         """Open a manifest that is there.
 
         Raises:
-            ManifestError: it is missing, broken, or newer than this program.
+            ManifestError: it is missing or broken.
+            MachineError: a newer version wrote it, or the disk does not answer.
         """
         if not path.exists():
             raise ManifestError(f"there is no manifest {path}")
@@ -169,6 +172,10 @@ class Manifest:
     def experiment_count(self) -> int:
         """How many experiments there are."""
         return int(self._rows("SELECT count(*) FROM experiments")[0][0])
+
+    def experiments_sha256(self) -> str:
+        """SHA-256 over the experiment_ids in their order, a line each."""
+        return str(self._rows("SELECT value FROM meta WHERE key = 'experiments_sha256'")[0][0])
 
     def standing(self) -> list[tuple[int, str, int, str]]:
         """Every run as (order_index, experiment_id, cycle, status), in the order to run."""
@@ -279,15 +286,17 @@ class Manifest:
 
 
 class _Counted:
-    """Rows numbered as they stream by."""
+    """Rows numbered as they stream by, and a digest over who they are."""
 
     def __init__(self, rows: Iterable[ExperimentRow]) -> None:
         self._rows = rows
         self.count = 0
+        self.digest = hashlib.sha256()
 
     def __iter__(self) -> Iterator[tuple[int, str, str, str, str]]:
         for row in self._rows:
             yield (self.count, *row)
+            self.digest.update(f"{row.experiment_id}\n".encode())
             self.count += 1
 
 
@@ -303,7 +312,7 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
     if version is None or not version[0].isdecimal():
         raise ManifestError(f"{path} is no manifest", hint="move it away: it is rebuilt from results/")
     if int(version[0]) > SCHEMA_VERSION:
-        raise ManifestError(
+        raise MachineError(
             f"{path} was written by a newer version of orchestrate",
             hint="update orchestrate, or move the file away: it is rebuilt from results/",
         )

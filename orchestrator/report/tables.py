@@ -54,11 +54,12 @@ def parameters(result: RunResult) -> dict[str, Any]:
 def summary(name: str, results: Sequence[RunResult]) -> Table:
     """A campaign at a glance: a row an experiment, each figure the median over its cycles.
 
-    Suspect runs are counted and left out of the medians, unless an experiment has no others.
+    Suspect runs are counted and left out of the medians, unless an experiment has no others. Runs of unlike
+    environments are not pooled: each has a row of its own.
     """
-    groups: dict[str, list[RunResult]] = {}
+    groups: dict[tuple[str, str], list[RunResult]] = {}
     for result in sorted(results, key=lambda result: (result.order_index, result.cycle)):
-        groups.setdefault(result.experiment_id, []).append(result)
+        groups.setdefault((result.experiment_id, result.environment.environment_id), []).append(result)
     varied = _varied(results)
     rows = []
     for runs in groups.values():
@@ -191,4 +192,7 @@ def _notes(results: Sequence[RunResult]) -> list[str]:
         count = sum(map(applies, results))
         if count:
             notes.append(text.format(count, f"{len(results)} runs"))
+    environments = {run.environment.environment_id for run in results}
+    if len(environments) > 1:
+        notes.append(f"the runs come from {len(environments)} unlike environments, which are not pooled")
     return notes

@@ -96,6 +96,9 @@ class Experiment(ContractModel):
     """One fully resolved configuration of one backend."""
 
     model: str = Field(min_length=1, description="demo:NAME, a Hugging Face id (ORG/NAME[@REVISION]), or a folder")
+    model_sha256: str | None = Field(
+        None, pattern=r"^[0-9a-f]{64}$", description="fingerprint of a local model's files; filled in by the host"
+    )
     workload: Workload = Workload()
     options: Annotated[BackendOptions, Field(discriminator="backend")]
 

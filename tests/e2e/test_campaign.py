@@ -236,7 +236,7 @@ backends:
     prompts.write_text('{"prompt": "other"}\n{"prompt": "two"}\n')
     resumed = project.run("resume", "prompted")
     assert resumed.returncode == 2
-    assert "is not the file that campaign 'prompted' began with" in resumed.stderr
+    assert "is not what campaign 'prompted' began with" in resumed.stderr
 
 
 def test_interrupting_between_runs_loses_nothing(project: Project) -> None:

@@ -147,3 +147,10 @@ def test_a_survey_changes_nothing(manifest: Manifest, folder: CampaignFolder) ->
     standing = survey(manifest, folder)
     assert standing.pending == [0, 1]
     assert list(manifest.runs()) == rows
+
+
+def test_a_live_attempt_of_no_run_of_this_campaign_is_stopped(manifest: Manifest, folder: CampaignFolder) -> None:
+    stranger = FakeAttempt(AttemptName("simulated-other-1-fedcba9876543210", 1, 1))
+    standing = reconcile(manifest, folder, FakeDispatcher([stranger]))
+    assert stranger.stopped
+    assert standing.alive == []

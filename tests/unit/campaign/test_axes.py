@@ -17,7 +17,7 @@ def test_shared_holds_for_every_backend_that_has_the_parameter_and_its_own_wins(
         shared={"batch_size": [1, 2], "dtype": "float32"},
         backends={"simulated": {"batch_size": 4}, "pytorch": None},
     )
-    simulated, pytorch = (dict(grid.options) for grid in resolve_grids(declared)[0])
+    simulated, pytorch = (dict(grid.options) for grid in resolve_grids(declared.file)[0])
     assert simulated == {"batch_size": (4,)}
     assert pytorch == {"batch_size": (1, 2), "dtype": ("float32",)}
 
@@ -29,10 +29,9 @@ def test_an_explicit_experiment_takes_what_is_fixed_above_it() -> None:
         shared={"tokens_per_s": 10},
         experiments=[{"backend": "simulated", "workload": {"prompts": 9}, "model": "org/own"}],
     )
-    (grid,) = resolve_grids(declared)[0]
-    (workload,) = grid.workloads
+    (grid,) = resolve_grids(declared.file)[0]
     assert (grid.source, grid.models) == ("experiments[0]", ("org/own",))
-    assert (workload.prompts, workload.output_tokens) == (9, 4)
+    assert dict(grid.workload) == {"prompts": (9,), "output_tokens": (4,)}
     assert dict(grid.options) == {"tokens_per_s": (10.0,)}
 
 
@@ -62,7 +61,7 @@ def test_points_are_the_product_of_the_axes(models: int, prompts: int, batches: 
             "backends": {"simulated": {"tokens_per_s": [float(n + 1) for n in range(rates)]}},
         }
     )
-    (grid,) = resolve_grids(declared)[0]
+    (grid,) = resolve_grids(declared.file)[0]
     assert grid.points == math.prod([models, prompts, batches, rates])
 
 

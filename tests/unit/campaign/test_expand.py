@@ -78,14 +78,20 @@ def test_the_order_is_that_of_the_file() -> None:
 
 
 def test_expansion_is_lazy() -> None:
-    many = list(range(1, 1001))
+    many = list(range(1, 101))
     declared = campaign(
-        workload={"prompts": 1_000_000},
-        backends={"simulated": {"batch_size": many, "fail_attempts": many, "power_w": many, "load_s": many}},
+        workload={"prompts": 1_000_000, "output_tokens": many},
+        backends={"simulated": {"batch_size": many, "power_w": many}},
     )
     funnel = Funnel()
     assert len(list(itertools.islice(expand(declared, funnel), 3))) == 3
     assert funnel.declared == 3
+
+
+def test_more_runs_than_anybody_can_make_are_refused_before_they_are_counted() -> None:
+    many = list(range(1, 1001))
+    with pytest.raises(FileError, match="declares 2,000,000,000 runs, and at most 10,000,000 are taken"):
+        campaign(cycles=2, workload={"output_tokens": many}, backends={"simulated": {"power_w": many, "load_s": many}})
 
 
 def test_nothing_left_names_the_rules() -> None:

@@ -235,9 +235,9 @@ def test_a_shared_axis_leaves_an_explicit_experiment_open() -> None:
     assert "is one point" in issue.message
 
 
-@pytest.mark.parametrize("key", ["model", "workload"])
+@pytest.mark.parametrize("key", ["model", "workload.prompts"])
 def test_an_axis_above_leaves_an_explicit_experiment_open(key: str) -> None:
-    above = {"model": "model: [org/a, org/b]", "workload": "model: org/a\nworkload: {prompts: [1, 2]}"}[key]
+    above = {"model": "model: [org/a, org/b]", "workload.prompts": "model: org/a\nworkload: {prompts: [1, 2]}"}[key]
     found = issues(f"name: a\n{above}\nexperiments: [{{backend: simulated}}]\n")
     assert [issue.field for issue in found] == [f"experiments[0].{key}"]
 
@@ -268,8 +268,8 @@ def test_not_utf8(content: bytes, line: int) -> None:
 
 
 def test_a_file_too_large_is_not_read() -> None:
-    (issue,) = issues(b"#" * (17 * 2**20))
-    assert "larger than 16 MiB" in issue.message
+    (issue,) = issues(b"#" * (3 * 2**20))
+    assert "larger than 2 MiB" in issue.message
 
 
 def test_files_that_cannot_be_read() -> None:

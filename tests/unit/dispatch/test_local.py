@@ -228,6 +228,20 @@ def test_remains_of_a_dead_runner_are_ended_even_one_that_leads_a_session(attemp
     assert not any(map(is_alive, children))
 
 
+def test_a_child_that_cleaned_its_environment_is_ended_with_its_group(attempt: Attempt) -> None:
+    careless = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], env={})\n"
+        "print(child.pid, flush=True)\n"
+    )
+    argv = [sys.executable, "-c", careless]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, start_new_session=True) as runner:
+        assert runner.stdout
+        child = int(runner.stdout.readline())
+        assert LocalAttempt(NAME, attempt.folder, psutil.Process(runner.pid), runner).wait(10)
+    assert until(lambda: not is_alive(child))
+
+
 def test_others_are_left_alone(attempt: Attempt, tmp_path: Path) -> None:
     elsewhere = tmp_path / "other" / "attempts" / str(NOBODY)
     environment = {**os.environ, ENV_ATTEMPT: str(elsewhere)}
@@ -235,7 +249,8 @@ def test_others_are_left_alone(attempt: Attempt, tmp_path: Path) -> None:
     with subprocess.Popen(argv, env=environment, start_new_session=True) as other:
         until(lambda: any(mark == str(elsewhere) for _, mark in local._marks()))
         assert LocalDispatcher().find_live(attempt.folder.parent) == []
-        LocalAttempt(NAME, attempt.folder, psutil.Process(other.pid))._sweep()
+        own = subprocess.Popen([sys.executable, "-c", ""], start_new_session=True)
+        LocalAttempt(NAME, attempt.folder, psutil.Process(own.pid), own).stop()
         assert other.poll() is None
         other.kill()
 

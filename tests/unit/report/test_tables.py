@@ -113,3 +113,11 @@ def test_values_and_parameters_by_name() -> None:
     assert value_of(run, "ttft_s.p50") is None
     assert parameters(run)["simulated.batch_size"] == 1
     assert parameters(run)["workload.prompts"] == 32
+
+
+def test_runs_of_unlike_environments_are_not_pooled() -> None:
+    here = result(1.0)
+    there = result(3.0, cycle=2, environment={**here.environment.model_dump(), "environment_id": "f" * 16})
+    table = summary("n", [here, there])
+    assert column(table, "runs") == ["1", "1"]
+    assert any("2 unlike environments" in note for note in table.notes)
