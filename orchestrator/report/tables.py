@@ -72,7 +72,7 @@ def summary(name: str, results: Sequence[RunResult]) -> Table:
         rows.append(cells)
     columns = [*(Column(_short(key)) for key in varied), Column("runs", True)]
     columns += [Column(_heading(quantity), True) for quantity in HEADLINES]
-    return Table(f"{name}: medians over cycles", [*columns, Column("energy by")], rows, _notes(results))
+    return Table(f"{name}: energy per output token and the rest, medians over cycles", [*columns, Column("energy by")], rows, _notes(results))
 
 
 def run_list(name: str, results: Sequence[RunResult]) -> Table:

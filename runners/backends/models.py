@@ -57,7 +57,7 @@ def _from_hub(model: str) -> LocatedModel:
         path = huggingface_hub.snapshot_download(name, revision=revision or None, allow_patterns=list(_HUB_FILES))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
         raise ModelNotFoundError(
-            f"{model} cannot be had from the Hugging Face hub: {error}",
+            f"{model} cannot be had from the Hugging Face hub: {' '.join(str(error).split())}",
             "see the name and revision and that the hub can be reached; a private or gated model needs HF_TOKEN"
             " and its licence accepted on the model's page; for a local folder, give its path",
         ) from error

@@ -37,6 +37,14 @@ def test_the_tutorial_works_as_it_is_written(project: Project) -> None:
     assert commands == 8
 
 
+def test_the_campaign_file_in_the_readme_is_right(project: Project) -> None:
+    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    ((_, _, body),) = [fence for fence in FENCE.findall(readme) if fence[0] == "yaml"]
+    done = project.run("campaign", str(project.write("readme.yaml", body)), "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "51 runs (3 cycles, shuffled)" in done.stdout
+
+
 def test_the_reference_pages_are_current() -> None:
     done = subprocess.run(
         [sys.executable, str(DOCS / "generate.py"), "--check"], capture_output=True, text=True, check=False
@@ -44,7 +52,7 @@ def test_the_reference_pages_are_current() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*sorted(DOCS.rglob("*.md")), DOCS.parent / "README.md"], ids=lambda page: page.name)
 def test_every_link_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         if not target.startswith("https://"):

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from orchestrator import load_results
-from runners.backends.demo import demo_folder
 from tests.e2e.commands import Project, kill
 
 pytestmark = pytest.mark.engine
@@ -57,25 +53,6 @@ def test_one_run_from_flags(project: Project) -> None:
     assert "pytorch.batch_size" in done.stdout
     (result,) = load_results(project.results / "adhoc")
     assert result.experiment.options.batch_size == 4
-
-
-def test_torch_compile_reaches_the_engine(project: Project) -> None:
-    make = """
-import sys
-from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
-tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
-shape = dict(hidden_size=64, intermediate_size=128, num_hidden_layers=1, num_attention_heads=4, num_key_value_heads=2)
-LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=512, **shape)).save_pretrained("tiny")
-tokenizer.save_pretrained("tiny")
-"""
-    subprocess.run([sys.executable, "-c", make, demo_folder("smollm2-135m")], cwd=project.folder, check=True)
-    flags = ["--prompts", "4", "--input-tokens", "8", "--output-tokens", "8", "--batch-size", "2", "--dtype", "float32"]
-    done = project.run(
-        "run", "--model", "./tiny", "--backend", "pytorch", "--torch-compile", "true", *flags, timeout_s=400
-    )
-    assert done.returncode == 0, done.stderr
-    (result,) = load_results(project.results / "adhoc")
-    assert result.effective_config["compiled_graphs"] > 0
 
 
 def test_a_model_that_is_not_there_is_a_failure_with_its_reason(project: Project) -> None:
