@@ -56,7 +56,7 @@ def hint_for(error: BaseException, kind: FailureKind, backend: str) -> str:
 def redact(text: str, environment: Mapping[str, str]) -> str:
     """The text with the value of every secret variable replaced by the variable's name."""
     for name in paths.SECRET_VARIABLES:
-        secret = environment.get(name)
+        secret = environment.get(name, "").strip()
         if secret:
             text = text.replace(secret, f"[{name}]")
     return text

@@ -23,11 +23,11 @@ def replaced(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
-        _sync(temporary)
+        sync(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -54,7 +54,12 @@ def record_of(path: Path) -> FileRecord:
     return FileRecord(size_bytes=path.stat().st_size, sha256=sha256_of(path))
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Puts a file's content, or a folder's entries, on the disk itself, where a power cut leaves it.
+
+    Raises:
+        OSError: it could not be written.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -33,8 +33,9 @@ class WarningCollector(logging.Handler):
         self._dropped = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keeps one log record, as ``package: message``."""
-        text = " ".join(f"{record.name.partition('.')[0]}: {record.getMessage()}".split())[:_MOST_CHARACTERS]
+        """Keeps one log record, as ``package: message``, free of secrets."""
+        message = redact(record.getMessage(), os.environ)  # before the cut, which could leave half a secret
+        text = " ".join(f"{record.name.partition('.')[0]}: {message}".split())[:_MOST_CHARACTERS]
         if text in self._seen:
             return
         if len(self._seen) >= _MOST_WARNINGS:
@@ -43,8 +44,8 @@ class WarningCollector(logging.Handler):
         self._seen[text] = None
 
     def collected(self) -> list[str]:
-        """The distinct warnings in the order in which they came, free of secrets."""
-        found = [redact(text, os.environ) for text in self._seen]
+        """The distinct warnings in the order in which they came."""
+        found = list(self._seen)
         if self._dropped:
             found.append(f"runners: {self._dropped} further warnings are in {paths.LOG} only")
         return found

@@ -6,10 +6,8 @@ with its place; the combinations are made later, lazily, in :mod:`orchestrator.c
 
 from __future__ import annotations
 
-import difflib
 import math
 import typing
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
@@ -18,7 +16,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from orchestrator.campaign.document import FieldPath, field_name
 from orchestrator.campaign.models import check_model
-from orchestrator.campaign.schema import CampaignFile
+from orchestrator.campaign.schema import BACKENDS_NOT_YET, CampaignFile
+from orchestrator.messages import nearest, validation_messages
 from runners.contract.request import OPTIONS, ContractModel, Workload
 
 Axes = tuple[tuple[str, tuple[Any, ...]], ...]
@@ -100,34 +99,6 @@ def _is_list(annotation: Any) -> bool:
     return origin is list or any(_is_list(argument) for argument in typing.get_args(annotation) if origin is not dict)
 
 
-def validation_messages(error: ValidationError) -> Iterator[tuple[FieldPath, str]]:
-    """Each fault that pydantic found, as a path and a sentence; unions tell of one fault, not of each arm."""
-    faults: dict[FieldPath, str] = {}
-    for fault in error.errors(include_url=False):
-        path = tuple(part for part in fault["loc"] if not _names_union_arm(part))
-        message = fault["msg"][0].lower() + fault["msg"][1:]
-        shown = "" if isinstance(fault["input"], dict | list) else f", not {_shown(fault['input'])}"
-        faults.setdefault(path, message.removeprefix("value error, ") + shown)
-    around = {path[:length] for path in faults for length in range(len(path))}
-    yield from ((path, message) for path, message in faults.items() if path not in around)
-
-
-def _names_union_arm(part: str | int) -> bool:
-    return isinstance(part, str) and (part in ("str", "int", "float", "bool") or "[" in part)
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest known name, or all of them."""
-    known = sorted(known)
-    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
-
-
 @cache
 def _parameters(model: type[ContractModel]) -> dict[str, _Parameter]:
     return {name: _Parameter(model, name) for name in model.model_fields}
@@ -157,7 +128,7 @@ def resolve_grids(file: CampaignFile) -> tuple[list[Grid], list[Finding]]:
     grids = []
     for backend, own in file.backends.items():
         if backend not in OPTIONS:
-            findings.append(Finding(("backends", backend), f"unknown backend {backend!r}", nearest(backend, OPTIONS)))
+            findings.append(_unknown_backend(backend, ("backends", backend)))
             continue
         known = _options_of(backend)
         declared = {name: placed for name, placed in shared.items() if name in known}
@@ -171,6 +142,14 @@ def resolve_grids(file: CampaignFile) -> tuple[list[Grid], list[Finding]]:
     if runs > MAX_RUNS:
         findings.append(Finding((), f"declares {runs:,} runs, and at most {MAX_RUNS:,} are taken", "narrow its axes"))
     return grids, list(dict.fromkeys(findings))
+
+
+def _unknown_backend(backend: object, path: FieldPath) -> Finding:
+    if backend is None:
+        return Finding(path, "names no backend", nearest("", OPTIONS))
+    if backend in BACKENDS_NOT_YET:
+        return Finding(path, f"the backend {backend} is not supported yet", nearest("", OPTIONS))
+    return Finding(path, f"unknown backend {backend!r}", nearest(str(backend), OPTIONS))
 
 
 def _placed(declared: dict[str, Any], path: FieldPath) -> _Declared:
@@ -222,8 +201,7 @@ def _explicit(
     """A point somebody wrote out: what it does not name comes from the fixed values above it."""
     backend = point.get("backend")
     if not isinstance(backend, str) or backend not in OPTIONS:
-        message = "names no backend" if backend is None else f"unknown backend {backend!r}"
-        findings.append(Finding((*path, "backend"), message, nearest(str(backend or ""), OPTIONS)))
+        findings.append(_unknown_backend(backend, (*path, "backend")))
         return None
     for name, kind in (("model", str), ("workload", dict)):
         if name in point and not isinstance(point[name], kind):

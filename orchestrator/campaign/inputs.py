@@ -8,6 +8,7 @@ from pathlib import Path
 from orchestrator.campaign.models import is_local
 from orchestrator.campaign.schema import Campaign
 from orchestrator.errors import InputError
+from orchestrator.files import sha256
 
 _SAMPLE_BYTES = 64 * 1024
 
@@ -63,8 +64,20 @@ def file_sha256(path: Path) -> str:
         InputError: it cannot be read.
     """
     try:
+        return sha256(path)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def count_prompts(path: Path) -> int:
+    """How many lines of a prompt file are not blank.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            return sum(bool(line.strip()) for line in file)
     except OSError as error:
         raise _unreadable(path, error) from None
 
@@ -81,13 +94,12 @@ def model_folder(model: str, folder: Path) -> Path | None:
     try:
         if not path.is_dir():
             raise InputError(f"there is no model folder {path}", hint="paths are relative to the campaign file")
-        with (path / "config.json").open("rb"):
-            return path
-    except FileNotFoundError:
-        raise InputError(
-            f"{path} holds no config.json, so it is no model",
-            hint="point at the folder that save_pretrained() or a download made",
-        ) from None
+        if not (path / "config.json").is_file():
+            raise InputError(
+                f"{path} holds no config.json, so it is no model",
+                hint="point at the folder that save_pretrained() or a download made",
+            )
+        return path
     except OSError as error:
         raise _unreadable(path, error) from None
 

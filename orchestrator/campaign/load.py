@@ -8,13 +8,21 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from orchestrator.campaign.axes import Finding, Grid, nearest, resolve_grids, validation_messages
+from orchestrator.campaign.axes import Finding, Grid, resolve_grids
 from orchestrator.campaign.document import MAX_BYTES, Document, FieldPath, field_name, parse
-from orchestrator.campaign.expand import Funnel, points
-from orchestrator.campaign.inputs import file_sha256, is_prompt_file, model_fingerprint, model_folder, prompt_file
+from orchestrator.campaign.expand import Funnel, expand, points
+from orchestrator.campaign.inputs import (
+    count_prompts,
+    file_sha256,
+    is_prompt_file,
+    model_fingerprint,
+    model_folder,
+    prompt_file,
+)
 from orchestrator.campaign.schema import NOT_YET, Campaign, CampaignFile
 from orchestrator.errors import FileError, InputError, Issue
-from runners.contract.request import ContractModel, Measurement, Warmup
+from orchestrator.messages import nearest, validation_messages
+from runners.contract.request import ContractModel, Measurement, Warmup, Workload
 
 _PLACES: dict[tuple[str, ...], type[ContractModel]] = {
     (): CampaignFile,
@@ -73,6 +81,8 @@ def read_document(path: Path) -> Document:
         InputError: it cannot be read.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} cannot be read: it is no file")
         if path.stat().st_size > MAX_BYTES:
             raise FileError([Issue(f"larger than {MAX_BYTES >> 20} MiB")], path)
         text = path.read_bytes().decode("utf-8-sig")
@@ -106,6 +116,9 @@ def campaign_from_document(document: Document, folder: Path) -> Campaign:
         campaign = campaign.model_copy(update={"dataset_sha256": datasets, "model_sha256": models})
         findings += faults
         findings += _refused_points(campaign, grids)
+        findings += _short_prompt_files(campaign, grids)
+    if not findings:
+        findings += _nothing_left(campaign)
     if findings:
         raise FileError(_issues(findings, document))
     return campaign
@@ -192,6 +205,27 @@ def _model_fingerprints(grids: list[Grid], folder: Path) -> tuple[dict[str, str]
         except InputError as error:
             findings.append(Finding((*grid.path, "model"), str(error), error.hint))
     return hashes, findings
+
+
+def _short_prompt_files(campaign: Campaign, grids: list[Grid]) -> Iterator[Finding]:
+    """Prompt files with fewer lines than prompts are asked for."""
+    for dataset in campaign.dataset_sha256:
+        lines = count_prompts(prompt_file(dataset, campaign.folder))
+        for grid in grids:
+            workload = dict(grid.workload)
+            asked = max(workload.get("prompts", (Workload().prompts,)))
+            if dataset in workload.get("dataset", ()) and lines < asked:
+                message = f"{dataset} holds {lines} prompts, and workload.prompts asks for {asked}"
+                yield Finding((*grid.path, "workload", "dataset"), message, "ask for fewer, or add some")
+
+
+def _nothing_left(campaign: Campaign) -> list[Finding]:
+    """A campaign whose every point a rule forbids."""
+    try:
+        next(expand(campaign, Funnel()))
+    except FileError as error:
+        return [Finding(("backends",), issue.message) for issue in error.issues]
+    return []
 
 
 def _refused_points(campaign: Campaign, grids: list[Grid]) -> Iterator[Finding]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import sys
 from importlib import import_module
+from io import TextIOWrapper
+from typing import Any
 
 import click
 
@@ -21,10 +22,18 @@ COMMANDS = {
 }
 """Each command with its help, so that `orchestrate --help` loads none of them."""
 
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE}
+
+class _ReaderGoneError(Exception):
+    """Whoever read our output stopped. click's own answer is exit code 1, which here means that runs failed."""
 
 
 class _LazyGroup(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise _ReaderGoneError from None
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -65,6 +74,9 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; the one place where errors become messages and exit codes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = _exit_code()
     except Exception:  # noqa: BLE001 (a fault of ours: shown whole, under its own exit code)
@@ -85,14 +97,15 @@ def _exit_code() -> int:
         return _complain(str(error), error.hint, error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return _complain("interrupted", None, 130)
-    except BrokenPipeError:
+    except _ReaderGoneError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except OSError as error:
-        if error.errno not in _NO_ROOM:
+        if error.strerror is None:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        return _complain(f"{where}{error.strerror}", "check the disk and its permissions; then resume", EXIT_MACHINE)
+        hint = "check that the folder is there, has room and can be written; then `orchestrate resume`"
+        return _complain(f"{where}{error.strerror}", hint, EXIT_MACHINE)
     return code if isinstance(code, int) else 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,8 @@ from typing import Any
 
 import click
 from rich import box
-from rich.console import Console, Group
+from rich.cells import cell_len
+from rich.console import Console, Group, JustifyMethod
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
@@ -36,10 +36,37 @@ from runners.contract.paths import run_id
 from runners.contract.quantities import QUANTITIES
 from runners.contract.result import RunResult
 
+_UNBOUNDED = 10_000
+_PROSE = 30
 
-def print_table(table: Table, *, stream: Any = None) -> None:
-    """Draw a table, with its notes below; text in brackets is printed as it is."""
-    console = _console(stream)
+
+def print_table(table: Table) -> None:
+    """Draw a table, with its notes below; text in brackets is printed as it is.
+
+    Off a terminal nothing is folded or cut. On one that is too narrow each row becomes a block of lines.
+    """
+    console = _console()
+    if not console.is_terminal:
+        console.width = _UNBOUNDED
+    if _width_needed(table) <= console.width:
+        console.print(_drawn(table))
+    else:
+        _print_blocks(console, table)
+    for note in table.notes:
+        console.print(Text(f"Note: {note}"))
+
+
+def _width_needed(table: Table) -> int:
+    """Columns of a terminal that it takes to show each cell whole; prose is folded."""
+    width = 1
+    for position, column in enumerate(table.columns):
+        cells = [*column.title.splitlines(), *(row[position] for row in table.rows)]
+        widest = max(map(cell_len, cells), default=0)
+        width += 2 + (min(widest, _PROSE) if column.prose else widest)
+    return width
+
+
+def _drawn(table: Table) -> RichTable:
     drawn = RichTable(
         title=Text(table.title),
         box=box.SIMPLE_HEAD,
@@ -50,14 +77,21 @@ def print_table(table: Table, *, stream: Any = None) -> None:
         show_header=any(column.title for column in table.columns),
     )
     for column in table.columns:
-        drawn.add_column(
-            Text(column.title), justify="right" if column.numeric else "left", overflow="fold", no_wrap=column.numeric
-        )
+        justify: JustifyMethod = "right" if column.numeric else "left"
+        drawn.add_column(Text(column.title), justify=justify, overflow="fold", no_wrap=not column.prose)
     for row in table.rows:
         drawn.add_row(*(Text(cell) for cell in row))
-    console.print(drawn)
-    for note in table.notes:
-        console.print(Text(f"Note: {note}"))
+    return drawn
+
+
+def _print_blocks(console: Console, table: Table) -> None:
+    console.print(Text(table.title, style="bold"))
+    for row in table.rows:
+        console.print()
+        for column, cell in zip(table.columns, row, strict=True):
+            heading = " ".join(column.title.split())
+            console.print(Text(f"{heading}: {cell}" if heading else cell))
+    console.print()
 
 
 @contextmanager
@@ -68,7 +102,7 @@ def watching(*, quiet: bool, verbose: bool, as_json: bool) -> Iterator[Observer]
     elif quiet:
         yield _print_failures
     else:
-        console = _console(None)
+        console = _console()
         if console.is_terminal and not console.is_dumb_terminal:
             with _LiveLines(console, verbose=verbose) as lines:
                 yield lines.show
@@ -81,8 +115,8 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
 
 
-def _console(stream: Any) -> Console:
-    return Console(file=stream or sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=False)
+def _console() -> Console:
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
 def _plain(value: Any) -> Any:

@@ -35,9 +35,9 @@ def show(campaign: Campaign, project: Project, *, as_json: bool) -> None:
     for rule, count in funnel.dropped.most_common():
         click.echo(f"{-count:>9,} dropped by {rule}")
     if funnel.duplicates:
-        click.echo(f"{-funnel.duplicates:>9,} duplicates")
+        click.echo(f"{-funnel.duplicates:>9,} declared twice")
     click.echo(f"{funnel.experiments:>9,} experiments")
-    click.echo(f"{runs:>9,} runs ({file.cycles} cycles, {file.order})")
+    click.echo(f"{runs:>9,} runs ({_counted(file.cycles, 'cycle')}, {file.order})")
     mean_s = _mean_attempt_s(campaign, project)
     estimate = "unknown before the first run" if mean_s is None else f"about {runs * mean_s / 60:.1f} min"
     click.echo(f"{'':>9} estimated time: {estimate}")
@@ -52,6 +52,10 @@ def show(campaign: Campaign, project: Project, *, as_json: bool) -> None:
             click.echo(f"… and {runs - index:,} more runs (all of them: --json)")
             break
         click.echo(f"{index + 1:>9,}  {run_id(head[position], cycle)}")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _print_json(campaign: Campaign, project: Project, funnel: Funnel) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from orchestrator.cli.console import print_table
-from orchestrator.execution.campaigns import campaign_status
+from orchestrator.execution.campaigns import campaign_status, existing
 from orchestrator.manifest.store import Status
-from orchestrator.report.loading import load_results
 from orchestrator.report.tables import summary
+from orchestrator.results.reading import readable_results
 from orchestrator.system.project import Project
 
 
@@ -16,10 +16,12 @@ def finish(name: str, project: Project, *, quiet: bool, as_json: bool) -> None:
     """Print the table of a campaign that has ended, and what failed in it."""
     if quiet or as_json:
         return
-    results = load_results(name, project=project)
+    results, faults = readable_results(existing(project, name))
     if results:
         click.echo()
         print_table(summary(name, results))
+    for fault in faults:
+        click.echo(f"left out: {fault}")
     counts = campaign_status(name, project=project).counts
     failed = counts[Status.FAILED]
     if failed:

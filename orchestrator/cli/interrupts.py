@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: noted, so that the run in flight can be stopped and recorded."""
+"""Ctrl-C, SIGTERM and a terminal that closes: noted, so that the run in flight can be stopped and recorded."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Interrupts:
 
 @contextmanager
 def caught_signals() -> Iterator[Interrupts]:
-    """Note SIGINT and SIGTERM instead of dying of them, and exit with 130 or 143 for them."""
+    """Note these signals instead of dying of them, and exit with 128 plus the signal: 130, 143 or 129."""
     interrupts = Interrupts()
 
     def note(number: int, _: FrameType | None) -> None:
         interrupts.signal = interrupts.signal or number
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield interrupts
     except InterruptedCampaignError as error:

@@ -20,16 +20,19 @@ def command() -> None:
 def list_runs(name: str, as_json: bool, project_dir: str | None) -> int:
     """List every complete run of the campaign NAME (or of `adhoc`, the single runs)."""
     from orchestrator.cli.console import print_json, print_table
-    from orchestrator.report.loading import load_results
+    from orchestrator.execution.campaigns import existing
     from orchestrator.report.tables import run_list
+    from orchestrator.results.reading import readable_results
     from orchestrator.system.project import find_project
 
     project = find_project(project_dir)
-    results = load_results(name, project=project)
+    results, faults = readable_results(existing(project, name))
+    for fault in faults:
+        click.echo(f"left out: {fault}", err=True)
     if as_json:
         print_json([result.model_dump(mode="json") for result in results])
         return EXIT_DONE
-    if not results:
+    if not results and not faults:
         click.echo(f"campaign {name} has no complete run yet; `orchestrate status {name}` shows where it stands")
         return EXIT_DONE
     print_table(run_list(name, results))

@@ -9,9 +9,9 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from orchestrator.campaign.axes import nearest, validation_messages
 from orchestrator.cli.options import running_options
 from orchestrator.errors import EXIT_DONE, InputError
+from orchestrator.messages import nearest, validation_messages
 from runners.contract.request import OPTIONS, ContractModel, Measurement, Workload
 
 _NOT_FLAGS = {"backend", "dataset_sha256", "warmup"}
@@ -66,6 +66,9 @@ def _refuse_foreign(backend: str, given: Iterable[str]) -> None:
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed for sampling.")
 @click.option("--gpu", "gpus", type=click.IntRange(0), multiple=True, help="GPU to use; may be repeated.")
 @click.option("--timeout-s", type=float, default=3600.0, show_default=True, help="Stop the run after this long.")
+@click.option(
+    "--silence-timeout-s", type=float, default=900.0, show_default=True, help="Stop it after this long in silence."
+)
 @click.option("--warmup-iterations", type=click.IntRange(0), default=1, show_default=True, help="Batches to warm up.")
 @running_options
 def command(
@@ -75,6 +78,7 @@ def command(
     seed: int,
     gpus: tuple[int, ...],
     timeout_s: float,
+    silence_timeout_s: float,
     warmup_iterations: int,
     project_dir: str | None,
     quiet: bool,
@@ -113,6 +117,7 @@ def command(
             gpus=list(gpus) or None,
             seed=seed,
             timeout_s=timeout_s,
+            silence_timeout_s=silence_timeout_s,
             project=find_project(project_dir),
             on_event=observer,
             should_stop=interrupts.came,

@@ -85,7 +85,7 @@ def command(name: str | None, as_json: bool, project_dir: str | None) -> int:
         for run in unfinished[:100]
     ]
     if shown:
-        columns = [Column("status"), Column("run"), Column("attempts", True), Column("message")]
+        columns = [Column("status"), Column("run"), Column("attempts", True), Column("message", prose=True)]
         more = len(unfinished) - len(shown)
         print_table(Table("Not complete", columns, shown, [f"{more} more: --json"] if more else []))
     return EXIT_DONE

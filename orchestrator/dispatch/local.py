@@ -46,7 +46,10 @@ def runner_argv(python: str, backend: str, request: Path) -> list[str]:
 
 
 def runner_environment(attempt: Attempt, inherited: Mapping[str, str]) -> dict[str, str]:
-    """A runner's environment: what the orchestrator has, the campaign's context, the GPUs it may see."""
+    """A runner's environment: what the orchestrator has, the campaign's context, the GPUs it may see.
+
+    Nothing is imported from the folder it happens to start in.
+    """
     return {
         **inherited,
         ENV_ATTEMPT: str(attempt.folder),
@@ -55,6 +58,7 @@ def runner_environment(attempt: Attempt, inherited: Mapping[str, str]) -> dict[s
         ENV_CYCLE: str(attempt.name.cycle),
         ENV_CYCLES: str(attempt.cycles),
         ENV_VISIBLE_GPUS: ",".join(gpu.uuid for gpu in attempt.gpus),
+        "PYTHONSAFEPATH": "1",
     }
 
 
@@ -87,6 +91,7 @@ class LocalDispatcher:
                     stdout=events,
                     stderr=log,
                     env=environment,
+                    cwd=attempt.folder,
                     start_new_session=True,
                 )
         except OSError as error:
@@ -122,11 +127,13 @@ class LocalAttempt:
         self._child = child
         self._exit_code: int | None = None
         self._ended = False
+        self._since_s = time.monotonic()
+        self._age_at_start_s = 0.0 if child else max(0.0, time.time() - process.create_time())
 
     @property
     def age_s(self) -> float:
         """Seconds since the process was started."""
-        return max(0.0, time.time() - self._process.create_time())
+        return self._age_at_start_s + time.monotonic() - self._since_s
 
     def wait(self, timeout_s: float) -> bool:
         """Sleep until the process ends, but no longer than this; then sweep up what it left behind."""

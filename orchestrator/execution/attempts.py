@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,10 +13,10 @@ from orchestrator.campaign.inputs import is_prompt_file, model_folder, prompt_fi
 from orchestrator.campaign.schema import Campaign
 from orchestrator.dispatch.base import Attempt, Dispatcher, LiveAttempt
 from orchestrator.execution.supervise import Limits, Verdict, supervise
-from orchestrator.results.files import write_durably
+from orchestrator.files import write_durably
 from orchestrator.results.folders import CampaignFolder, UnverifiedError
 from runners.contract.events import RunnerEvent
-from runners.contract.paths import FAILURE, REQUEST, AttemptName, FailureKind, run_id
+from runners.contract.paths import EXIT_CODES, FAILURE, REQUEST, AttemptName, FailureKind, run_id
 from runners.contract.request import Experiment, Gpu, Measurement, RunRequest
 from runners.contract.result import RunFailure, RunResult
 
@@ -90,7 +91,7 @@ def follow(
             )
     failure = None if verdict else bench.folder.failure(live.name)
     if failure is None:
-        verdict = verdict or _died(live.exit_code())
+        verdict = verdict or died(live.exit_code())
         failure = RunFailure(
             run_id=run_id(live.name.experiment_id, live.name.cycle),
             kind=verdict.kind,
@@ -98,7 +99,8 @@ def follow(
             hint=verdict.hint,
             at=datetime.now(UTC),
         )
-        write_durably(folder / FAILURE, failure.model_dump_json(indent=2) + "\n")
+        with contextlib.suppress(OSError):  # on a full disk the manifest, or at worst the folder, still tells
+            write_durably(folder / FAILURE, failure.model_dump_json(indent=2) + "\n")
     return failure
 
 
@@ -108,12 +110,25 @@ def _publish(folder: CampaignFolder, name: AttemptName) -> Published:
     return Published(target, result)
 
 
-def _died(exit_code: int | None) -> Verdict:
+def died(exit_code: int | None) -> Verdict:
+    """What became of a runner that left no word: its exit code may still tell the kind of failure."""
+    kind = _KINDS.get(exit_code, FailureKind.CRASHED)
     if exit_code is None:
         how = "the runner ended without a result"
     elif exit_code < 0:
-        how = f"the runner was killed by {signal.Signals(-exit_code).name}"
+        how = f"the runner was killed by {_signal_name(-exit_code)}"
+    elif kind is FailureKind.DISK_FULL:
+        how = "the disk is full: the runner could not even write why it failed"
     else:
         how = f"the runner ended with exit code {exit_code} and no result"
-    hint = "see its log; if the kernel ended it for want of memory, `dmesg` says so"
-    return Verdict(FailureKind.CRASHED, how, hint)
+    return Verdict(kind, how, "see its log; if the kernel ended it for want of memory, `dmesg` says so")
+
+
+_KINDS: dict[int | None, FailureKind] = {code: kind for kind, code in EXIT_CODES.items()}
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

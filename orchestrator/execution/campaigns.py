@@ -21,7 +21,7 @@ from orchestrator.manifest.lock import campaign_lock, is_held
 from orchestrator.manifest.store import Manifest, RunRow, Status
 from orchestrator.reconcile import reconcile, survey
 from orchestrator.results.folders import CampaignFolder
-from orchestrator.results.frozen import thaw
+from orchestrator.results.frozen import FrozenCampaign, thaw
 from orchestrator.system.gpu import choose_gpus, list_gpus
 from orchestrator.system.project import Project, find_project
 from runners.contract.paths import ADHOC, CAMPAIGN
@@ -63,8 +63,8 @@ def run_campaign(
     """
     project = project or find_project()
     bench = ready(campaign, project)
-    with campaign_lock(project.state_dir(campaign.name), campaign.name):
-        manifest, mended = open_or_plan(campaign, bench.folder, project.manifest(campaign.name))
+    with campaign_lock(bench.folder.path, campaign.name):
+        manifest, mended = open_or_plan(campaign, bench.folder, project.manifest(campaign.name), should_stop)
         with manifest:
             return _carry_out(bench, manifest, mended, on_event, should_stop)
 
@@ -82,10 +82,10 @@ def resume(
     """
     project = project or find_project()
     folder = CampaignFolder(existing(project, name))
-    with campaign_lock(project.state_dir(name), name):
-        frozen = thaw(folder.campaign_file)
+    with campaign_lock(folder.path, name):
+        frozen = _frozen(folder, name)
         bench = ready(frozen.campaign, project)
-        manifest, mended = open_or_rebuild(frozen, folder, project.manifest(name))
+        manifest, mended = open_or_rebuild(frozen, folder, project.manifest(name), should_stop)
         with manifest:
             return _carry_out(bench, manifest, mended, on_event, should_stop)
 
@@ -127,7 +127,7 @@ def campaign_status(name: str, *, project: Project | None = None) -> CampaignSta
             manifest.experiment_count(),
             campaign.file.cycles,
             manifest.counts(),
-            is_held(project.state_dir(name)),
+            is_held(project.results / name),
             manifest.mean_attempt_s(),
             project.results / name,
         )
@@ -237,12 +237,21 @@ def _carry_out(
     return Loop(bench, manifest, standing, on_event, should_stop).run()
 
 
-@contextmanager
-def _reading(project: Project, name: str) -> Iterator[tuple[Manifest, Campaign]]:
-    folder = CampaignFolder(existing(project, name))
+def _frozen(folder: CampaignFolder, name: str) -> FrozenCampaign:
     if not folder.campaign_file.exists():
         raise InputError(f"{name!r} holds single runs, no campaign", hint=f"`orchestrate results list {name}`")
-    campaign = thaw(folder.campaign_file).campaign
+    frozen = thaw(folder.campaign_file)
+    if frozen.campaign.name != name:
+        raise InputError(
+            f"{folder.path} holds results of campaign {frozen.campaign.name!r}: the folder was copied or renamed",
+            hint=f"give it back its name, {frozen.campaign.name}",
+        )
+    return frozen
+
+
+@contextmanager
+def _reading(project: Project, name: str) -> Iterator[tuple[Manifest, Campaign]]:
+    campaign = _frozen(CampaignFolder(existing(project, name)), name).campaign
     path = project.manifest(name)
     if not path.exists():
         raise InputError(f"the manifest of campaign {name!r} is lost", hint=f"`orchestrate resume {name}` rebuilds it")

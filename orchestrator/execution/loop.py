@@ -17,6 +17,7 @@ from orchestrator.execution.events import (
     RunProgress,
     RunStarted,
 )
+from orchestrator.execution.supervise import in_charge_of
 from orchestrator.manifest.store import Manifest, RunRow, Status
 from orchestrator.reconcile import Standing
 from runners.contract.paths import AttemptName, FailureKind
@@ -66,15 +67,17 @@ class Loop:
             self._observe(CycleStarted(row.cycle, cycles))
         started = live or self._start(row)
         name = started.name
-        self._observe(
-            RunStarted(row.experiment_id, row.cycle, name.attempt, row.order_index + 1, self._standing.runs, bool(live))
-        )
-        outcome = follow(
-            self._bench,
-            started,
-            lambda event: self._observe(RunProgress(row.experiment_id, event)),
-            self._should_stop,
-        )
+        place = row.order_index + 1
+        with in_charge_of(started):
+            self._observe(
+                RunStarted(row.experiment_id, row.cycle, name.attempt, place, self._standing.runs, live is not None)
+            )
+            outcome = follow(
+                self._bench,
+                started,
+                lambda event: self._observe(RunProgress(row.experiment_id, event)),
+                self._should_stop,
+            )
         if isinstance(outcome, Published):
             path = self._bench.folder.relative(outcome.folder)
             self._manifest.complete(row.order_index, name.attempt, path)

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from orchestrator.campaign.expand import Funnel, expand
 from orchestrator.campaign.order import order_runs
 from orchestrator.campaign.schema import Campaign
-from orchestrator.errors import InputError, ManifestError
+from orchestrator.errors import InputError, InterruptedCampaignError, ManifestError
 from orchestrator.manifest.store import ExperimentRow, Manifest
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.frozen import FrozenCampaign, freeze, thaw
 
 
-def plan(campaign: Campaign, manifest_path: Path) -> tuple[Manifest, Funnel]:
+def plan(
+    campaign: Campaign, manifest_path: Path, should_stop: Callable[[], bool] = lambda: False
+) -> tuple[Manifest, Funnel]:
     """Expand a campaign into a new manifest.
 
     Returns:
         The manifest, and what became of the declared points.
+
+    Raises:
+        InterruptedCampaignError: it was asked to stop; nothing is left behind.
     """
     funnel = Funnel()
     file = campaign.file
@@ -26,13 +33,28 @@ def plan(campaign: Campaign, manifest_path: Path) -> tuple[Manifest, Funnel]:
         ExperimentRow(planned.experiment_id, planned.backend, planned.source, planned.canonical)
         for planned in expand(campaign, funnel)
     )
+    manifest_path.parent.mkdir(parents=True, exist_ok=True)
     manifest = Manifest.create(
-        manifest_path, rows, lambda experiments: order_runs(experiments, file.cycles, file.order, file.seed)
+        manifest_path,
+        _until(should_stop, rows),
+        lambda experiments: _until(should_stop, order_runs(experiments, file.cycles, file.order, file.seed)),
     )
     return manifest, funnel
 
 
-def open_or_plan(campaign: Campaign, folder: CampaignFolder, manifest_path: Path) -> tuple[Manifest, list[str]]:
+_T = TypeVar("_T")
+
+
+def _until(should_stop: Callable[[], bool], items: Iterable[_T]) -> Iterator[_T]:
+    for item in items:
+        if should_stop():
+            raise InterruptedCampaignError("stopped while the campaign was planned", hint="start it again")
+        yield item
+
+
+def open_or_plan(
+    campaign: Campaign, folder: CampaignFolder, manifest_path: Path, should_stop: Callable[[], bool] = lambda: False
+) -> tuple[Manifest, list[str]]:
     """The manifest of a campaign: the one that is there, else a new one, frozen in results.
 
     Returns:
@@ -42,7 +64,7 @@ def open_or_plan(campaign: Campaign, folder: CampaignFolder, manifest_path: Path
         InputError: a campaign of this name is there, and its file was another.
     """
     if not folder.campaign_file.exists():
-        manifest, funnel = plan(campaign, manifest_path)
+        manifest, funnel = plan(campaign, manifest_path, should_stop)
         folder.make()
         freeze(folder.campaign_file, campaign, funnel.experiments, manifest.experiments_sha256())
         return manifest, []
@@ -54,10 +76,15 @@ def open_or_plan(campaign: Campaign, folder: CampaignFolder, manifest_path: Path
             hint=f"give it another name:, or move {folder.path} away;"
             " taking changes over into a campaign is not supported yet",
         )
-    return open_or_rebuild(frozen, folder, manifest_path)
+    return open_or_rebuild(frozen, folder, manifest_path, should_stop)
 
 
-def open_or_rebuild(frozen: FrozenCampaign, folder: CampaignFolder, manifest_path: Path) -> tuple[Manifest, list[str]]:
+def open_or_rebuild(
+    frozen: FrozenCampaign,
+    folder: CampaignFolder,
+    manifest_path: Path,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> tuple[Manifest, list[str]]:
     """The manifest of a campaign that has results; rebuilt where it is lost or broken.
 
     Raises:
@@ -76,7 +103,7 @@ def open_or_rebuild(frozen: FrozenCampaign, folder: CampaignFolder, manifest_pat
         aside = manifest_path.with_name(f"manifest.broken-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db")
         manifest_path.replace(aside)
         mended += f", the old one kept as {aside.name}"
-    manifest, _ = plan(frozen.campaign, manifest_path)
+    manifest, _ = plan(frozen.campaign, manifest_path, should_stop)
     if manifest.experiments_sha256() != frozen.experiments_sha256:
         manifest.close()
         manifest_path.unlink()

@@ -12,6 +12,7 @@ from orchestrator.errors import FileError, InterruptedCampaignError, MachineErro
 from orchestrator.execution.attempts import Published, follow, prepare
 from orchestrator.execution.campaigns import ready
 from orchestrator.execution.events import Observer, RunCompleted, RunProgress, RunStarted
+from orchestrator.execution.supervise import in_charge_of
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.system.project import Project, find_project
 from runners.contract.paths import ADHOC, LOG, AttemptName, FailureKind
@@ -32,6 +33,7 @@ def run_experiment(
     gpus: list[int] | None = None,
     seed: int = 0,
     timeout_s: float = 3600.0,
+    silence_timeout_s: float = 900.0,
     project: Project | None = None,
     on_event: Observer = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -47,6 +49,7 @@ def run_experiment(
         gpus: indexes of the GPUs to use; the first, or the CPU, if not given.
         seed: for sampling.
         timeout_s: after which the run is stopped.
+        silence_timeout_s: after which it is stopped if it gives no sign of life.
         project: whose results/ to use; found from the current folder if not given.
         on_event: called with each event.
         should_stop: asked a few times a second.
@@ -67,6 +70,7 @@ def run_experiment(
         "gpus": gpus,
         "seed": seed,
         "timeout_s": float(timeout_s),
+        "silence_timeout_s": float(silence_timeout_s),
     }
     try:
         campaign = campaign_from_mapping(declared)
@@ -79,12 +83,13 @@ def run_experiment(
     folder.make()
     name = _first_free(folder, planned.experiment_id)
     live = bench.dispatcher.start(prepare(bench, name, planned.experiment, order_index=0))
-    on_event(RunStarted(name.experiment_id, name.cycle, name.attempt, 1, 1, adopted=False))
-    outcome = follow(bench, live, lambda event: on_event(RunProgress(name.experiment_id, event)), should_stop)
+    with in_charge_of(live):
+        on_event(RunStarted(name.experiment_id, name.cycle, name.attempt, 1, 1, adopted=False))
+        outcome = follow(bench, live, lambda event: on_event(RunProgress(name.experiment_id, event)), should_stop)
     if isinstance(outcome, Published):
         on_event(RunCompleted(name.experiment_id, name.cycle, outcome.folder, outcome.result))
         return outcome
-    if outcome.kind is FailureKind.INTERRUPTED:
+    if outcome.kind is FailureKind.INTERRUPTED and should_stop():
         raise InterruptedCampaignError("the run was stopped")
     kind = MachineError if outcome.kind is FailureKind.DISK_FULL else RunFailedError
     hint = f"{outcome.hint}; the log is {folder.attempt_folder(name) / LOG}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,16 @@ class Verdict:
     hint: str
 
 
+@contextmanager
+def in_charge_of(attempt: LiveAttempt) -> Iterator[None]:
+    """Whatever goes wrong while an attempt is watched, it does not outlive its watcher."""
+    try:
+        yield
+    except BaseException:
+        attempt.stop()
+        raise
+
+
 def supervise(
     attempt: LiveAttempt,
     folder: Path,
@@ -47,20 +58,6 @@ def supervise(
     Returns:
         Why it was ended by us, or None where it ended by itself, well or badly.
     """
-    try:
-        return _watch(attempt, folder, limits, on_event, should_stop)
-    except BaseException:
-        attempt.stop()
-        raise
-
-
-def _watch(
-    attempt: LiveAttempt,
-    folder: Path,
-    limits: Limits,
-    on_event: Callable[[RunnerEvent], None],
-    should_stop: Callable[[], bool],
-) -> Verdict | None:
     lines = _Tail(folder / EVENTS)
     last_sign_s = time.monotonic()
     while not attempt.wait(_TICK_S):

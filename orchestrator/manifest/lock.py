@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
@@ -14,51 +15,55 @@ from filelock import FileLock, Timeout
 
 from orchestrator.errors import InUseError
 
-_LOCK = "lock"
-_OWNER = "owner.json"
+_LOCK = ".lock"
+_OWNER = ".owner.json"
 _PATIENCE_S = 0.5
-"""For one that only looks whether the lock is held, and so holds it for a moment."""
+"""For one that only looks whether the lock is held, and so shares it for a moment."""
 
 
 @contextmanager
-def campaign_lock(state_dir: Path, campaign: str) -> Iterator[None]:
+def campaign_lock(folder: Path, campaign: str) -> Iterator[None]:
     """Hold a campaign for as long as the context lasts; the operating system frees it at a crash.
+
+    Args:
+        folder: the campaign's results, which are what must not be worked on twice.
+        campaign: its name, for the message.
 
     Raises:
         InUseError: another orchestrator holds it; the message names its process and host.
     """
-    state_dir.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(state_dir / _LOCK, timeout=_PATIENCE_S)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / _LOCK, timeout=_PATIENCE_S)
     try:
         lock.acquire()
     except Timeout:
         raise InUseError(
-            f"campaign {campaign!r} is in use by {_owner(state_dir)}",
+            f"campaign {campaign!r} is in use by {_owner(folder)}",
             hint="wait for it to end, or stop it; `orchestrate status` shows how far it is",
         ) from None
     try:
         owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC).isoformat()}
-        (state_dir / _OWNER).write_text(json.dumps(owner), encoding="utf-8")
+        (folder / _OWNER).write_text(json.dumps(owner), encoding="utf-8")
         yield
     finally:
         lock.release()
 
 
-def is_held(state_dir: Path) -> bool:
-    """Whether some orchestrator holds a campaign just now."""
-    if not (state_dir / _LOCK).exists():
+def is_held(folder: Path) -> bool:
+    """Whether some orchestrator holds a campaign just now; needs no more than to read its folder."""
+    try:
+        with (folder / _LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
         return False
-    lock = FileLock(state_dir / _LOCK, timeout=0)
-    try:
-        with lock:
-            return False
-    except Timeout:
+    except BlockingIOError:
         return True
+    return False
 
 
-def _owner(state_dir: Path) -> str:
+def _owner(folder: Path) -> str:
     try:
-        owner = json.loads((state_dir / _OWNER).read_text(encoding="utf-8"))
+        owner = json.loads((folder / _OWNER).read_text(encoding="utf-8"))
         return f"process {owner['pid']} on {owner['host']} (since {owner['since']})"
     except (OSError, ValueError, KeyError, TypeError):
         return "another orchestrator, which is just starting"

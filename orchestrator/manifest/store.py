@@ -8,7 +8,6 @@ Folders are the truth: the manifest can be lost, and is rebuilt from ``results/`
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from orchestrator.errors import MachineError, ManifestError
+from orchestrator.files import replace_durably
 from runners.contract.paths import FailureKind
 
 SCHEMA_VERSION = 1
@@ -114,7 +114,7 @@ class Manifest:
         """
         draft = path.with_suffix(".new")
         draft.unlink(missing_ok=True)
-        with _readable_errors(draft), closing(_connect(draft)) as connection:
+        with _removed_if_unfinished(draft), _readable_errors(draft), closing(_connect(draft)) as connection:
             connection.execute("PRAGMA journal_mode = OFF")
             connection.execute("PRAGMA synchronous = OFF")
             connection.executescript(_SCHEMA)
@@ -129,7 +129,9 @@ class Manifest:
             connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
             connection.execute("COMMIT")
             connection.executescript(_INDEXES)
-        _replace_durably(draft, path)
+        for leftover in (f"{path}-wal", f"{path}-shm"):
+            Path(leftover).unlink(missing_ok=True)
+        replace_durably(draft, path)
         return cls.open(path)
 
     @classmethod
@@ -251,6 +253,14 @@ class Manifest:
                 " WHERE order_index = ?",
                 [(status.value, path, order_index) for order_index, status, path in changes],
             )
+            cursor.executemany(
+                "UPDATE attempts SET outcome = ?, ended_at = ? WHERE order_index = ? AND outcome IS NULL",
+                [
+                    ("completed" if status is Status.COMPLETED else FailureKind.INTERRUPTED.value, _now(), order_index)
+                    for order_index, status, _ in changes
+                    if status is not Status.RUNNING
+                ],
+            )
 
     def _end_attempt(
         self, cursor: sqlite3.Cursor, order_index: int, attempt: int, outcome: str, message: str | None
@@ -322,17 +332,13 @@ def _now() -> str:
     return datetime.now(UTC).isoformat()
 
 
-def _replace_durably(draft: Path, path: Path) -> None:
-    with draft.open("rb") as file:
-        os.fsync(file.fileno())
-    for leftover in (f"{path}-wal", f"{path}-shm"):
-        Path(leftover).unlink(missing_ok=True)
-    draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+@contextmanager
+def _removed_if_unfinished(draft: Path) -> Iterator[None]:
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        yield
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

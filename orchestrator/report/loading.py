@@ -23,19 +23,24 @@ def load_results(campaign: str | Path, *, project: Project | None = None) -> lis
         InputError: there is no such campaign, or a result cannot be read.
     """
     if isinstance(campaign, Path):
+        if not campaign.is_dir():
+            raise InputError(f"there is no results folder {campaign}")
         return list(read_results(campaign))
     return list(read_results(existing(project or find_project(), campaign)))
 
 
 def find_run(name: str, project: Project) -> Path:
-    """The folder of a run: given as a path, as its run_id, or as a part of it that is unique.
+    """The folder of a run: given as a path (from here or from results/), as its run_id, or as a unique part of that.
 
     Raises:
         InputError: no run fits, or several do.
     """
-    path = Path(name)
-    if (path / RESULT).is_file():
-        return path.resolve()
+    for path in (Path(name), project.results / name):
+        try:
+            if (path / RESULT).is_file():
+                return path.resolve()
+        except (OSError, ValueError):  # too long for a path, or none: then it may still be a part of one
+            continue
     part, _, cycle = name.rpartition(".c") if ".c" in name else (name, "", "")
     fitting = [
         folder
@@ -49,4 +54,7 @@ def find_run(name: str, project: Project) -> Path:
         raise InputError(f"there is no complete run {name!r}", hint="`orchestrate results list NAME` lists them")
     shown = "\n".join(f"  {folder.relative_to(project.results)}" for folder in fitting[:10])
     more = f"\n  … and {len(fitting) - 10} more" if len(fitting) > 10 else ""
-    raise InputError(f"{name!r} fits {len(fitting)} runs:\n{shown}{more}", hint="name more of it, with its cycle")
+    raise InputError(
+        f"{name!r} fits {len(fitting)} runs:\n{shown}{more}",
+        hint="name more of it, with its cycle; or its folder, as it stands here",
+    )

@@ -16,10 +16,11 @@ HEADLINES = ("energy_per_output_token_j", "output_tokens_per_s", "ttft_s.p50", "
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's heading, and whether it holds figures."""
+    """A column's heading; whether it holds figures, or prose that may be folded."""
 
     title: str
     numeric: bool = False
+    prose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,12 @@ def summary(name: str, results: Sequence[RunResult]) -> Table:
         rows.append(cells)
     columns = [*(Column(_short(key)) for key in varied), Column("runs", True)]
     columns += [Column(_heading(quantity), True) for quantity in HEADLINES]
-    return Table(f"{name}: energy per output token and the rest, medians over cycles", [*columns, Column("energy by")], rows, _notes(results))
+    return Table(
+        f"{name}: medians over cycles; energy per output token",
+        [*columns, Column("method")],
+        rows,
+        _notes(results),
+    )
 
 
 def run_list(name: str, results: Sequence[RunResult]) -> Table:
@@ -90,7 +96,7 @@ def run_list(name: str, results: Sequence[RunResult]) -> Table:
     ]
     columns = [Column("run"), *(Column(_short(key)) for key in varied)]
     columns += [Column(_heading(quantity), True) for quantity in HEADLINES]
-    return Table(name, [*columns, Column("energy by"), Column("verdict")], rows, _notes(results))
+    return Table(name, [*columns, Column("method"), Column("verdict")], rows, _notes(results))
 
 
 def run_details(result: RunResult) -> list[Table]:
@@ -109,16 +115,17 @@ def run_details(result: RunResult) -> list[Table]:
         ["backend", f"{result.backend} {result.backend_version or ''}".strip()],
         ["device", result.device],
         ["started", f"{result.started_at:%Y-%m-%d %H:%M:%S} UTC"],
-        ["energy by", f"{result.energy_method or 'not measured'} ({result.energy_scope or 'no scope'})"],
+        ["method", f"{result.energy_method or 'not measured'} ({result.energy_scope or 'no scope'})"],
         ["verdict", result.verdict],
     ]
-    pair = [Column("parameter"), Column("value")]
+    title = "Simulated: no engine ran" if result.energy_method == "simulated" else "Measured"
+    pair = [Column("parameter"), Column("value", prose=True)]
     named = [Column("quantity"), Column("value", True), Column("unit"), Column("name")]
     return [
-        Table("Run", [Column(""), Column("")], who),
+        Table("Run", [Column(""), Column("", prose=True)], who),
         Table("Declared", pair, declared),
-        Table("Measured", named, figures, [f"warning: {text}" for text in result.warnings]),
-        Table("Checks", [Column("check"), Column("verdict"), Column("seen")], checks),
+        Table(title, named, figures, [f"warning: {text}" for text in result.warnings]),
+        Table("Checks", [Column("check"), Column("verdict"), Column("seen", prose=True)], checks),
     ]
 
 

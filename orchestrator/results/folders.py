@@ -14,7 +14,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from orchestrator.errors import OrchestratorError
-from orchestrator.results.files import sha256, sync_folder
+from orchestrator.files import sha256, sync_folder
+from orchestrator.messages import first_fault
 from orchestrator.results.reading import parse_result, read_failure
 from runners.contract.paths import (
     ATTEMPTS,
@@ -47,6 +48,8 @@ class CampaignFolder:
         """Create the folders that are not there yet."""
         self.attempts.mkdir(parents=True, exist_ok=True)
         self.runs.mkdir(exist_ok=True)
+        for folder in (self.path, self.path.parent):
+            sync_folder(folder)
 
     def run_folder(self, experiment_id: str, cycle: int) -> Path:
         """Where a complete run's files are; it exists if and only if the run is complete."""
@@ -83,7 +86,7 @@ class CampaignFolder:
                     continue
                 for name in os.listdir(experiment.path):
                     cycle = parse_cycle_name(name)
-                    if cycle is not None:
+                    if cycle is not None and os.path.exists(f"{experiment.path}/{name}/{RESULT}"):  # noqa: PTH110
                         yield experiment.name, cycle
 
     def attempt_names(self) -> list[AttemptName]:
@@ -114,9 +117,7 @@ class CampaignFolder:
         except OSError as error:
             raise UnverifiedError(f"{RESULT} cannot be read: {error.strerror}") from None
         except ValidationError as error:
-            fault = error.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in fault["loc"])
-            raise UnverifiedError(f"{RESULT} is not one: {where}: {fault['msg']}") from None
+            raise UnverifiedError(f"{RESULT} is not one: {first_fault(error)}") from None
         if AttemptName(result.experiment_id, result.cycle, result.attempt) != name:
             raise UnverifiedError(f"{RESULT} is of another attempt: {result.run_id}, attempt {result.attempt}")
         for file_name, record in result.files.items():

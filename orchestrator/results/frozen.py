@@ -12,7 +12,8 @@ from pydantic import AwareDatetime, Field, ValidationError
 
 from orchestrator.campaign.schema import Campaign
 from orchestrator.errors import InputError
-from orchestrator.results.files import write_durably
+from orchestrator.files import write_durably
+from orchestrator.messages import first_fault
 from runners.contract.request import ContractModel
 
 
@@ -52,10 +53,8 @@ def thaw(path: Path) -> FrozenCampaign:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in fault["loc"])
         raise InputError(
-            f"{path} is not a frozen campaign: {where}: {fault['msg']}",
+            f"{path} is not a frozen campaign: {first_fault(error)}",
             hint="it may be from another version of orchestrate",
         ) from None
     folder = (path.parent / frozen.campaign.folder).resolve()

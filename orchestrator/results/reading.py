@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from orchestrator.errors import InputError
+from orchestrator.messages import first_fault
 from runners.contract.paths import RESULT, RUNS, parse_cycle_name
 from runners.contract.result import SCHEMA_VERSION, RunFailure, RunResult
 
@@ -35,15 +36,24 @@ def load_result(path: str | Path) -> RunResult:
     try:
         return parse_result(content)
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in fault["loc"])
-        raise InputError(f"{file} is not a result: {where}: {fault['msg']}") from None
+        raise InputError(f"{file} is not a result: {first_fault(error)}") from None
 
 
 def read_results(campaign_folder: Path) -> Iterator[RunResult]:
     """Yield the result of each complete run below a campaign's results, by experiment and cycle."""
     for folder in run_folders(campaign_folder):
         yield load_result(folder)
+
+
+def readable_results(campaign_folder: Path) -> tuple[list[RunResult], list[str]]:
+    """The results that can be read, and in words what is wrong with the others."""
+    results, faults = [], []
+    for folder in run_folders(campaign_folder):
+        try:
+            results.append(load_result(folder))
+        except InputError as error:
+            faults.append(str(error))
+    return results, faults
 
 
 def run_folders(campaign_folder: Path) -> list[Path]:

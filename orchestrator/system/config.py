@@ -6,10 +6,10 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from orchestrator.campaign.axes import nearest, validation_messages
 from orchestrator.campaign.document import field_name
 from orchestrator.campaign.load import read_document
 from orchestrator.errors import FileError, Issue
+from orchestrator.messages import nearest, validation_messages
 from runners.contract.request import ContractModel
 
 CONFIG_FILE = ".orchestrate.yaml"

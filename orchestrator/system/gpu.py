@@ -7,13 +7,21 @@ from runners.contract.request import Gpu
 
 
 def list_gpus() -> list[Gpu]:
-    """The machine's GPUs by index; none where there is no driver."""
+    """The machine's GPUs by index; none where there is no driver.
+
+    Raises:
+        MachineError: there is a driver, and it does not answer.
+    """
     import pynvml
 
     try:
         pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return []
+    except pynvml.NVMLError as error:
+        if error.value in (pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, pynvml.NVML_ERROR_DRIVER_NOT_LOADED):
+            return []
+        raise MachineError(
+            f"NVML does not start: {error}", hint="check `nvidia-smi`; the driver may be broken"
+        ) from None
     try:
         handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
         return [

@@ -25,7 +25,7 @@ class Project:
     @property
     def results(self) -> Path:
         """Where results lie."""
-        return (self.folder / self.config.results_dir).resolve()
+        return (self.folder / Path(self.config.results_dir).expanduser()).resolve()
 
     @property
     def state(self) -> Path:
@@ -41,17 +41,16 @@ class Project:
         return self.state_dir(campaign) / MANIFEST
 
     def prepare(self) -> None:
-        """Create results/ and .state/, ignored by git.
+        """Create results/ and .state/, ignored by git; a folder that is there is left as it is.
 
         Raises:
             MachineError: they cannot be written.
         """
         for folder in (self.results, self.state):
             try:
-                folder.mkdir(parents=True, exist_ok=True)
-                ignore = folder / ".gitignore"
-                if not ignore.exists():
-                    ignore.write_text(_IGNORE_ALL, encoding="utf-8")
+                if not folder.is_dir():
+                    folder.mkdir(parents=True)
+                    (folder / ".gitignore").write_text(_IGNORE_ALL, encoding="utf-8")
             except OSError as error:
                 raise MachineError(
                     f"{folder} cannot be written: {error.strerror}",
@@ -79,12 +78,15 @@ def find_project(named: str | Path | None = None) -> Project:
         try:
             folder = Path(explicit).expanduser().resolve()
             found = folder.is_dir()
-        except (OSError, RuntimeError) as error:  # an unknown user, a symlink loop
+        except (OSError, RuntimeError, ValueError) as error:  # an unknown user, a symlink loop, a NUL
             raise InputError(f"{source}: {error}") from None
         if not found:
             raise InputError(f"{source}: there is no folder {folder}")
     else:
-        here = Path.cwd()
+        try:
+            here = Path.cwd()
+        except FileNotFoundError:
+            raise InputError("the current folder is gone", hint="cd to one that exists, or use --project-dir") from None
         folder = next((path for path in (here, *here.parents) if _is_project(path)), here)
     return Project(folder, load_user_config(folder / CONFIG_FILE))
 

@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 from runners.errors import EngineError, ModelNotFoundError
+from runners.files import sync
 from runners.logs import LOGGER
 
 DEMO_PREFIX = "demo:"
@@ -58,12 +59,18 @@ def _gguf() -> Path:
 
 
 def _convert_atomically(source: Path, folder: Path) -> None:
-    """Converts beside the final folder and renames; the remains of a conversion that died are cleared first."""
+    """Converts beside the final folder and renames; the remains of a conversion that died are cleared first.
+
+    All of it is on the disk before the rename, since a folder that bears the final name is trusted from then on.
+    """
     temporary = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         _convert(source, temporary)
+        for path in (*temporary.rglob("*"), temporary):
+            sync(path)
         temporary.rename(folder)
+        sync(folder.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

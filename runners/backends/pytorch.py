@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ import transformers
 from runners.backends.base import Batch, DeviceMemory, TokenIds
 from runners.backends.models import LocatedModel, locate
 from runners.backends.pytorch_config import asked_generation, read_back, require_honoured
+from runners.backends.resident import make_resident
 from runners.contract.request import PytorchOptions, RunRequest
 from runners.errors import BadRequestError, EngineError
 
@@ -23,14 +24,16 @@ class PytorchBackend:
     Args:
         request: what to run.
         options: its options for this backend.
+        alive: called at every step of a batch.
 
     Raises:
-        BadRequestError: the device that was asked for is not there.
+        BadRequestError: the device that was asked for is not there, or is more than one.
     """
 
-    def __init__(self, request: RunRequest, options: PytorchOptions) -> None:
+    def __init__(self, request: RunRequest, options: PytorchOptions, alive: Callable[[], None]) -> None:
         self._request = request
         self._options = options
+        self._alive = alive
         self._device = _device(request, options)
         self._located: LocatedModel
         self._model: Any = None
@@ -81,7 +84,9 @@ class PytorchBackend:
             self._model.compile(mode=options.torch_compile_mode)
         workload = self._request.experiment.workload
         self._generation = asked_generation(self._model, self._tokenizer, options, workload.output_tokens)
-        if self._device.type == "cuda":
+        if self._device.type == "cpu":
+            make_resident(self._model)
+        else:
             self.synchronize()
             self._model_bytes = torch.cuda.memory_allocated(self._device)
 
@@ -113,13 +118,16 @@ class PytorchBackend:
         pad = self._generation.pad_token_id
         ids = [[pad] * pads + list(prompt) for pads, prompt in zip(padding, prompts, strict=True)]
         mask = [[0] * pads + [1] * (longest - pads) for pads in padding]
-        streamer = _TokenTimes() if self._options.num_beams == 1 else None  # beams cannot be streamed
+        # Beams cannot be streamed, so their steps are seen from where their scores pass.
+        streamer = _TokenTimes(self._alive) if self._options.num_beams == 1 else None
+        processors = [] if streamer else [_Steps(self._alive)]
         with torch.inference_mode():
             answered = self._model.generate(
                 input_ids=torch.tensor(ids, device=self._device),
                 attention_mask=torch.tensor(mask, device=self._device),
                 generation_config=self._generation,
                 streamer=streamer,
+                logits_processor=transformers.LogitsProcessorList(processors),
             )
         self.synchronize()
         end_s = time.monotonic()
@@ -174,24 +182,37 @@ class PytorchBackend:
 class _TokenTimes(transformers.generation.streamers.BaseStreamer):  # type: ignore[misc]
     """Notes when the tokens of each step reached the host; the first call brings the prompts."""
 
-    def __init__(self) -> None:
+    def __init__(self, alive: Callable[[], None]) -> None:
         self.times_s: list[float] = []
+        self._alive = alive
         self._prompts_came = False
 
     def put(self, value: torch.Tensor) -> None:
         if self._prompts_came:
             self.times_s.append(time.monotonic())
+            self._alive()
         self._prompts_came = True
 
     def end(self) -> None:
         pass
 
 
+class _Steps(transformers.LogitsProcessor):  # type: ignore[misc]
+    """Tells each step, and leaves the scores as they are."""
+
+    def __init__(self, alive: Callable[[], None]) -> None:
+        self._alive = alive
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        self._alive()
+        return scores
+
+
 def _device(request: RunRequest, options: PytorchOptions) -> torch.device:
-    """The device of a run; of several GPUs the first.
+    """The device of a run.
 
     Raises:
-        BadRequestError: a GPU was asked for and there is none, or it is not the one that is metered.
+        BadRequestError: a GPU was asked for and there is none or several, or it is not the one that is metered.
     """
     wanted = options.device if options.device != "auto" else ("cuda" if request.gpus else "cpu")
     if wanted == "cpu":
@@ -199,6 +220,11 @@ def _device(request: RunRequest, options: PytorchOptions) -> torch.device:
     if not request.gpus:
         raise BadRequestError(
             "device is cuda, but the run was given no GPU", "set gpus in the campaign, or device: cpu"
+        )
+    if len(request.gpus) > 1:
+        raise BadRequestError(
+            f"not supported yet: several GPUs (the run was given {len(request.gpus)})",
+            "name one GPU in the campaign's gpus; the others would be billed for, and not used",
         )
     if not torch.cuda.is_available():
         raise BadRequestError(

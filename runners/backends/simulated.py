@@ -7,13 +7,14 @@ import random
 import signal
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from runners.backends.base import Batch, DeviceMemory, TokenIds
 from runners.contract.request import RunRequest, SimulatedOptions
 
 _VOCABULARY = 32_000
+_LOAD_STEP_S = 0.5
 
 
 class SimulatedBackend:
@@ -22,15 +23,17 @@ class SimulatedBackend:
     Args:
         request: what to run.
         options: its options for this backend.
+        alive: called at every token, and while the load goes on.
     """
 
     version = "simulated"
     device = "simulated"
     prefix: list[int] = []  # noqa: RUF012 - never changed
 
-    def __init__(self, request: RunRequest, options: SimulatedOptions) -> None:
+    def __init__(self, request: RunRequest, options: SimulatedOptions, alive: Callable[[], None]) -> None:
         workload = request.experiment.workload
         self._options = options
+        self._alive = alive
         self._output_tokens = workload.output_tokens
         self._seed = request.seed
         self._times = random.Random(request.seed)
@@ -42,8 +45,11 @@ class SimulatedBackend:
         """Nothing is needed."""
 
     def load(self) -> None:
-        """Takes as long as loading is said to take."""
-        time.sleep(self._options.load_s)
+        """Takes as long as loading is said to take. It sleeps, but stands for work, so it gives signs of life."""
+        end_s = time.monotonic() + self._options.load_s
+        while (left_s := end_s - time.monotonic()) > 0:
+            time.sleep(min(left_s, _LOAD_STEP_S))
+            self._alive()
 
     def encode(self, text: str) -> list[int]:
         """A token for each word."""
@@ -67,6 +73,7 @@ class SimulatedBackend:
             if wait_s > 0:
                 time.sleep(wait_s)
             times.append(time.monotonic())
+            self._alive()
             self._count(len(prompts))
         outputs = [self._answer(prompt) for prompt in prompts]
         return Batch(start_s, time.monotonic(), times, outputs)

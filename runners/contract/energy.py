@@ -39,6 +39,14 @@ class CounterEdge(NamedTuple):
     energy_j: float
 
 
+class Counter(NamedTuple):
+    """A counter's updates, and the period that follows from them; made once, by :func:`counter_of`."""
+
+    edges: Sequence[CounterEdge]
+    period_s: float | None
+    """As :func:`update_period_s` says."""
+
+
 class Energy(NamedTuple):
     """An energy with its bounds; a bound is None where the method states none."""
 
@@ -95,7 +103,12 @@ def update_period_s(edges: Sequence[CounterEdge]) -> float | None:
     return max(after.t_s - before.previous_t_s for before, after in pairwise(updates))
 
 
-def counter_energy(edges: Sequence[CounterEdge], start_s: float, end_s: float) -> Energy:
+def counter_of(edges: Sequence[CounterEdge]) -> Counter:
+    """The counter that made these updates, ready to be asked for the energy of any number of stretches."""
+    return Counter(edges, update_period_s(edges))
+
+
+def counter_energy(counter: Counter, start_s: float, end_s: float) -> Energy:
     """Energy between two moments from a counter's updates, interpolated linearly between them.
 
     The upper bound is None where the record ends less than one update period after the stretch.
@@ -103,7 +116,7 @@ def counter_energy(edges: Sequence[CounterEdge], start_s: float, end_s: float) -
     Raises:
         EnergyError: the updates do not reach around the stretch, or there are too few.
     """
-    period_s = update_period_s(edges)
+    edges, period_s = counter
     if period_s is None:
         raise EnergyError("the energy counter did not move")
     if start_s < edges[0].t_s or end_s > edges[-1].t_s:
@@ -126,7 +139,8 @@ def power_energy(readings: Sequence[PowerReading], start_s: float, end_s: float)
     if not readings or start_s < readings[0].t_s or end_s > readings[-1].t_s:
         raise EnergyError("the power readings do not reach around the window")
     points = [PowerReading(start_s, _power_at(readings, start_s))]
-    points += [reading for reading in readings if start_s < reading.t_s < end_s]
+    inner = bisect_right(readings, start_s, key=_moment), bisect_left(readings, end_s, key=_moment)
+    points += readings[slice(*inner)]
     points.append(PowerReading(end_s, _power_at(readings, end_s)))
     joules = low = high = 0.0
     for before, after in pairwise(points):
@@ -148,13 +162,17 @@ def total(energies: Sequence[Energy]) -> Energy:
     )
 
 
+def _moment(seen: CounterEdge | PowerReading) -> float:
+    return seen.t_s
+
+
 def _held(edges: Sequence[CounterEdge], t_s: float) -> float:
-    position = bisect_right(edges, t_s, key=lambda edge: edge.t_s)
+    position = bisect_right(edges, t_s, key=_moment)
     return edges[max(position - 1, 0)].energy_j
 
 
 def _interpolated(edges: Sequence[CounterEdge], t_s: float) -> float:
-    position = bisect_left(edges, t_s, key=lambda edge: edge.t_s)
+    position = bisect_left(edges, t_s, key=_moment)
     if position == 0:
         return edges[0].energy_j
     before, after = edges[position - 1], edges[position]
@@ -163,7 +181,7 @@ def _interpolated(edges: Sequence[CounterEdge], t_s: float) -> float:
 
 
 def _power_at(readings: Sequence[PowerReading], t_s: float) -> float:
-    position = bisect_left(readings, t_s, key=lambda reading: reading.t_s)
+    position = bisect_left(readings, t_s, key=_moment)
     after = readings[position]
     if after.t_s == t_s or position == 0:
         return after.power_w

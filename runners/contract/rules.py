@@ -36,9 +36,23 @@ _BATCH = Rule(
     lambda experiment: experiment.options.batch_size > experiment.workload.prompts,
 )
 
+_WORKLOAD = (
+    Rule(
+        "column-needs-dataset",
+        "workload.column does nothing with the built-in prompts",
+        lambda experiment: experiment.workload.dataset == "builtin" and experiment.workload.column != "prompt",
+    ),
+    Rule(
+        "split-needs-hub-dataset",
+        "workload.split does nothing but with a dataset from the hub",
+        lambda experiment: not experiment.workload.dataset.startswith("hf:") and experiment.workload.split != "train",
+    ),
+    _BATCH,
+)
+
 RULES: dict[str, tuple[Rule, ...]] = {
     PytorchOptions.model_fields["backend"].default: (
-        _BATCH,
+        *_WORKLOAD,
         Rule(
             "flash-attention-needs-half-precision",
             "flash_attention_2 knows float16 and bfloat16 only",
@@ -60,7 +74,18 @@ RULES: dict[str, tuple[Rule, ...]] = {
             _pytorch(_sampling_without_do_sample),
         ),
     ),
-    SimulatedOptions.model_fields["backend"].default: (_BATCH,),
+    SimulatedOptions.model_fields["backend"].default: (
+        *_WORKLOAD,
+        Rule(
+            "fail-attempts-needs-fail",
+            "fail_attempts does nothing without fail",
+            lambda experiment: (
+                isinstance(experiment.options, SimulatedOptions)
+                and experiment.options.fail_attempts is not None
+                and experiment.options.fail is None
+            ),
+        ),
+    ),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import IntFlag
 from typing import Literal, NamedTuple
 
 from runners.contract.request import RunRequest
@@ -15,9 +16,23 @@ _PERIODS_IN_WINDOW = 10
 _SHARE_OF_SAMPLES = 0.9
 _THROTTLED_SHARE = 0.01
 
-# NVML's nvmlClocksEventReason bits.
-_THERMAL_BITS = 0x08 | 0x20 | 0x40  # hardware slowdown, software and hardware thermal slowdown
-_POWER_BITS = 0x04 | 0x80  # software power cap, hardware power brake
+
+class ClocksEventReason(IntFlag):
+    """Why clocks are held back, each by pynvml's name: ``nvmlClocksEventReason`` and the name here.
+
+    ``HwSlowdown`` says only that the hardware intervened, which it does for heat, for a power brake and for
+    too high a draw; so by itself it counts as neither heat nor power.
+    """
+
+    SwPowerCap = 0x04
+    HwSlowdown = 0x08
+    SwThermalSlowdown = 0x20
+    HwThermalSlowdown = 0x40
+    HwPowerBrakeSlowdown = 0x80
+
+
+_THERMAL = ClocksEventReason.SwThermalSlowdown | ClocksEventReason.HwThermalSlowdown
+_POWER = ClocksEventReason.SwPowerCap | ClocksEventReason.HwPowerBrakeSlowdown
 
 
 class Evidence(NamedTuple):
@@ -40,8 +55,8 @@ def throttle_of(recording: Recording, window: Mark) -> Throttle | None:
             masks.append(reasons)
     if not masks:
         return None
-    thermal = sum(any(mask & _THERMAL_BITS for mask in reasons) for reasons in masks)
-    power = sum(any(mask & _POWER_BITS for mask in reasons) for reasons in masks)
+    thermal = sum(any(mask & _THERMAL for mask in reasons) for reasons in masks)
+    power = sum(any(mask & _POWER for mask in reasons) for reasons in masks)
     return Throttle(thermal=thermal / len(masks), power=power / len(masks))
 
 

@@ -7,12 +7,13 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from runners.contract.energy import (
-    CounterEdge,
+    Counter,
     Energy,
     EnergyError,
     PowerReading,
     counter_edges,
     counter_energy,
+    counter_of,
     power_energy,
     reading_edges,
     total,
@@ -27,8 +28,8 @@ class Series(NamedTuple):
     """One source's record, ready to be asked for the energy of any stretch."""
 
     source: Source
-    edges: list[CounterEdge]
-    """Empty where the source has no counter, or where it cannot be used."""
+    counter: Counter
+    """Without edges where the source has no counter, or where it cannot be used."""
     powers: list[PowerReading]
     fault: str | None
     """Why the counter cannot be used."""
@@ -43,17 +44,17 @@ class Series(NamedTuple):
         """
         if self.fault is not None:
             raise EnergyError(self.fault)
-        if not self.edges:
+        if not self.counter.edges:
             return power_energy(self.powers, start_s, end_s)
-        energy = counter_energy(self.edges, start_s, end_s)
+        energy = counter_energy(self.counter, start_s, end_s)
         return Energy(energy.joules, None, None) if self.source.method == "estimated" else energy
 
     def period_s(self, start_s: float, end_s: float) -> float | None:
         """The longest time between two updates in a stretch; None with fewer than three of them."""
-        if self.fault is None and not self.edges:
+        if self.fault is None and not self.counter.edges:
             times = [power.t_s for power in self.powers if start_s <= power.t_s <= end_s]
             return max((after - before for before, after in pairwise(times)), default=None)
-        return update_period_s([edge for edge in self.edges if start_s <= edge.t_s <= end_s])
+        return update_period_s([edge for edge in self.counter.edges if start_s <= edge.t_s <= end_s])
 
 
 class Energies(NamedTuple):
@@ -114,13 +115,13 @@ def _series(recording: Recording, source: Source) -> Series:
     powers = power_readings(readings)
     counted = counter_readings(readings)
     if counted and len(counted) < len(readings):
-        return Series(source, [], powers, f"{source.name} answered without its energy counter at times")
+        return Series(source, counter_of([]), powers, f"{source.name} answered without its energy counter at times")
     try:
         current_at_each_reading = source.method == "estimated"
         edges = reading_edges(counted) if counted and current_at_each_reading else counter_edges(counted)
-        return Series(source, edges, powers, None)
+        return Series(source, counter_of(edges), powers, None)
     except EnergyError as error:
-        return Series(source, [], powers, f"{source.name}: {error}")
+        return Series(source, counter_of([]), powers, f"{source.name}: {error}")
 
 
 def _together(series: Sequence[Series], mark: Mark) -> tuple[Energy | None, str | None]:

@@ -14,6 +14,7 @@ from runners.contract.request import RunRequest
 from runners.contract.result import Mark, Phase, WarmupReport
 from runners.events import EventWriter
 from runners.harness.sampling import Sampler
+from runners.harness.working import told_while_working
 from runners.logs import LOGGER
 from runners.meters.process import resident_bytes
 from runners.workloads.lengths import Prompts
@@ -60,10 +61,11 @@ def measure(
     clock = _Clock(backend)
 
     events.phase("load")
-    with clock.phase("load"):
-        backend.load()
-    rss_model_bytes = resident_bytes(os.getpid())
-    prompts = tokenise(backend)
+    with told_while_working(events.alive):
+        with clock.phase("load"):
+            backend.load()
+        rss_model_bytes = resident_bytes(os.getpid())
+        prompts = tokenise(backend)
     batch_size = request.experiment.options.batch_size
     sampler.check()
 
@@ -132,11 +134,11 @@ class _Clock:
 
 
 def _token_marks(batches: Sequence[Batch]) -> list[Mark]:
-    """Prefill, up to the first token, and decode, from there on, of each batch that tells its token times."""
+    """Prefill, up to the first token, and decode, from there to the last, of each batch that tells its token times."""
     marks = []
     for batch in batches:
         if batch.token_times_s:
-            first_s = batch.token_times_s[0]
+            first_s, last_s = batch.token_times_s[0], batch.token_times_s[-1]
             marks.append(Mark(phase="prefill", start_s=batch.start_s, end_s=first_s))
-            marks.append(Mark(phase="decode", start_s=first_s, end_s=batch.end_s))
+            marks.append(Mark(phase="decode", start_s=first_s, end_s=last_s))
     return marks

@@ -19,6 +19,7 @@ from runners.harness.measure import measure
 from runners.harness.requests import records_of
 from runners.harness.result import result_of
 from runners.harness.sampling import Sampler
+from runners.harness.working import told_while_working
 from runners.logs import LOGGER, WarningCollector
 from runners.meters.choose import Spec
 from runners.workloads.lengths import Prompts, fit
@@ -39,11 +40,12 @@ def run(request: RunRequest, folder: Path, events: EventWriter, warnings: Warnin
         OSError: a file could not be written.
     """
     events.phase("prepare")
-    texts = texts_of(request)
-    gpus = _metered_gpus(request)
-    environment = snapshot(gpus, os.environ)
-    backend = create(request)
-    backend.prepare()
+    with told_while_working(events.alive):
+        texts = texts_of(request)
+        backend = create(request, events.alive)
+        gpus = _metered_gpus(request)
+        environment = snapshot(gpus, os.environ)
+        backend.prepare()
 
     def tokenise(loaded: Backend) -> Prompts:
         workload = request.experiment.workload
@@ -57,7 +59,7 @@ def run(request: RunRequest, folder: Path, events: EventWriter, warnings: Warnin
     series = series_of(recording)
     records = records_of(measured.batches)
     tables.write_timeseries(folder / paths.TIMESERIES, recording)
-    tables.write_counters(folder / paths.COUNTERS, {name: one.edges for name, one in series.items()})
+    tables.write_counters(folder / paths.COUNTERS, {name: one.counter.edges for name, one in series.items()})
     tables.write_requests(folder / paths.REQUESTS, records)
     samples.unlink()
     result = result_of(

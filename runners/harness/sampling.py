@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -39,16 +40,22 @@ class Sampler:
     """
 
     def __init__(self, spec: Spec) -> None:
-        self._spec = spec
-        self._path = Path(spec.samples)
+        self._path = Path(spec.samples).resolve()
+        self._spec = spec._replace(samples=str(self._path))
         self._offset = 0
         self._ticks: list[Tick] = []
         self._sources: tuple[Source, ...] = ()
         self._notes: tuple[str, ...] = ()
 
     def __enter__(self) -> Sampler:
+        # Nothing in the folder that the user stands in may pass for a module: Python 3.11 and later leave the
+        # working folder out of the search, and for 3.10 it is that of the samples, where there are no modules.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "runners.meters"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-m", "runners.meters"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=self._path.parent,
+            env={**os.environ, "PYTHONSAFEPATH": "1"},
         )
         try:
             self._tell(json.dumps(self._spec._asdict()).encode() + b"\n")

@@ -57,7 +57,7 @@ _REQUESTS = (
 
 
 def write_timeseries(path: Path, recording: Recording) -> None:
-    """Writes every reading, a row each, the longest-running source first."""
+    """Writes every reading, a row each: source by source, each in the order of time, and the runner's memory last."""
     rows: list[dict[str, Any]] = []
     for source in recording.sources:
         readings = readings_of(recording.ticks, source.name)

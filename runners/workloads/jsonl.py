@@ -48,6 +48,8 @@ def _prompt(line: bytes, column: str, place: str) -> str:
         value = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise BadRequestError(f"{place}: not valid UTF-8 ({error.reason})", hint) from error
+    except RecursionError as error:
+        raise BadRequestError(f"{place}: the JSON is nested too deeply to be read", hint) from error
     except ValueError as error:
         raise BadRequestError(f"{place}: not valid JSON ({error})", hint) from error
     if isinstance(value, dict):

@@ -31,6 +31,7 @@ model: any/model
 workload: {prompts: 50, output_tokens: 100}
 backends:
   simulated: {tokens_per_s: 50, batch_size: [1, 2]}
+measurement: {warmup: {iterations: 0}}
 """
 
 
@@ -217,7 +218,7 @@ def test_output_that_nobody_reads_any_more_is_no_traceback(project: Project) -> 
     reader = project.start("results", "list", "grid", "--json")
     assert reader.stdout is not None
     reader.stdout.close()
-    reader.wait(timeout=30)
+    assert reader.wait(timeout=30) == 128 + signal.SIGPIPE
 
 
 def test_a_prompt_file_that_changed_is_noticed(project: Project) -> None:

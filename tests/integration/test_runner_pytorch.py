@@ -1,6 +1,8 @@
 """The real engine with the real demo model, on the CPU."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -52,6 +54,51 @@ def test_a_real_run_is_what_was_asked_and_twice_the_same(make_runner) -> None:
     assert all(event["event"] in ("phase", "progress") for event in first.events())
 
 
+_LOAD = """
+import json, os, sys
+from runners.backends.create import create
+from runners.contract.request import RunRequest
+from runners.meters.process import resident_bytes
+
+if sys.argv[2] == "mapped":
+    import runners.backends.pytorch
+    runners.backends.pytorch.make_resident = lambda model: None
+signs = []
+backend = create(RunRequest.model_validate_json(sys.argv[1]), lambda: signs.append(1))
+backend.prepare()
+before = resident_bytes(os.getpid())
+backend.load()
+after = resident_bytes(os.getpid())
+model = backend._model
+print(json.dumps({
+    "grown": after - before,
+    "weights": sum(parameter.nbytes for parameter in model.parameters()),
+    "tied": model.lm_head.weight is model.model.embed_tokens.weight,
+    "outputs": backend.generate([backend.encode("The capital of France is")]).outputs,
+    "signs": len(signs),
+}))
+"""
+
+
+def loaded(runner, how: str, **options) -> dict:
+    runner.write({"prompts": 1, "output_tokens": 12}, {"backend": "pytorch", **options}, model=MODEL)
+    request = (runner.folder / "request.json").read_text()
+    command = [sys.executable, "-c", _LOAD, request, how]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=90).stdout)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_after_the_load_the_weights_are_in_memory_once(runner, dtype: str) -> None:
+    found = loaded(runner, "resident", dtype=dtype)
+    assert 130e6 < found["weights"] / (2 if dtype == "bfloat16" else 4) < 140e6
+    assert 0.98 * found["weights"] <= found["grown"] < 1.5 * found["weights"]
+    assert found["tied"]
+    if dtype == "bfloat16":
+        mapped = loaded(runner, "mapped", dtype=dtype)
+        assert mapped["grown"] < 0.8 * mapped["weights"], "the checkpoint is mapped: else this test shows nothing"
+        assert found["outputs"] == mapped["outputs"]
+
+
 def test_padding_does_not_change_an_answer(make_runner, tmp_path: Path) -> None:
     prompts = tmp_path / "prompts.jsonl"
     prompts.write_text(
@@ -81,6 +128,11 @@ def test_bfloat16_sampling_and_settings_reach_the_engine(runner) -> None:
     }
 
 
+@pytest.mark.parametrize("beams", [1, 2])
+def test_every_step_of_a_batch_is_a_sign_of_life(runner, beams: int) -> None:
+    assert loaded(runner, "resident", num_beams=beams)["signs"] == 12
+
+
 def test_beams_have_no_token_times(runner) -> None:
     result = run(runner, options={"num_beams": 2})
     assert (result.ttft_s, result.energy_prefill_j) == (None, None)
@@ -91,6 +143,14 @@ def test_beams_have_no_token_times(runner) -> None:
 def test_a_gpu_that_is_not_there_is_a_bad_request(runner) -> None:
     run(runner, options={"device": "cuda"}, code=2)
     assert "no GPU" in runner.json("failure.json")["message"]
+
+
+def test_several_gpus_are_not_supported_yet(runner) -> None:
+    gpus = [{"index": n, "uuid": f"GPU-{n}", "name": "H200"} for n in range(2)]
+    run(runner, code=2, gpus=gpus)
+    failure = runner.json("failure.json")
+    assert "not supported yet: several GPUs" in failure["message"]
+    assert "one GPU" in failure["hint"]
 
 
 def test_an_answer_longer_than_the_context_is_a_bad_request(runner) -> None:

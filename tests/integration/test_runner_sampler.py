@@ -57,6 +57,27 @@ def test_it_loads_nothing_heavy() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 
+def test_what_lies_in_the_working_folder_is_not_taken_for_a_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("random.py", "json.py", "runners/__init__.py", "runners/meters/__init__.py"):
+        file = tmp_path / "cwd" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("raise RuntimeError(__file__)")
+    (tmp_path / "attempt").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")
+    with Sampler(spec(Path("../attempt"))) as sampler:
+        assert sampler.recording().ticks
+    assert (tmp_path / "attempt" / paths.SAMPLES).exists()
+
+
+def test_the_sampler_searches_no_working_folder_and_stands_among_no_modules(tmp_path: Path) -> None:
+    with Sampler(spec(tmp_path)) as sampler:
+        process = Path(f"/proc/{sampler._process.pid}")
+        assert b"PYTHONSAFEPATH=1" in (process / "environ").read_bytes().split(b"\0"), "from Python 3.11 on"
+        assert (process / "cwd").readlink() == tmp_path, "for Python 3.10"
+
+
 def test_a_sampler_that_was_killed_is_a_meter_failure(tmp_path: Path) -> None:
     with Sampler(spec(tmp_path)) as sampler:
         sampler._process.kill()

@@ -174,6 +174,14 @@ def test_a_hang_is_silent_and_begins_within_the_window(runner) -> None:
     assert process.wait(5) == 130
 
 
+def test_a_slow_load_and_a_long_batch_give_signs_of_life(runner) -> None:
+    options = OPTIONS | {"load_s": 2.2, "tokens_per_s": 8, "batch_size": 5}
+    runner.write(WORKLOAD, options, measurement={"warmup": {"iterations": 0}})
+    assert runner.run("simulated") == 0, runner.log()
+    signs = [event["phase"] for event in runner.events() if event["event"] == "progress" and "done" not in event]
+    assert signs == ["load"] * 2 + ["window"] * 2
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

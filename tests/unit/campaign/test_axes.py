@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.campaign.axes import nearest, resolve_grids
+from orchestrator.campaign.axes import resolve_grids
 from orchestrator.campaign.load import campaign_from_mapping
 from orchestrator.errors import FileError
+from orchestrator.messages import nearest
 from tests.builders import campaign
 
 

@@ -357,13 +357,39 @@ def test_the_content_of_prompt_files_is_taken_in(tmp_path: Path) -> None:
         {
             "name": "a",
             "model": "m",
-            "workload": {"dataset": ["builtin", "own.jsonl", "hf:some/set"]},
+            "workload": {"prompts": 1, "dataset": ["builtin", "own.jsonl", "hf:some/set"]},
             "backends": {"simulated": None},
             "experiments": [{"backend": "simulated", "workload": {"dataset": str(other)}}],
         }
     )
     assert set(loaded.dataset_sha256) == {"own.jsonl", str(other)}
     assert loaded.dataset_sha256["own.jsonl"] == loaded.dataset_sha256[str(other)]
+
+
+def test_a_prompt_file_that_is_too_short_is_refused_with_its_line() -> None:
+    Path("own.jsonl").write_text('"a"\n\n"b"\n')
+    (issue,) = issues(BASE + "workload: {dataset: own.jsonl, prompts: [2, 3]}\n")
+    assert (issue.line, issue.field) == (5, "workload.dataset")
+    assert "holds 2 prompts, and workload.prompts asks for 3" in issue.message
+
+
+@pytest.mark.parametrize("backend", ["vllm", "tensorrt"])
+def test_backends_to_come_are_refused_as_such(backend: str) -> None:
+    (issue,) = issues(f"name: a\nmodel: m\nbackends: {{{backend}: {{}}}}\n")
+    assert "not supported yet" in issue.message
+
+
+@pytest.mark.parametrize("gpus", ["[0, 1]", "[0, 0]"])
+def test_several_gpus_are_refused_until_they_are_metered_right(gpus: str) -> None:
+    (issue,) = issues(BASE + f"gpus: {gpus}\n")
+    assert (issue.line, issue.field) == (5, "gpus")
+    assert "not supported yet" in issue.message
+
+
+def test_a_campaign_that_rules_leave_nothing_of_is_refused_with_its_line() -> None:
+    (issue,) = issues("name: a\nmodel: m\nworkload: {prompts: 1}\nbackends:\n  simulated: {batch_size: [2, 3]}\n")
+    assert issue.line == 4
+    assert "batch-exceeds-prompts (2)" in issue.message
 
 
 def test_texts_that_yaml_1_1_would_misread_reach_the_fields_as_text() -> None:

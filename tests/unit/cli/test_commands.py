@@ -72,7 +72,7 @@ def test_nothing_is_there_yet(arguments: tuple[str, ...], words: str) -> None:
 def test_a_dry_run_shows_the_funnel_and_the_order_and_writes_nothing() -> None:
     Path("c.yaml").write_text(CAMPAIGN.replace("[1, 2]", "[1, 2, 2, 3]"))
     text = said("campaign", "c.yaml", "--dry-run")
-    for line in ("4 declared", "-1 dropped by batch-exceeds-prompts", "-1 duplicates", "2 experiments", "4 runs"):
+    for line in ("4 declared", "-1 dropped by batch-exceeds-prompts", "-1 declared twice", "2 experiments", "4 runs"):
         assert line in text
     shown = json.loads(said("campaign", "c.yaml", "--dry-run", "--json"))
     assert shown["funnel"] == {

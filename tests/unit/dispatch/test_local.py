@@ -112,6 +112,7 @@ def test_the_environment_carries_the_campaigns_context(attempt: Attempt) -> None
         "ORCHESTRATE_CYCLE": "1",
         "ORCHESTRATE_CYCLES": "3",
         "CUDA_VISIBLE_DEVICES": "",
+        "PYTHONSAFEPATH": "1",
     }
 
 

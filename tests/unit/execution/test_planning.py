@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.campaign.schema import Campaign
-from orchestrator.errors import InputError
+from orchestrator.errors import InputError, InterruptedCampaignError
 from orchestrator.execution.planning import open_or_plan, open_or_rebuild
 from orchestrator.manifest.store import Manifest, Status
 from orchestrator.reconcile import reconcile
@@ -45,11 +45,11 @@ def test_a_new_campaign_is_planned_and_frozen(folder: CampaignFolder, path: Path
     assert (frozen.campaign, frozen.experiments) == (declared, 2)
 
 
-def test_a_campaign_that_cannot_be_expanded_leaves_nothing(folder: CampaignFolder, path: Path) -> None:
-    none_left = campaign(workload={"prompts": 1}, backends={"simulated": {"batch_size": [2]}})
-    with pytest.raises(InputError, match="no experiment is left"):
-        open_or_plan(none_left, folder, path)
-    assert not path.exists()
+def test_a_campaign_whose_planning_is_interrupted_leaves_nothing(folder: CampaignFolder, path: Path) -> None:
+    asked = iter([False, True])
+    with pytest.raises(InterruptedCampaignError):
+        open_or_plan(campaign(folder.path.parents[1]), folder, path, lambda: next(asked))
+    assert list(path.parent.glob("*.db")) + list(path.parent.glob("*.new")) == []
     assert not folder.campaign_file.exists()
 
 
@@ -85,10 +85,10 @@ def test_a_changed_file_is_refused_naming_what_changed(
 def test_a_changed_prompt_file_is_refused(folder: CampaignFolder, path: Path, tmp_path: Path) -> None:
     prompts = tmp_path / "p.jsonl"
     prompts.write_text("{}\n")
-    planned(folder, path, workload={"dataset": "p.jsonl"})
+    planned(folder, path, workload={"dataset": "p.jsonl", "prompts": 1})
     prompts.write_text("{} \n")
     with pytest.raises(InputError, match=r"the content of p\.jsonl changed"):
-        open_or_plan(campaign(tmp_path, workload={"dataset": "p.jsonl"}), folder, path)
+        open_or_plan(campaign(tmp_path, workload={"dataset": "p.jsonl", "prompts": 1}), folder, path)
 
 
 def complete_first(folder: CampaignFolder, standing: list[Any]) -> AttemptName:

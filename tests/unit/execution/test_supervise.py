@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.execution import supervise as module
-from orchestrator.execution.supervise import Limits, Verdict, supervise
+from orchestrator.execution.supervise import Limits, Verdict, in_charge_of, supervise
 from runners.contract.events import RunnerEvent
 from runners.contract.paths import EVENTS, AttemptName, FailureKind
 from tests.unit.fakes import FakeAttempt
@@ -134,7 +134,7 @@ def test_a_fault_while_watching_leaves_nothing_running(tmp_path: Path, clock: Cl
     def breaking(_: RunnerEvent) -> None:
         raise BrokenPipeError
 
-    with pytest.raises(BrokenPipeError):
+    with pytest.raises(BrokenPipeError), in_charge_of(attempt):
         supervise(attempt, tmp_path, LIMITS, breaking, lambda: False)
     assert attempt.stopped
 

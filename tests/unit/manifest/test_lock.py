@@ -53,17 +53,17 @@ def test_a_second_process_is_refused_and_told_by_whom_until_that_is_killed(tmp_p
         holder.wait()
     assert not is_held(state_dir)
     with campaign_lock(state_dir, "base"):
-        assert json.loads((state_dir / "owner.json").read_text())["pid"] == os.getpid()
+        assert json.loads((state_dir / ".owner.json").read_text())["pid"] == os.getpid()
 
 
 def test_the_command_line_exits_with_4() -> None:
     Path("c.yaml").write_text("name: base\nmodel: m\nbackends: {simulated: {}}\n")
-    with held_by_another(Path(".state/base")) as holder:
+    with held_by_another(Path("results/base")) as holder:
         done = cli("campaign", "c.yaml")
     assert done.returncode == 4
     assert f"process {holder.pid}" in done.stderr
     assert "Traceback" not in done.stderr
-    assert not Path("results/base").exists()
+    assert not Path("results/base/campaign.json").exists()
 
 
 def test_it_is_free_after_the_context_even_after_an_error(tmp_path: Path) -> None:
@@ -82,9 +82,9 @@ def test_an_owner_that_cannot_be_read_does_not_matter(
     tmp_path: Path, owner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lock, "_PATIENCE_S", 0)
-    (tmp_path / "owner.json").write_text(owner)
+    (tmp_path / ".owner.json").write_text(owner)
     with (
-        FileLock(tmp_path / "lock"),
+        FileLock(tmp_path / ".lock"),
         pytest.raises(InUseError, match="another orchestrator"),
         campaign_lock(tmp_path, "base"),
     ):
@@ -92,7 +92,7 @@ def test_an_owner_that_cannot_be_read_does_not_matter(
 
 
 def test_one_that_only_looks_keeps_nobody_out(tmp_path: Path) -> None:
-    looking = FileLock(tmp_path / "lock", thread_local=False)
+    looking = FileLock(tmp_path / ".lock", thread_local=False)
     looking.acquire()
     threading.Timer(0.05, looking.release).start()
     with campaign_lock(tmp_path, "base"):

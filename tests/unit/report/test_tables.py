@@ -65,7 +65,7 @@ def test_what_was_not_measured_is_a_dash_and_never_zero() -> None:
     unmeasured = result(None, energy_method=None, energy_j=None, ttft_s=None, memory_peak_bytes=None)
     for table in (summary("base", [unmeasured]), run_list("base", [unmeasured])):
         assert {*column(table, "energy"), *column(table, "TTFT"), *column(table, "memory")} == {"—"}
-        assert column(table, "energy by") == ["—"]
+        assert column(table, "method") == ["—"]
         assert any("energy was not measured in 1 of 1" in note for note in table.notes)
 
 
@@ -79,7 +79,7 @@ def test_a_cycle_without_a_figure_is_no_zero_in_the_median() -> None:
 def test_estimated_and_simulated_figures_always_say_so(method: str, table_of: Any) -> None:
     table = table_of("base", [result(1.0, cycle=1), result(1.0, cycle=2, energy_method=method)])
     assert any(method in note and "1 of 2 runs" in note for note in table.notes)
-    assert any(method in cell for cell in column(table, "energy by"))
+    assert any(method in cell for cell in column(table, "method"))
 
 
 def test_measured_figures_carry_no_remark() -> None:

@@ -3,7 +3,10 @@
 import json
 import os
 import statistics
+from pathlib import Path
 
+import pyarrow.parquet as pq
+import pynvml
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,11 +14,12 @@ from hypothesis import strategies as st
 from runners.backends.base import Batch
 from runners.contract.result import Mark
 from runners.events import EventWriter
-from runners.harness.checks import Evidence, checks_of, throttle_of, verdict_of
+from runners.harness.checks import ClocksEventReason, Evidence, checks_of, throttle_of, verdict_of
 from runners.harness.energies import energies_of, series_of
 from runners.harness.measure import measure
 from runners.harness.recording import Recording, Tick, TornLineError, latest_power_w, parse_tick
 from runners.harness.requests import distribution, latencies_of, percentile, records_of
+from runners.harness.tables import write_timeseries
 from runners.meters.reading import Reading, Source
 from runners.workloads.lengths import Prompts
 
@@ -180,6 +184,31 @@ def test_idle_and_clock_settings_are_no_throttling() -> None:
     assert (throttle.thermal, throttle.power) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("mask", "thermal", "power"),
+    [
+        (0x04, 0, 1),
+        (0x08, 0, 0),
+        (0x20, 1, 0),
+        (0x40, 1, 0),
+        (0x80, 0, 1),
+        (0x08 | 0x40, 1, 0),
+        (0x08 | 0x80, 0, 1),
+        (0x04 | 0x20, 1, 1),
+    ],
+)
+def test_what_holds_the_clocks_back_is_heat_or_power_as_nvml_says(mask: int, thermal: float, power: float) -> None:
+    found = recording([n * 10.0 for n in range(61)], [100.0] * 61, mask=mask)
+    throttle = throttle_of(found, marks(1, 4)[0])
+    assert (throttle.thermal, throttle.power) == (thermal, power)
+
+
+def test_the_reasons_are_called_and_numbered_as_in_pynvml() -> None:
+    assert {reason.name: reason.value for reason in ClocksEventReason} == {
+        reason.name: getattr(pynvml, f"nvmlClocksEventReason{reason.name}") for reason in ClocksEventReason
+    }
+
+
 def test_a_torn_line_is_named() -> None:
     whole = json.dumps({"t_s": 1.0, "cpu_s": 0.1, "rss_bytes": 5, "readings": [[1.0, "a", 2.0]]}).encode()
     assert parse_tick(whole, 1).readings[0].energy_j == 2.0
@@ -216,12 +245,13 @@ def test_beams_leave_token_times_unknown_but_not_the_whole() -> None:
 
 
 class Recorder:
-    """A backend that only notes the sizes of the batches it is given."""
+    """A backend that only notes the sizes of the batches it is given; each takes from 0 s to 1 s."""
 
     version = device = "recorder"
 
-    def __init__(self) -> None:
+    def __init__(self, token_times_s: list[float] | None = None) -> None:
         self.sizes: list[int | str] = []
+        self.token_times_s = token_times_s
 
     def load(self) -> None: ...
     def synchronize(self) -> None: ...
@@ -235,7 +265,7 @@ class Recorder:
 
     def generate(self, prompts) -> Batch:
         self.sizes.append(len(prompts))
-        return Batch(0.0, 1.0, None, [[1]] * len(prompts))
+        return Batch(0.0, 1.0, self.token_times_s, [[1]] * len(prompts))
 
 
 class SilentSampler:
@@ -251,3 +281,28 @@ def test_the_warmup_meets_every_size_of_batch_that_the_window_has(make_request, 
     backend = Recorder()
     measure(backend, request, lambda loaded: prompts, SilentSampler(), EventWriter(os.open(os.devnull, os.O_WRONLY)))
     assert backend.sizes == sizes
+
+
+@pytest.mark.parametrize(
+    ("token_times_s", "decode"), [([0.25, 0.5, 0.875], (0.25, 0.875)), ([0.25], (0.25, 0.25)), (None, None)]
+)
+def test_decode_lasts_from_the_first_token_to_the_last(make_request, token_times_s, decode) -> None:
+    request = make_request({"prompts": 1}, measurement={"warmup": {"iterations": 0}})
+    events = EventWriter(os.open(os.devnull, os.O_WRONLY))
+    found = measure(Recorder(token_times_s), request, lambda _: Prompts([[1]], [[2]]), SilentSampler(), events).marks
+    assert [(mark.start_s, mark.end_s) for mark in found if mark.phase == "prefill"] == (
+        [(0.0, 0.25)] if decode else []
+    )
+    assert [(mark.start_s, mark.end_s) for mark in found if mark.phase == "decode"] == ([decode] if decode else [])
+
+
+def test_the_time_series_is_written_source_by_source_and_the_runner_last(tmp_path: Path) -> None:
+    ticks = [
+        Tick(float(n), 0.0, 9, (Reading(float(n), "b", power_w=1.0), Reading(float(n), "a", power_w=2.0)))
+        for n in range(2)
+    ]
+    found = Recording(tuple(Source(name, "gpu", "nvml", "gpu") for name in "ba"), (), ticks)
+    write_timeseries(tmp_path / "t.parquet", found)
+    rows = pq.read_table(tmp_path / "t.parquet").to_pylist()
+    places = [(row["source"], row["t_s"]) for row in rows]
+    assert places == [(source, t_s) for source in ("b", "a", "runner") for t_s in (0.0, 1.0)]

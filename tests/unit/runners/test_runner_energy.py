@@ -1,5 +1,6 @@
 """contract.energy against curves whose integral is known."""
 
+from collections.abc import Sequence
 from itertools import accumulate
 from math import floor
 
@@ -13,6 +14,7 @@ from runners.contract.energy import (
     PowerReading,
     counter_edges,
     counter_energy,
+    counter_of,
     power_energy,
     total,
 )
@@ -54,7 +56,7 @@ def recordings(draw: st.DrawFn) -> tuple[Curve, list[CounterReading], float, flo
 def test_the_true_energy_lies_within_the_bounds(recorded) -> None:
     curve, readings, start_s, end_s, period_s, poll_s = recorded
     truth = curve.energy(end_s) - curve.energy(start_s)
-    found = counter_energy(counter_edges(readings), start_s, end_s)
+    found = counter_energy(counter_of(counter_edges(readings)), start_s, end_s)
     assert found.low is not None
     assert found.high is not None
     assert found.low - 1e-6 <= truth <= found.high + 1e-6
@@ -67,10 +69,10 @@ def test_the_true_energy_lies_within_the_bounds(recorded) -> None:
 @given(recordings(), st.floats(0.1, 0.9))
 def test_stretches_add_up(recorded, share: float) -> None:
     _, readings, start_s, end_s, _, _ = recorded
-    edges = counter_edges(readings)
+    counter = counter_of(counter_edges(readings))
     middle_s = start_s + share * (end_s - start_s)
-    parts = total([counter_energy(edges, start_s, middle_s), counter_energy(edges, middle_s, end_s)])
-    assert parts.joules == pytest.approx(counter_energy(edges, start_s, end_s).joules)
+    parts = total([counter_energy(counter, start_s, middle_s), counter_energy(counter, middle_s, end_s)])
+    assert parts.joules == pytest.approx(counter_energy(counter, start_s, end_s).joules)
 
 
 @settings(max_examples=50, deadline=None)
@@ -100,17 +102,46 @@ def test_a_reset_is_noticed() -> None:
 
 @pytest.mark.parametrize(("start_s", "end_s"), [(-1.0, 2.0), (1.0, 9.0)])
 def test_a_record_that_does_not_reach_around_is_refused(start_s: float, end_s: float) -> None:
-    edges = counter_edges([CounterReading(float(second), second * 10.0) for second in range(6)])
+    counter = counter_of(counter_edges([CounterReading(float(second), second * 10.0) for second in range(6)]))
     with pytest.raises(EnergyError, match="do not reach around"):
-        counter_energy(edges, start_s, end_s)
+        counter_energy(counter, start_s, end_s)
 
 
 def test_a_counter_that_stands_still_gives_no_energy() -> None:
+    counter = counter_of(counter_edges([CounterReading(float(second), 10.0) for second in range(6)]))
     with pytest.raises(EnergyError, match="did not move"):
-        counter_energy(counter_edges([CounterReading(float(second), 10.0) for second in range(6)]), 1, 2)
+        counter_energy(counter, 1, 2)
 
 
 def test_without_readings_past_the_end_there_is_no_upper_bound() -> None:
-    edges = counter_edges([CounterReading(second / 10, second * 1.0) for second in range(21)])
-    assert counter_energy(edges, 0.5, 2.0).high is None
-    assert counter_energy(edges, 0.5, 1.0).high is not None
+    counter = counter_of(counter_edges([CounterReading(second / 10, second * 1.0) for second in range(21)]))
+    assert counter_energy(counter, 0.5, 2.0).high is None
+    assert counter_energy(counter, 0.5, 1.0).high is not None
+
+
+class Counted(Sequence):
+    """A series that counts how often one of its items is looked at."""
+
+    def __init__(self, items: Sequence) -> None:
+        self.items = items
+        self.looks = 0
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, position):
+        found = self.items[position]
+        self.looks += len(found) if isinstance(position, slice) else 1
+        return found
+
+
+@pytest.mark.parametrize("method", ["counter", "power"])
+def test_a_short_stretch_of_a_long_record_does_not_look_at_all_of_it(method: str) -> None:
+    if method == "counter":
+        seen = Counted(counter_edges([CounterReading(n / 10, float(n)) for n in range(10_001)]))
+        ask, of = counter_energy, counter_of(seen)
+    else:
+        ask, of = power_energy, (seen := Counted([PowerReading(n / 10, 10.0) for n in range(10_001)]))
+    seen.looks = 0
+    assert ask(of, 700.0, 700.5).joules == pytest.approx(5.0)
+    assert seen.looks < 200

@@ -1,6 +1,7 @@
 """Which kind of failure an exception is, and that no secret leaves with it."""
 
 import errno
+import logging
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from runners.errors import Interrupted, ModelNotFoundError
 from runners.failures import classify, failure_of, hint_for, redact, write_failure
 from runners.files import replaced, write_atomically
 from runners.harness.environment import identify, snapshot
-from runners.logs import campaign_line, package_of
+from runners.logs import WarningCollector, campaign_line, package_of
 
 
 class OutOfMemoryError(RuntimeError):
@@ -63,6 +64,19 @@ def test_no_secret_is_written(tmp_path: Path) -> None:
     assert failure.message == "ValueError: 401 for url with token [HF_TOKEN], at /bin"
     assert "test_no_secret_is_written" in failure.traceback
     assert redact("nothing", secrets) == "nothing"
+
+
+@pytest.mark.parametrize("before", range(480, 500))
+def test_a_long_warning_is_cut_after_the_secret_is_gone(monkeypatch: pytest.MonkeyPatch, before: int) -> None:
+    secret = "hf_" + "Qz7" * 11
+    monkeypatch.setenv("HF_TOKEN", f"{secret}\n")
+    collector = WarningCollector()
+    text = "x" * (before - len("lib: ")) + secret + " tail" * 100
+    collector.handle(logging.LogRecord("lib", logging.WARNING, "f", 1, text, None, None))
+    (kept,) = collector.collected()
+    assert len(kept) == 500
+    assert "hf_" not in kept
+    assert "Qz" not in kept
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:

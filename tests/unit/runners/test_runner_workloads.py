@@ -40,6 +40,8 @@ def test_objects_and_strings_in_any_script(make_request, tmp_path: Path) -> None
         (b'"ok"\n{"text": "x", "id": 3}\n', "line 2: no field 'prompt' .the fields are: text, id"),
         (b'"ok"\n{"prompt": 3}\n', "line 2: the prompt is int"),
         (b'"ok"\n["x"]\n', "line 2: the prompt is list"),
+        (b'"ok"\n' + b"[" * 200_000 + b"\n", "line 2: the JSON is nested too deeply"),
+        (b'"ok"\n' + b'{"prompt":' * 200_000 + b"\n", "line 2: the JSON is nested too deeply"),
         (b'"ok"\n"  "\n', "line 2: the prompt is empty"),
         (b'"ok"\n"\xff\xfe"\n', "line 2: not valid UTF-8"),
         (b'"ok"\n"\\ud800"\n', "line 2: .*surrogate"),

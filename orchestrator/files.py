@@ -10,9 +10,18 @@ from pathlib import Path
 def write_durably(path: Path, text: str) -> None:
     """Write a text file so that after any crash it is there whole, or as it was before."""
     draft = path.with_name(path.name + ".new")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(text)
+        replace_durably(draft, path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def replace_durably(draft: Path, path: Path) -> None:
+    """Put a finished file in its place, both flushed to the disk."""
+    with draft.open("rb") as file:
         os.fsync(file.fileno())
     draft.replace(path)
     sync_folder(path.parent)

@@ -1,0 +1,45 @@
+"""Faults in words: what pydantic found, and the name that was probably meant. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pydantic import ValidationError
+
+Place = tuple[str | int, ...]
+
+
+def validation_messages(error: ValidationError) -> Iterator[tuple[Place, str]]:
+    """Each fault that pydantic found, as a path and a sentence; unions tell of one fault, not of each arm."""
+    faults: dict[Place, str] = {}
+    for fault in error.errors(include_url=False):
+        path = tuple(part for part in fault["loc"] if not _names_union_arm(part))
+        message = fault["msg"][0].lower() + fault["msg"][1:]
+        shown = "" if isinstance(fault["input"], dict | list) else f", not {_shown(fault['input'])}"
+        faults.setdefault(path, message.removeprefix("value error, ") + shown)
+    around = {path[:length] for path in faults for length in range(len(path))}
+    yield from ((path, message) for path, message in faults.items() if path not in around)
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first fault, with its place, for files that no person writes."""
+    fault = error.errors(include_url=False)[0]
+    return f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest known name, or all of them."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+
+
+def _names_union_arm(part: str | int) -> bool:
+    return isinstance(part, str) and (part in ("str", "int", "float", "bool") or "[" in part)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
