@@ -17,6 +17,7 @@ from orchestrator.execution.planning import plan
 from orchestrator.manifest.store import Manifest
 from orchestrator.reconcile import survey
 from orchestrator.results.folders import CampaignFolder
+from runners.contract.paths import RESULT
 from tests.bench.pairs import HEADER, Row, cpu_and_peak, machine, ratios, wall_s
 from tests.bench.sampler import sampler_cpu_share
 
@@ -48,7 +49,7 @@ from pathlib import Path
 from orchestrator.campaign.load import load_campaign
 from orchestrator.execution.planning import plan
 start()
-manifest, funnel, _ = plan(load_campaign(sys.argv[1]), Path(sys.argv[2]) / "ours.db")
+manifest, funnel = plan(load_campaign(sys.argv[1]), Path(sys.argv[2]) / "ours.db")
 assert funnel.experiments == int(sys.argv[3])
 """
 
@@ -135,6 +136,7 @@ def resuming(manifest: Manifest, folder: CampaignFolder) -> Row:
     for order_index, experiment_id, cycle, _ in manifest.standing()[: EXPERIMENTS // 2]:
         run = folder.run_folder(experiment_id, cycle)
         run.mkdir(parents=True)
+        (run / RESULT).touch()
         changes.append((order_index, "completed", folder.relative(run)))
     manifest._connection.executemany("UPDATE runs SET status = ?2, result_path = ?3 WHERE order_index = ?1", changes)
     query = "SELECT order_index, experiment_id, cycle, status FROM runs JOIN experiments USING (position)"
@@ -164,8 +166,8 @@ def main() -> None:
         print(command_line(), flush=True)
         for row in planning(folder):
             print(row, flush=True)
-        large, _, _ = plan(campaign_from_mapping(declared(EXPERIMENTS)), folder / "large.db")
-        small, _, _ = plan(campaign_from_mapping(declared(100)), folder / "small.db")
+        large, _ = plan(campaign_from_mapping(declared(EXPERIMENTS)), folder / "large.db")
+        small, _ = plan(campaign_from_mapping(declared(100)), folder / "small.db")
         with large, small:
             for row in transitions(large, small, folder):
                 print(row, flush=True)
