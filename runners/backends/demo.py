@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import fcntl
-import gc
 import importlib.util
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 from runners.errors import EngineError, ModelNotFoundError
@@ -76,23 +77,15 @@ def _convert_atomically(source: Path, folder: Path) -> None:
 
 
 def _convert(source: Path, target: Path) -> None:
-    """Saves the weights of a GGUF file as plain bfloat16, with the tokenizer."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    """Converts in a process of its own, whose memory goes with it.
 
-    where = {"pretrained_model_name_or_path": source.parent, "gguf_file": source.name}
-    tokenizer = AutoTokenizer.from_pretrained(**where)
-    packed = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.bfloat16)
-    config, weights = packed.config, packed.state_dict()
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config
-    plain = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
-    plain.load_state_dict(weights)  # refuses other shapes, as packed weights would have
-    if any(tensor.dtype != torch.bfloat16 for tensor in weights.values()):
+    Raises:
+        EngineError: it failed; its words are in the log.
+    """
+    argv = [sys.executable, "-m", "runners.backends.demo_convert", str(source), str(target)]
+    code = subprocess.run(argv, stdin=subprocess.DEVNULL, check=False).returncode
+    if code:
         raise EngineError(
-            "the demo model's weights stayed packed", "use the transformers version of the extra 'pytorch'"
+            f"the demo model cannot be converted (exit code {code})",
+            "runner.log says why; check that there is room in the cache and in memory",
         )
-    plain.save_pretrained(target)
-    tokenizer.save_pretrained(target)
-    del packed, plain, weights
-    gc.collect()
