@@ -9,7 +9,7 @@ TORCH_INDEX ?=
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev quickstart check test format bench soak docs clean
+.PHONY: help setup setup-dev quickstart check test gpu-check format bench soak docs clean
 
 help:            ## Show the targets.
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 14
@@ -50,6 +50,9 @@ format: $(VENV)/.dev                ## Format and sort.
 
 test: $(VENV)/.dev                  ## All tests, on the real engine.
 	$(BIN)/pytest
+
+gpu-check: $(VENV)/.dev             ## What needs an NVIDIA GPU, on a machine that has one.
+	$(BIN)/pytest -m gpu
 
 bench: $(VENV)/.dev                 ## The benchmarks of docs/benchmarks.md, as ratios.
 	$(BIN)/python -m tests.bench

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 from hypothesis import settings
+
+from tests.e2e.commands import Project
 
 STRICT = "ORCHESTRATE_TEST_STRICT"
 _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
@@ -26,6 +28,14 @@ def isolated(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
         monkeypatch.setenv("HOME", str(tmp_path))
         monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """A project's folder with the installed command line in it; nothing of it outlives the test."""
+    made = Project(tmp_path / "project")
+    yield made
+    made.stop_everything()
 
 
 @pytest.hookimpl(wrapper=True)
