@@ -146,7 +146,6 @@ class _PlainLines:
         self._verbose = verbose
         self._runs = 0
         self._position = 0
-        self._started_s = time.monotonic()
 
     def show(self, event: CampaignEvent) -> None:
         for line in self.lines(event):
@@ -163,7 +162,7 @@ class _PlainLines:
             case CycleStarted():
                 yield f"=== Cycle {event.cycle} of {event.cycles} ==="
             case RunStarted():
-                self._runs, self._position, self._started_s = event.runs, event.position, time.monotonic()
+                self._runs, self._position = event.runs, event.position
                 taken_over = "found alive, watched to its end: " if event.adopted else ""
                 again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
                 if self._verbose or event.adopted:

@@ -44,7 +44,7 @@ class FakeDispatcher:
         return None
 
     def start(self, attempt: Attempt) -> LiveAttempt:
-        raise NotImplementedError
+        raise AssertionError(f"{attempt.name} was started, and this dispatcher only knows what is alive")
 
     def find_live(self, attempts: Path) -> Sequence[LiveAttempt]:
         return [attempt for attempt in self.live if not attempt.stopped]
