@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from pathlib import Path
+
+from runners.contract.folders import sync
 
 
 def write_durably(path: Path, text: str) -> None:
@@ -21,22 +21,6 @@ def write_durably(path: Path, text: str) -> None:
 
 def replace_durably(draft: Path, path: Path) -> None:
     """Put a finished file in its place, both flushed to the disk."""
-    with draft.open("rb") as file:
-        os.fsync(file.fileno())
+    sync(draft)
     draft.replace(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Flush a folder's entries, so that a rename in it outlives a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file's content, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    sync(path.parent)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+
 from runners.contract.paths import FailureKind
+
+OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
+"""What the operating system calls a full disk."""
 
 
 class RunnerError(Exception):

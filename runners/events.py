@@ -1,4 +1,4 @@
-"""Progress, as JSON lines on what standard output was when the runner started."""
+"""Progress, as JSON lines for whoever watches the run."""
 
 from __future__ import annotations
 
@@ -67,10 +67,3 @@ class EventWriter:
 
 def _line(fields: dict[str, Any]) -> bytes:
     return RunnerEvent.model_validate(fields).model_dump_json(exclude_none=True).encode() + b"\n"
-
-
-def claim_stdout() -> EventWriter:
-    """Keeps standard output for events alone: whatever else prints goes to standard error from now on."""
-    descriptor = os.dup(1)
-    os.dup2(2, 1)
-    return EventWriter(descriptor)

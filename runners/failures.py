@@ -12,10 +12,9 @@ from runners.contract import paths
 from runners.contract.paths import FailureKind
 from runners.contract.request import OPTIONS, RunRequest
 from runners.contract.result import RunFailure
-from runners.errors import Interrupted, RunnerError
+from runners.errors import OUT_OF_SPACE, Interrupted, RunnerError
 from runners.files import write_atomically
 
-_OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _OUT_OF_MEMORY_TEXTS = ("can't allocate memory", "CUDA out of memory", "Cannot allocate memory")
 _HINTS = {
     FailureKind.OUT_OF_MEMORY: "use a smaller batch_size, dtype or model, shorter prompts, or a larger device",
@@ -115,7 +114,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 
 def _is_disk_full(error: BaseException) -> bool:
-    if isinstance(error, OSError) and error.errno in _OUT_OF_SPACE:
+    if isinstance(error, OSError) and error.errno in OUT_OF_SPACE:
         return True
     # Engines report it in words of their own type; the words are the operating system's.
     return "No space left on device" in str(error)

@@ -1,4 +1,4 @@
-"""The log on standard error, and the warnings of libraries on their way into the result."""
+"""The log, and the warnings of libraries on their way into the result."""
 
 from __future__ import annotations
 
@@ -56,14 +56,32 @@ class _RedactingFormatter(logging.Formatter):
         return redact(super().format(record), os.environ)
 
 
-def configure() -> WarningCollector:
-    """Logs to standard error: this package at debug level, others from warnings on; progress bars off."""
+class _BriefFormatter(_RedactingFormatter):
+    """For a person at a terminal: the message, and how bad it is where it is bad."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return f"{record.levelname.lower()}: {text}" if record.levelno >= logging.WARNING else text
+
+
+def configure(echo: int | None = None) -> WarningCollector:
+    """Logs to standard error: this package at debug level, others from warnings on; progress bars off.
+
+    Args:
+        echo: descriptor to which all but the details goes as well, for a person to read.
+    """
     os.environ.update(_QUIET)
     logging.raiseExceptions = False  # a log that cannot be written, on a full disk, must not end the run
     stream = logging.StreamHandler(sys.stderr)
     stream.setFormatter(_RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     collector = WarningCollector()
-    logging.basicConfig(level=logging.WARNING, handlers=[stream, collector], force=True)
+    handlers: list[logging.Handler] = [stream, collector]
+    if echo is not None:
+        brief = logging.StreamHandler(os.fdopen(echo, "w", encoding="utf-8", errors="backslashreplace", closefd=False))
+        brief.setFormatter(_BriefFormatter("%(message)s"))
+        brief.setLevel(logging.INFO)
+        handlers.append(brief)
+    logging.basicConfig(level=logging.WARNING, handlers=handlers, force=True)
     LOGGER.setLevel(logging.DEBUG)
     warnings.showwarning = _log_warning
     return collector

@@ -15,11 +15,11 @@ from unittest import mock
 
 import pytest
 
-from orchestrator.campaign.identity import canonical_json, experiment_id
 from orchestrator.campaign.load import campaign_from_mapping
 from orchestrator.campaign.schema import Campaign
 from orchestrator.cli import main
 from orchestrator.results.folders import CampaignFolder
+from runners.contract.identity import canonical_json, experiment_id
 from runners.contract.paths import RESULT, AttemptName, run_id
 from runners.contract.request import Experiment
 from runners.contract.result import RunResult

@@ -15,9 +15,9 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from orchestrator.campaign.document import FieldPath, field_name
-from orchestrator.campaign.models import check_model
 from orchestrator.campaign.schema import BACKENDS_NOT_YET, CampaignFile
-from orchestrator.messages import nearest, validation_messages
+from runners.contract.messages import nearest, validation_messages
+from runners.contract.names import check_model
 from runners.contract.request import OPTIONS, ContractModel, Workload
 
 Axes = tuple[tuple[str, tuple[Any, ...]], ...]

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from orchestrator.campaign.axes import Axes, Grid, resolve_grids
 from orchestrator.campaign.document import field_name
-from orchestrator.campaign.identity import canonical_json, experiment_id, hash_of
 from orchestrator.campaign.schema import Campaign
 from orchestrator.errors import FileError, Issue
-from orchestrator.messages import validation_messages
+from runners.contract.identity import canonical_json, experiment_id, hash_of
+from runners.contract.messages import validation_messages
 from runners.contract.request import Experiment, Workload
 from runners.contract.rules import broken_rule
 

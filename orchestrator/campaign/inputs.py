@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
-from orchestrator.campaign.models import is_local
 from orchestrator.campaign.schema import Campaign
 from orchestrator.errors import InputError
-from orchestrator.files import sha256
-
-_SAMPLE_BYTES = 64 * 1024
-
-
-def is_prompt_file(dataset: str) -> bool:
-    """Whether a dataset is a file of prompts, not built in and not from the hub."""
-    return dataset != "builtin" and not dataset.startswith("hf:")
+from runners.contract import fingerprint
+from runners.contract.names import check_dataset, is_local
 
 
 def resolve_inside(name: str, folder: Path) -> Path:
@@ -45,8 +37,9 @@ def prompt_file(dataset: str, folder: Path) -> Path:
     Raises:
         InputError: it is no JSONL file, or there is none that can be read.
     """
-    if not dataset.endswith(".jsonl"):
-        raise InputError(f"unknown dataset {dataset!r}", hint="write builtin, a file that ends in .jsonl, or hf:NAME")
+    if wrong := check_dataset(dataset):
+        message, hint = wrong
+        raise InputError(message, hint=hint)
     path = resolve_inside(dataset, folder)
     try:
         found = path.is_file()
@@ -64,7 +57,7 @@ def file_sha256(path: Path) -> str:
         InputError: it cannot be read.
     """
     try:
-        return sha256(path)
+        return fingerprint.of_file(path)
     except OSError as error:
         raise _unreadable(path, error) from None
 
@@ -105,25 +98,26 @@ def model_folder(model: str, folder: Path) -> Path | None:
 
 
 def model_fingerprint(folder: Path) -> str:
-    """SHA-256 over names, sizes, heads and tails of a model's files: another model under the same name shows.
-
-    Weights are too large to be read whole before each campaign.
+    """What tells a local model from another under the same name.
 
     Raises:
-        InputError: they cannot be read.
+        InputError: it cannot be read.
     """
-    digest = hashlib.sha256()
     try:
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            size = path.stat().st_size
-            digest.update(f"{path.relative_to(folder).as_posix()}\0{size}\0".encode())
-            with path.open("rb") as file:
-                digest.update(file.read(_SAMPLE_BYTES))
-                file.seek(max(0, size - _SAMPLE_BYTES))
-                digest.update(file.read(_SAMPLE_BYTES))
+        return fingerprint.of_model(folder)
     except OSError as error:
         raise _unreadable(folder, error) from None
-    return digest.hexdigest()
+
+
+def local_inputs(campaign: Campaign) -> list[Path]:
+    """The prompt files and folders of local models that a campaign names.
+
+    Raises:
+        InputError: one of them is gone.
+    """
+    prompts = [prompt_file(name, campaign.folder) for name in campaign.dataset_sha256]
+    models = [model_folder(name, campaign.folder) for name in campaign.model_sha256]
+    return [*prompts, *(folder for folder in models if folder)]
 
 
 def fingerprints(campaign: Campaign) -> tuple[dict[str, str], dict[str, str]]:

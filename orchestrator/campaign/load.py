@@ -14,14 +14,14 @@ from orchestrator.campaign.expand import Funnel, expand, points
 from orchestrator.campaign.inputs import (
     count_prompts,
     file_sha256,
-    is_prompt_file,
     model_fingerprint,
     model_folder,
     prompt_file,
 )
 from orchestrator.campaign.schema import NOT_YET, Campaign, CampaignFile
 from orchestrator.errors import FileError, InputError, Issue
-from orchestrator.messages import nearest, validation_messages
+from runners.contract.messages import nearest, validation_messages
+from runners.contract.names import is_prompt_file
 from runners.contract.request import ContractModel, Measurement, Warmup, Workload
 
 _PLACES: dict[tuple[str, ...], type[ContractModel]] = {

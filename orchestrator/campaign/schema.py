@@ -49,6 +49,11 @@ def _one_gpu(gpus: list[int]) -> list[int]:
 Axis = Any
 """A scalar is fixed, a list is an axis."""
 
+DispatcherName = Literal["local", "compose"]
+"""How the runs of a campaign are started: as subprocesses here, or in containers."""
+ContainerStrategy = Literal["ephemeral", "persistent"]
+"""A container for each run, or one that stays for all runs of a backend."""
+
 
 class CampaignFile(ContractModel):
     """A campaign as its file declares it."""
@@ -79,6 +84,15 @@ class Campaign(ContractModel):
     """Of each prompt file, by its name in the campaign."""
     model_sha256: dict[str, str] = Field(default_factory=dict)
     """Fingerprint of each local model, by its name in the campaign."""
+
+    def renamed(self, name: str) -> Campaign:
+        """The same under another name, so that its results lie apart.
+
+        Raises:
+            ValidationError: it is no name of a campaign.
+        """
+        file = CampaignFile.model_validate({**self.file.model_dump(exclude_unset=True), "name": name})
+        return self.model_copy(update={"file": file})
 
     @property
     def name(self) -> str:

@@ -35,12 +35,7 @@ class Table:
 
 def value_of(result: RunResult, name: str) -> float | None:
     """A quantity of a result by its name, such as ``ttft_s.p50``; None where it was not measured."""
-    value: Any = result
-    for part in name.split("."):
-        if value is None:
-            return None
-        value = getattr(value, part)
-    return None if value is None else float(value)
+    return QUANTITIES[name].of(result)
 
 
 def parameters(result: RunResult) -> dict[str, Any]:

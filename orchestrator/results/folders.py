@@ -6,7 +6,6 @@ An attempt works in ``attempts/<experiment_id>.c002.a1/``. Once verified, it bec
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +13,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from orchestrator.errors import OrchestratorError
-from orchestrator.files import sha256, sync_folder
-from orchestrator.messages import first_fault
 from orchestrator.results.reading import parse_result, read_failure
+from runners.contract import fingerprint, folders
+from runners.contract.messages import first_fault
 from runners.contract.paths import (
     ATTEMPTS,
     CAMPAIGN,
@@ -24,7 +23,6 @@ from runners.contract.paths import (
     RESULT,
     RUNS,
     AttemptName,
-    cycle_name,
     parse_attempt_name,
     parse_cycle_name,
 )
@@ -46,18 +44,15 @@ class CampaignFolder:
 
     def make(self) -> None:
         """Create the folders that are not there yet."""
-        self.attempts.mkdir(parents=True, exist_ok=True)
-        self.runs.mkdir(exist_ok=True)
-        for folder in (self.path, self.path.parent):
-            sync_folder(folder)
+        folders.make(self.path)
 
     def run_folder(self, experiment_id: str, cycle: int) -> Path:
         """Where a complete run's files are; it exists if and only if the run is complete."""
-        return self.runs / experiment_id / cycle_name(cycle)
+        return folders.run_folder(self.path, experiment_id, cycle)
 
     def attempt_folder(self, name: AttemptName) -> Path:
         """Where an attempt works."""
-        return self.attempts / str(name)
+        return folders.attempt_folder(self.path, name)
 
     def make_attempt(self, experiment_id: str, cycle: int, at_least: int) -> AttemptName:
         """Create the folder of a new attempt, numbered ``at_least`` or, where that is taken, higher."""
@@ -122,23 +117,14 @@ class CampaignFolder:
             raise UnverifiedError(f"{RESULT} is of another attempt: {result.run_id}, attempt {result.attempt}")
         for file_name, record in result.files.items():
             path = folder / file_name
-            if not path.is_file() or path.stat().st_size != record.size_bytes or sha256(path) != record.sha256:
+            as_recorded = path.is_file() and path.stat().st_size == record.size_bytes
+            if not as_recorded or fingerprint.of_file(path) != record.sha256:
                 raise UnverifiedError(f"{file_name} is missing, or not the file that {RESULT} describes")
         return result
 
     def publish(self, name: AttemptName) -> Path | None:
         """Turn a verified attempt into its run, durably; None where the run was there first."""
-        target = self.run_folder(name.experiment_id, name.cycle)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self.attempt_folder(name).rename(target)
-        except OSError as error:
-            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-                return None
-            raise
-        for folder in (target.parent, self.runs, self.attempts):
-            sync_folder(folder)
-        return target
+        return folders.publish(self.path, name)
 
     def relative(self, path: Path) -> str:
         """A path below this folder, as the manifest keeps it."""

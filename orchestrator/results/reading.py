@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from orchestrator.errors import InputError
-from orchestrator.messages import first_fault
+from runners.contract.messages import first_fault
 from runners.contract.paths import RESULT, RUNS, parse_cycle_name
 from runners.contract.result import SCHEMA_VERSION, RunFailure, RunResult
 

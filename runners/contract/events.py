@@ -1,4 +1,4 @@
-"""What a runner says of itself while it works: JSON lines on standard output."""
+"""What a runner says of itself while it works: JSON lines in ``events.jsonl``."""
 
 from __future__ import annotations
 

@@ -6,7 +6,9 @@ into ``result.json``; ``ttft_s.p50`` is the field ``p50`` of ``ttft_s``.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+from runners.contract.result import RunResult
 
 Better = Literal["lower", "higher"]
 
@@ -26,6 +28,15 @@ class Quantity(NamedTuple):
     def of_energy(self) -> bool:
         """Whether it follows from the run's energy, and so is as good as the method that this came from."""
         return any(unit in ("J", "W") for unit in self.unit.split("/"))
+
+    def of(self, result: RunResult) -> float | None:
+        """Its value in a result, unscaled; None where it was not measured."""
+        value: Any = result
+        for part in self.name.split("."):
+            if value is None:
+                return None
+            value = getattr(value, part)
+        return None if value is None else float(value)
 
     def show(self, value: float | None) -> str:
         """The value in the quantity's unit, to its significant digits; an em dash where it is null."""

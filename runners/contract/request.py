@@ -42,6 +42,7 @@ class Workload(ContractModel):
 class PytorchOptions(ContractModel):
     """Options of the ``pytorch`` backend: Hugging Face transformers."""
 
+    SUMMARY: ClassVar[str] = "Hugging Face transformers"
     SLUG_FIELDS: ClassVar[tuple[str, ...]] = ("dtype", "batch_size")
     MODULES: ClassVar[tuple[str, ...]] = ("torch", "transformers")
     INSTALL_HINT: ClassVar[str] = "pip install 'llm-orchestrate[pytorch]'"
@@ -68,6 +69,7 @@ class PytorchOptions(ContractModel):
 class SimulatedOptions(ContractModel):
     """Options of the ``simulated`` backend: no engine, no model; everything it yields says so."""
 
+    SUMMARY: ClassVar[str] = "no engine, no model; everything it yields says so"
     SLUG_FIELDS: ClassVar[tuple[str, ...]] = ("batch_size",)
     MODULES: ClassVar[tuple[str, ...]] = ()
     INSTALL_HINT: ClassVar[str] = ""
@@ -106,6 +108,11 @@ class Experiment(ContractModel):
     def backend(self) -> str:
         """The name of the backend that runs it."""
         return self.options.backend
+
+    @property
+    def may_use_gpu(self) -> bool:
+        """Whether its engine takes a GPU where there is one."""
+        return isinstance(self.options, PytorchOptions) and self.options.device != "cpu"
 
 
 class Warmup(ContractModel):
@@ -147,7 +154,10 @@ class RunRequest(ContractModel):
     order_index: int = Field(ge=0, description="place in the campaign's order")
     experiment: Experiment
     measurement: Measurement = Measurement()
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**63, description="seed for sampling")
     gpus: list[Gpu] = Field(default_factory=list, description="empty: the CPU")
     model_path: str | None = Field(None, description="where a local model lies, as the runner sees it")
     dataset_path: str | None = Field(None, description="where a prompt file lies, as the runner sees it")
+    image_digest: str | None = Field(
+        None, description="digest of the container image the run is started in; filled in by the host"
+    )

@@ -12,12 +12,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from runners.contract import paths
 from runners.contract.request import Gpu
 from runners.contract.result import Environment
 
 _ENGINE_PACKAGES = ("torch", "transformers", "accelerate", "triton", "flash-attn", "numpy")
 _OTHER_PACKAGES = ("llm-orchestrate", "tokenizers", "safetensors", "gguf", "nvidia-ml-py", "pyarrow", "pydantic")
-_VISIBILITY = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
+_VISIBILITY = (paths.ENV_VISIBLE_GPUS, paths.ENV_CONTAINER_GPUS)
 _PERFORMANCE = (
     "OMP_NUM_THREADS",
     "OMP_PROC_BIND",
@@ -34,12 +35,13 @@ _PERFORMANCE = (
 )
 
 
-def snapshot(gpus: Sequence[Gpu], variables: Mapping[str, str]) -> Environment:
+def snapshot(gpus: Sequence[Gpu], variables: Mapping[str, str], image_digest: str | None) -> Environment:
     """What was found on this machine.
 
     Args:
         gpus: the GPUs that the run was given.
         variables: the process environment; only an explicit few of them are kept.
+        image_digest: of the container image that this runs in; None where it is not known, or there is none.
 
     Raises:
         MeterError: GPUs were given and NVML does not answer.
@@ -58,15 +60,15 @@ def snapshot(gpus: Sequence[Gpu], variables: Mapping[str, str]) -> Environment:
                 "driver": driver,
                 "engine": {name: libraries[name] for name in _ENGINE_PACKAGES if name in libraries},
                 "cpu": [cpu, cpu_count, governor],
-                "image_digest": None,
+                "image_digest": image_digest,
                 "variables": performance,
             }
         ),
         hostname=platform.node(),
         os=platform.platform(),
         container=_in_container(),
-        image_digest=None,
-        git_commit=_git_commit(),
+        image_digest=image_digest,
+        git_commit=variables.get(paths.ENV_GIT_COMMIT) or _git_commit(),
         python=platform.python_version(),
         cpu=cpu,
         cpu_count=cpu_count,

@@ -61,6 +61,7 @@ def measure(
     clock = _Clock(backend)
 
     events.phase("load")
+    LOGGER.info("loading %s", request.experiment.model)
     with told_while_working(events.alive):
         with clock.phase("load"):
             backend.load()
@@ -71,6 +72,7 @@ def measure(
 
     events.phase("warmup")
     iterations = request.measurement.warmup.iterations
+    LOGGER.info("warming up; iterations: %d", iterations)
     durations_s = []
     with clock.phase("warmup"):
         for _ in range(iterations):

@@ -8,7 +8,7 @@ from pathlib import Path
 from runners.backends.base import Backend
 from runners.backends.create import create
 from runners.contract import paths
-from runners.contract.request import Gpu, PytorchOptions, RunRequest, SimulatedOptions
+from runners.contract.request import Gpu, RunRequest, SimulatedOptions
 from runners.contract.result import FileRecord
 from runners.events import EventWriter
 from runners.files import record_of, write_atomically
@@ -44,7 +44,7 @@ def run(request: RunRequest, folder: Path, events: EventWriter, warnings: Warnin
         texts = texts_of(request)
         backend = create(request, events.alive)
         gpus = _metered_gpus(request)
-        environment = snapshot(gpus, os.environ)
+        environment = snapshot(gpus, os.environ, request.image_digest)
         backend.prepare()
 
     def tokenise(loaded: Backend) -> Prompts:
@@ -79,9 +79,7 @@ def run(request: RunRequest, folder: Path, events: EventWriter, warnings: Warnin
 
 def _metered_gpus(request: RunRequest) -> list[Gpu]:
     """The GPUs that the engine uses: none, if it was told to stay on the CPU, or if there is no engine."""
-    options = request.experiment.options
-    on_gpu = isinstance(options, PytorchOptions) and options.device != "cpu"
-    return request.gpus if on_gpu else []
+    return request.gpus if request.experiment.may_use_gpu else []
 
 
 def _spec(request: RunRequest, gpus: list[Gpu], samples: Path) -> Spec:

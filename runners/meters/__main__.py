@@ -6,18 +6,15 @@ sample is written, and ``{"failed": ...}`` when it has to give up.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import signal
 import sys
 
 from runners.contract.paths import FailureKind
-from runners.errors import MeterError
+from runners.errors import OUT_OF_SPACE, MeterError
 from runners.meters.choose import Spec, open_meters
 from runners.meters.sampler import first_sample, sample_until_eof
-
-_OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 def main() -> int:
@@ -38,7 +35,7 @@ def main() -> int:
         _say({"failed": {"kind": error.kind, "message": str(error), "hint": error.hint}})
         return 1
     except OSError as error:
-        full = error.errno in _OUT_OF_SPACE
+        full = error.errno in OUT_OF_SPACE
         kind = FailureKind.DISK_FULL if full else FailureKind.METER_FAILED
         hint = "free space where the results folder lies" if full else "see that the attempt folder can be written"
         _say({"failed": {"kind": kind, "message": f"the samples cannot be written: {error}", "hint": hint}})

@@ -1,4 +1,4 @@
-"""What GPUs are, and what they may draw, for the record of the environment."""
+"""Which GPUs there are, what they are, and what they may draw."""
 
 from __future__ import annotations
 
@@ -24,6 +24,20 @@ def describe(gpus: Sequence[Gpu]) -> tuple[str, str | None, list[dict[str, Any]]
         number = optional(pynvml.nvmlSystemGetCudaDriverVersion_v2)
         cuda = None if number is None else f"{number // 1000}.{number % 1000 // 10}"
         return driver, cuda, [_describe(gpu) for gpu in gpus]
+
+
+def present() -> list[Gpu]:
+    """The GPUs that are visible here, by index.
+
+    Raises:
+        MeterError: NVML does not answer.
+    """
+    with session():
+        handles = [call(pynvml.nvmlDeviceGetHandleByIndex, index) for index in range(call(pynvml.nvmlDeviceGetCount))]
+        return [
+            Gpu(index=index, uuid=call(pynvml.nvmlDeviceGetUUID, handle), name=call(pynvml.nvmlDeviceGetName, handle))
+            for index, handle in enumerate(handles)
+        ]
 
 
 def _describe(gpu: Gpu) -> dict[str, Any]:

@@ -27,8 +27,15 @@ _HINTS = {
 _OTHER_HINT = "look at nvidia-smi and dmesg"
 
 
+_NO_DRIVER = {pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, pynvml.NVML_ERROR_DRIVER_NOT_LOADED}
+
+
 class NotSupportedError(MeterError):
     """The device or driver does not know this quantity."""
+
+
+class NoDriverError(MeterError):
+    """There is no NVIDIA driver here."""
 
 
 def call(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -36,13 +43,14 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
 
     Raises:
         NotSupportedError: the device does not know the quantity.
+        NoDriverError: there is nothing to ask.
         MeterError: anything else that NVML complains about.
     """
     try:
         return function(*arguments)
     except pynvml.NVMLError as error:
         code = error.value
-        kind = NotSupportedError if code in _UNSUPPORTED else MeterError
+        kind = NotSupportedError if code in _UNSUPPORTED else NoDriverError if code in _NO_DRIVER else MeterError
         raise kind(f"NVML: {error} ({function.__name__})", _HINTS.get(code, _OTHER_HINT)) from error
 
 

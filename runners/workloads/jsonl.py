@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from runners.contract import fingerprint
 from runners.errors import BadRequestError
-from runners.files import sha256_of
 
 
 def prompts_of_file(path: Path, column: str, sha256: str | None) -> Iterator[str]:
@@ -22,7 +22,7 @@ def prompts_of_file(path: Path, column: str, sha256: str | None) -> Iterator[str
         BadRequestError: the file is missing, changed or empty, or a line holds no prompt.
     """
     try:
-        if sha256 is not None and sha256_of(path) != sha256:
+        if sha256 is not None and fingerprint.of_file(path) != sha256:
             raise BadRequestError(
                 f"{path}: the file changed since the campaign was planned",
                 "put the file back as it was, or begin the campaign anew",

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from orchestrator.campaign.expand import Funnel, expand
-from orchestrator.campaign.identity import canonical_json, experiment_from
 from orchestrator.errors import InputError
 from orchestrator.report.tables import run_details, summary
 from orchestrator.results.frozen import thaw
 from orchestrator.results.reading import load_result, read_failure
+from runners.contract.identity import canonical_json, experiment_from
 from runners.contract.paths import CAMPAIGN, FAILURE, RESULT, FailureKind
-from runners.contract.request import Experiment
+from runners.contract.request import Experiment, RunRequest
 from runners.contract.result import SCHEMA_VERSION
 from tests.builders import experiment, identity
 
@@ -114,6 +114,14 @@ def test_a_failure_is_read(tmp_path: Path) -> None:
     assert failure is not None
     assert (failure.kind, failure.hint) == (FailureKind.OUT_OF_MEMORY, "lower batch_size")
     assert read_failure(changed("failure.v1.json", tmp_path / FAILURE, schema_version=2)) is None
+
+
+def test_a_request_of_every_version_ever_written_is_carried_out_as_it_was_meant() -> None:
+    written = json.loads((GOLDEN / "request.v1.json").read_text())
+    request = RunRequest.model_validate(written)
+    assert {name: value for name, value in request.model_dump(mode="json").items() if name in written} == written
+    assert request.experiment_id == identity(request.experiment)
+    assert (request.image_digest, request.experiment.workload.prompts) == (None, 16)
 
 
 def test_a_frozen_campaign_expands_into_the_experiments_it_was_frozen_with() -> None:

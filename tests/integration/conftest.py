@@ -16,6 +16,8 @@ class Runner:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.streams = folder.with_suffix(".streams")
+        """What came out of it otherwise than through its files, which is nothing."""
         self.started: list[subprocess.Popen[bytes]] = []
 
     def write(self, workload: dict[str, Any], options: dict[str, Any], **fields: Any) -> None:
@@ -32,11 +34,11 @@ class Runner:
         (self.folder / "request.json").write_text(json.dumps(request))
 
     def start(self, backend: str, **environment: str) -> subprocess.Popen[bytes]:
-        with (self.folder / "events.jsonl").open("wb") as out, (self.folder / "runner.log").open("wb") as log:
+        with self.streams.open("wb") as streams:
             process = subprocess.Popen(
                 [sys.executable, "-m", "runners", backend, "--request", str(self.folder / "request.json")],
-                stdout=out,
-                stderr=log,
+                stdout=streams,
+                stderr=streams,
                 env={**os.environ, **environment},
             )
         self.started.append(process)
@@ -58,7 +60,8 @@ class Runner:
         return RunFailure.model_validate_json((self.folder / "failure.json").read_text())
 
     def events(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (self.folder / "events.jsonl").read_text().splitlines()]
+        file = self.folder / "events.jsonl"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
     def log(self) -> str:
         return (self.folder / "runner.log").read_text()

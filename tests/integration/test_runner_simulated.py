@@ -24,7 +24,7 @@ OPTIONS = {"backend": "simulated", "batch_size": 2, "tokens_per_s": 100, "power_
 def wait_for(runner, phase: str) -> None:
     limit_s = time.monotonic() + 20
     while time.monotonic() < limit_s:
-        if f'"phase":"{phase}"' in (runner.folder / "events.jsonl").read_text():
+        if any(event["phase"] == phase for event in runner.events()):
             return
         time.sleep(0.02)
     pytest.fail(f"the phase {phase} did not begin: {runner.log()}")
@@ -56,8 +56,9 @@ def samplers_of(folder: Path) -> list[int]:
 
 
 def test_a_run_leaves_a_result_that_can_be_recomputed(runner) -> None:
-    runner.write(WORKLOAD, OPTIONS, measurement={"sample_hz": 20})
-    assert runner.run("simulated", ORCHESTRATE_CAMPAIGN_NAME="nightly") == 0, runner.log()
+    runner.write(WORKLOAD, OPTIONS, measurement={"sample_hz": 20}, image_digest="sha256:12")
+    environment = {"ORCHESTRATE_CAMPAIGN_NAME": "nightly", "ORCHESTRATE_GIT_COMMIT": "abc"}
+    assert runner.run("simulated", **environment) == 0, runner.log()
     result = RunResult.model_validate_json((runner.folder / "result.json").read_text())
     window = next(mark for mark in result.marks if mark.phase == "window")
 
@@ -79,6 +80,7 @@ def test_a_run_leaves_a_result_that_can_be_recomputed(runner) -> None:
     assert result.ttft_s.mean < result.e2e_s.mean
     assert result.memory_peak_bytes is None
     assert result.verdict == "good"
+    assert (result.environment.image_digest, result.environment.git_commit) == ("sha256:12", "abc")
     assert {check.name for check in result.checks if not check.passed} >= {"energy_measured"}
 
     requests = pq.read_table(runner.folder / "requests.parquet").to_pylist()
@@ -94,6 +96,7 @@ def test_a_run_leaves_a_result_that_can_be_recomputed(runner) -> None:
     assert phases == ["prepare", "load", "warmup", "window", "teardown"]
     assert (events[-2].done, events[-2].total, events[-2].power_w) == (5, 5, 40.0)
     assert "Part of campaign nightly" in runner.log().splitlines()[0]
+    assert runner.streams.read_bytes() == b""
 
 
 @pytest.mark.parametrize(("sample_hz", "tokens"), [(100, 20), (20, 1)])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from orchestrator.campaign.axes import resolve_grids
 from orchestrator.campaign.load import campaign_from_mapping
 from orchestrator.errors import FileError
-from orchestrator.messages import nearest
+from runners.contract.messages import nearest
 from tests.builders import campaign
 
 

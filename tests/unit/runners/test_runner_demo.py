@@ -25,6 +25,7 @@ def convert(source: Path, target: Path) -> None:
     (target / "config.json").write_text("{}")
     (target / "more").mkdir()
     (target / "more" / "model.safetensors").write_bytes(b"whole")
+    (target / "more" / "model.safetensors").chmod(0o600)
 
 
 def test_a_conversion_that_was_killed_is_made_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,6 +48,12 @@ def test_a_conversion_that_was_killed_is_made_anew(folder: Path, monkeypatch: py
     assert demo.demo_folder(MODEL) == folder
     assert {path.name for path in folder.rglob("*")} == {"config.json", "more", "model.safetensors"}
     assert [path for path in folder.parent.iterdir() if path.is_dir()] == [folder]
+
+
+def test_every_user_can_read_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "_convert", convert)
+    demo.demo_folder(MODEL)
+    assert {path.stat().st_mode & 0o777 for path in folder.rglob("*.*")} == {0o644}
 
 
 def test_all_of_it_is_on_the_disk_before_it_bears_its_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

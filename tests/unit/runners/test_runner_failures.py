@@ -89,18 +89,26 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path) -> 
 
 
 def test_the_snapshot_keeps_no_secret_and_only_listed_variables() -> None:
-    found = snapshot(
-        [], {"HF_TOKEN": "hf_abcdef", "OMP_NUM_THREADS": "2", "HOME": "/root", "CUDA_VISIBLE_DEVICES": "0"}
-    )
+    variables = {"HF_TOKEN": "hf_abcdef", "OMP_NUM_THREADS": "2", "HOME": "/root", "CUDA_VISIBLE_DEVICES": "0"}
+    found = snapshot([], variables, None)
     assert found.variables == {"OMP_NUM_THREADS": "2", "CUDA_VISIBLE_DEVICES": "0"}
     assert "hf_abcdef" not in found.model_dump_json()
 
 
 def test_the_environment_id_follows_what_bears_on_performance_only() -> None:
-    base = snapshot([], {}).environment_id
-    assert snapshot([], {"CUDA_VISIBLE_DEVICES": "1"}).environment_id == base
-    assert snapshot([], {"OMP_NUM_THREADS": "1"}).environment_id != base
+    base = snapshot([], {}, None).environment_id
+    assert snapshot([], {"CUDA_VISIBLE_DEVICES": "1", "ORCHESTRATE_GIT_COMMIT": "abc"}, None).environment_id == base
+    assert snapshot([], {"OMP_NUM_THREADS": "1"}, None).environment_id != base
+    assert len({base, *(snapshot([], {}, f"sha256:{digit}").environment_id for digit in "12")}) == 3
     assert identify({"a": 1, "b": 2}) == identify({"b": 2, "a": 1})
+
+
+def test_an_image_is_recorded_with_the_commit_it_was_built_from() -> None:
+    found = snapshot([], {"ORCHESTRATE_GIT_COMMIT": "abc"}, "sha256:1")
+    assert (found.image_digest, found.git_commit) == ("sha256:1", "abc")
+    here = snapshot([], {}, None)
+    assert here.image_digest is None
+    assert snapshot([], {"ORCHESTRATE_GIT_COMMIT": ""}, None).git_commit == here.git_commit
 
 
 def test_the_campaign_is_named_when_the_dispatcher_says_so() -> None:

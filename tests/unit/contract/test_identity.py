@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.campaign.identity import canonical_json, experiment_from, experiment_id, hash_of
+from runners.contract.identity import canonical_json, experiment_from, experiment_id, hash_of
 from runners.contract.request import OPTIONS, Experiment
 from tests.builders import experiment, identity
 

@@ -1,4 +1,4 @@
-"""The three ways to name a model: ``demo:NAME``, a Hugging Face id, a local folder. Pure."""
+"""How models and datasets are named: ``demo:NAME``, a folder, ``builtin``, a file, or something on the hub. Pure."""
 
 from __future__ import annotations
 
@@ -26,4 +26,16 @@ def check_model(model: str) -> tuple[str, str] | None:
             f"{model!r} names no model",
             "write demo:NAME, a Hugging Face id (ORG/NAME[@REVISION]), or a folder that begins with ./ or /",
         )
+    return None
+
+
+def is_prompt_file(dataset: str) -> bool:
+    """Whether a dataset is a file of prompts, not built in and not from the hub."""
+    return dataset != "builtin" and not dataset.startswith("hf:")
+
+
+def check_dataset(dataset: str) -> tuple[str, str] | None:
+    """What is wrong with a dataset's name and what to do, or None."""
+    if is_prompt_file(dataset) and not dataset.endswith(".jsonl"):
+        return f"unknown dataset {dataset!r}", "write builtin, a file that ends in .jsonl, or hf:NAME"
     return None

@@ -1,0 +1,90 @@
+"""Flags made from the models: complete, the same on both sides, and strict in what they take."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.cli import run
+from runners.contract.flags import FlagError, all_flags, declared_by, flags_of
+from runners.contract.request import OPTIONS, Measurement, Warmup, Workload
+
+NOT_FLAGS = {"backend", "dataset_sha256", "warmup"}
+
+
+@pytest.mark.parametrize("backend", OPTIONS)
+def test_every_field_has_a_flag_and_no_two_have_the_same(backend: str) -> None:
+    fields = {*OPTIONS[backend].model_fields, *Workload.model_fields, *Measurement.model_fields} - NOT_FLAGS
+    assert set(flags_of(backend)) == fields | {"seed"} | {f"warmup_{name}" for name in Warmup.model_fields}
+    sections = [(flag.section, flag.field) for flag in flags_of(backend).values()]
+    assert len(set(sections)) == len(flags_of(backend))
+    assert all(flag.info.description for flag in flags_of(backend).values())
+
+
+def test_the_host_takes_the_flags_of_all_backends_and_says_whose_they_are() -> None:
+    taken = {option.name: option for option in run.command.params}
+    assert set(all_flags()) <= set(taken)
+    assert taken["dtype"].help.endswith("[pytorch]")
+    assert taken["batch_size"].help.endswith("[default: 1]")
+
+
+def test_the_help_of_a_flag_tells_its_values_and_its_default() -> None:
+    flags = flags_of("pytorch")
+    assert flags["dtype"].help == "type of weights and activations [float32, bfloat16 or float16; default: bfloat16]"
+    assert flags["do_sample"].help.endswith("[true or false; default: false]")
+    assert flags["torch_compile_mode"].help.endswith("[default, reduce-overhead or max-autotune]")
+    assert flags["temperature"].help == "sampling temperature"
+    assert flags["warmup_iterations"].help == "batches generated before the window [default: 1]"
+
+
+def test_text_becomes_what_a_campaign_file_would_hold() -> None:
+    given = {
+        "batch_size": "4",
+        "do_sample": "true",
+        "temperature": "1",
+        "input_tokens": "8",
+        "sample_hz": "5",
+        "warmup_iterations": "2",
+        "seed": "7",
+    }
+    declared = declared_by("pytorch", given)
+    assert declared.workload == {"input_tokens": 8}
+    assert declared.measurement == {"sample_hz": 5.0, "warmup": {"iterations": 2}}
+    assert declared.options == {"batch_size": 4, "do_sample": True, "temperature": 1.0}
+    assert declared.seed == 7
+    assert declared_by("pytorch", {}) == ({}, {}, {}, 0)
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("batch_size", "0"),
+        ("batch_size", "1.5"),
+        ("batch_size", ""),
+        ("dtype", "bf16"),
+        ("temperature", "nan"),
+        ("top_p", "1.01"),
+        ("do_sample", "maybe"),
+        ("seed", "-1"),
+        ("seed", str(2**63)),
+        ("warmup_iterations", "-1"),
+        ("sample_hz", "inf"),
+        ("dataset", ""),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_flag(key: str, text: str) -> None:
+    with pytest.raises(FlagError) as caught:
+        declared_by("pytorch", {key: text})
+    assert str(caught.value).startswith(f"--{key.replace('_', '-')}: ")
+    assert str(caught.value).endswith(f"not {text!r}")
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    with pytest.raises(FlagError) as caught:
+        declared_by("pytorch", {"batch_size": "x", "prompts": "2", "seed": "y"})
+    assert [line.partition(":")[0] for line in str(caught.value).splitlines()] == ["--batch-size", "--seed"]
+
+
+def test_a_parameter_of_another_backend_is_refused() -> None:
+    with pytest.raises(FlagError, match="simulated has no parameter --attn-implementation") as caught:
+        declared_by("simulated", {"attn_implementation": "eager"})
+    assert "--batch-size" in caught.value.hint
