@@ -19,6 +19,8 @@ COMMANDS = {
     "run": "Run one experiment, without a campaign file.",
     "status": "Show where campaigns stand.",
     "results": "List and show the results of campaigns.",
+    "doctor": "Say what of all that a run may need is here, and what to do about the rest.",
+    "init": "Make a folder a project: compose files, images, a first campaign, .env.",
 }
 """Each command with its help, so that `orchestrate --help` loads none of them."""
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError
 
 from orchestrator.campaign.document import field_name
 from orchestrator.campaign.load import read_document
+from orchestrator.campaign.schema import ContainerStrategy, DispatcherName
 from orchestrator.errors import FileError, Issue
-from orchestrator.messages import nearest, validation_messages
+from runners.contract.messages import nearest, validation_messages
 from runners.contract.request import ContractModel
 
 CONFIG_FILE = ".orchestrate.yaml"
-_NOT_YET = ("gaps", "container_strategy", "notifications", "webhook_url", "warmup_delay_s", "auto_teardown", "dispatch")
+_NOT_YET = ("gaps", "notifications", "webhook_url", "warmup_delay_s", "auto_teardown")
 
 
 class UserConfig(ContractModel):
@@ -22,6 +24,14 @@ class UserConfig(ContractModel):
     results_dir: str = Field("results", min_length=1, description="where results lie, from the project's folder")
     cpu_tdp_w: float | None = Field(
         None, gt=0, le=100_000, description="power of this machine's CPU at full load, for estimates"
+    )
+    dispatch: Literal["auto", DispatcherName] = Field(
+        "auto",
+        description="how runs are started; local: as processes, compose: in containers, "
+        "auto: local for one backend that is installed here, else compose",
+    )
+    container_strategy: ContainerStrategy = Field(
+        "ephemeral", description="a container for each run, or one for all runs of a campaign"
     )
 
 

@@ -1,9 +1,23 @@
-"""Which NVIDIA GPUs the machine has. NVML is loaded here only, and only when asked."""
+"""Which NVIDIA GPUs the machine has, and which of them are ours. NVML is loaded here only, and only when asked."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
 from orchestrator.errors import MachineError
 from runners.contract.request import Gpu
+
+_T = TypeVar("_T")
+
+
+class Driver(NamedTuple):
+    """NVIDIA's driver."""
+
+    version: str
+    cuda: str
+    """The newest CUDA that it knows."""
 
 
 def list_gpus() -> list[Gpu]:
@@ -12,22 +26,32 @@ def list_gpus() -> list[Gpu]:
     Raises:
         MachineError: there is a driver, and it does not answer.
     """
+    return _ask(_list) or []
+
+
+def find_driver() -> Driver | None:
+    """The driver; None where there is none.
+
+    Raises:
+        MachineError: there is a driver, and it does not answer.
+    """
+    return _ask(_driver)
+
+
+def _ask(question: Callable[[Any], _T]) -> _T | None:
+    """What NVML answers; None where there is no driver."""
     import pynvml
 
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
         if error.value in (pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, pynvml.NVML_ERROR_DRIVER_NOT_LOADED):
-            return []
+            return None
         raise MachineError(
             f"NVML does not start: {error}", hint="check `nvidia-smi`; the driver may be broken"
         ) from None
     try:
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-        return [
-            Gpu(index=index, uuid=pynvml.nvmlDeviceGetUUID(handle), name=pynvml.nvmlDeviceGetName(handle))
-            for index, handle in enumerate(handles)
-        ]
+        return question(pynvml)
     except pynvml.NVMLError as error:
         raise MachineError(
             f"NVML cannot describe this machine's GPUs: {error}", hint="check `nvidia-smi`; a GPU may be lost"
@@ -36,20 +60,92 @@ def list_gpus() -> list[Gpu]:
         pynvml.nvmlShutdown()
 
 
-def choose_gpus(wanted: list[int] | None, present: list[Gpu]) -> list[Gpu]:
-    """The GPUs a campaign runs on: those it names; else the first there is; else none, which is the CPU.
+def _list(nvml: Any) -> list[Gpu]:
+    handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
+    return [
+        Gpu(index=index, uuid=nvml.nvmlDeviceGetUUID(handle), name=nvml.nvmlDeviceGetName(handle))
+        for index, handle in enumerate(handles)
+    ]
+
+
+def _driver(nvml: Any) -> Driver:
+    number = nvml.nvmlSystemGetCudaDriverVersion_v2()
+    return Driver(nvml.nvmlSystemGetDriverVersion(), f"{number // 1000}.{number % 1000 // 10}")
+
+
+def allocated_gpus(present: list[Gpu], visible: str | None) -> list[Gpu]:
+    """The GPUs that CUDA_VISIBLE_DEVICES leaves, in its order, as CUDA reads it; Slurm gives a job its GPUs so.
+
+    An entry is an index, here by NVML's order, or a UUID or the beginning of one. The list ends at the first entry
+    that is no GPU; one that names a GPU twice leaves none.
+
+    Args:
+        present: the machine's GPUs.
+        visible: the variable's value; None: it is not set, and all are ours.
 
     Raises:
-        MachineError: a GPU it names is not there.
+        MachineError: it names a slice of a GPU (MIG), which cannot be measured alone.
     """
+    if visible is None:
+        return present
+    found: list[Gpu] = []
+    for entry in visible.split(","):
+        gpu = _named(entry.strip(), present)
+        if gpu is None:
+            break
+        if gpu in found:
+            return []
+        found.append(gpu)
+    return found
+
+
+def _named(entry: str, present: list[Gpu]) -> Gpu | None:
+    if entry.startswith("MIG-"):
+        raise MachineError(
+            f"CUDA_VISIBLE_DEVICES names {entry}, a slice of a GPU, which is not supported yet",
+            hint="run on a whole GPU, or set CUDA_VISIBLE_DEVICES= to run on the CPU",
+        )
+    if entry.startswith("GPU-"):
+        matches = [gpu for gpu in present if gpu.uuid.startswith(entry)]
+        return matches[0] if len(matches) == 1 else None
+    number = re.match(r"\d+", entry)
+    return next((gpu for gpu in present if number and gpu.index == int(number[0])), None)
+
+
+def choose_gpus(wanted: list[int] | None, present: list[Gpu], visible: str | None = None) -> list[Gpu]:
+    """The GPUs a campaign runs on: those it names; else the first that is ours; else none, which is the CPU.
+
+    Args:
+        wanted: the indices that the campaign names, by NVML's order.
+        present: the machine's GPUs.
+        visible: the value of CUDA_VISIBLE_DEVICES, which says which of them are ours; None: it is not set.
+
+    Raises:
+        MachineError: a GPU it names is not there, or not ours.
+    """
+    allocated = allocated_gpus(present, visible)
     if wanted is None:
-        return present[:1]
+        return allocated[:1]
     by_index = {gpu.index: gpu for gpu in present}
     missing = [index for index in wanted if index not in by_index]
     if missing:
-        have = f"this machine has GPUs {', '.join(map(str, by_index))}" if by_index else "this machine has no GPU"
         raise MachineError(
-            f"gpus: {', '.join(map(str, missing))} not found: {have}",
+            f"gpus: {_indices(missing)} not found: this machine has {_these(present)}",
             hint="leave gpus: out to run on the first GPU, or the CPU where there is none",
         )
-    return [by_index[index] for index in wanted]
+    chosen = [by_index[index] for index in wanted]
+    outside = [gpu.index for gpu in chosen if gpu not in allocated]
+    if outside:
+        raise MachineError(
+            f"gpus: {_indices(outside)} not allocated: CUDA_VISIBLE_DEVICES={visible} leaves {_these(allocated)}",
+            hint="name GPUs of the allocation, or leave gpus: out to run on its first",
+        )
+    return chosen
+
+
+def _indices(indices: list[int]) -> str:
+    return ", ".join(map(str, indices))
+
+
+def _these(gpus: list[Gpu]) -> str:
+    return f"GPUs {_indices([gpu.index for gpu in gpus])}" if gpus else "no GPU"

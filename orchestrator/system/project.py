@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import InputError, MachineError
 from orchestrator.system.config import CONFIG_FILE, UserConfig, load_user_config
 
+COMPOSE = "compose.yaml"
+COMPOSE_GPU = "compose.gpu.yaml"
 STATE = ".state"
 MANIFEST = "manifest.db"
 _HOME_VARIABLE = "ORCHESTRATE_HOME"
+_OUR_NAME = re.compile(rb"""^name:[ \t]*(["']?)orchestrate\1(?:[ \t]+#.*)?[ \t\r]*$""", re.MULTILINE)
+_HEAD_BYTES = 65_536
 _IGNORE_ALL = "# made by orchestrate\n*\n"
 
 
@@ -64,13 +69,23 @@ class Project:
 
 
 def find_project(named: str | Path | None = None) -> Project:
-    """The project's folder: the one named, else ORCHESTRATE_HOME, else found upwards from here.
-
-    A folder is a project's if it holds ``.orchestrate.yaml`` or the ``.state/`` of an earlier campaign;
-    where no folder upwards does, the current one becomes the project.
+    """The project's folder, as :func:`find_folder` finds it, with its user config.
 
     Raises:
         InputError: the folder named is not there, or its user config is wrong.
+    """
+    folder = find_folder(named)
+    return Project(folder, load_user_config(folder / CONFIG_FILE))
+
+
+def find_folder(named: str | Path | None = None) -> Path:
+    """The project's folder: the one named, else ORCHESTRATE_HOME, else found upwards from here.
+
+    A folder is a project's if it holds ``.orchestrate.yaml``, our ``compose.yaml``, or the ``.state/`` of an earlier
+    campaign; where no folder upwards does, the current one becomes the project.
+
+    Raises:
+        InputError: the folder named is not there.
     """
     explicit = named or os.environ.get(_HOME_VARIABLE)
     if explicit:
@@ -82,17 +97,27 @@ def find_project(named: str | Path | None = None) -> Project:
             raise InputError(f"{source}: {error}") from None
         if not found:
             raise InputError(f"{source}: there is no folder {folder}")
-    else:
-        try:
-            here = Path.cwd()
-        except FileNotFoundError:
-            raise InputError("the current folder is gone", hint="cd to one that exists, or use --project-dir") from None
-        folder = next((path for path in (here, *here.parents) if _is_project(path)), here)
-    return Project(folder, load_user_config(folder / CONFIG_FILE))
+        return folder
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        raise InputError("the current folder is gone", hint="cd to one that exists, or use --project-dir") from None
+    return next((path for path in (here, *here.parents) if _is_project(path)), here)
 
 
 def _is_project(folder: Path) -> bool:
-    if (folder / CONFIG_FILE).is_file():
+    if (folder / CONFIG_FILE).is_file() or is_our_compose(folder / COMPOSE):
         return True
     state = folder / STATE
     return state.is_dir() and any(state.glob(f"*/{MANIFEST}"))
+
+
+def is_our_compose(file: Path) -> bool:
+    """Whether a compose file says that it is of orchestrate; only a line is looked for, nothing is parsed."""
+    if not file.is_file():
+        return False
+    try:
+        with file.open("rb") as opened:
+            return _OUR_NAME.search(opened.read(_HEAD_BYTES)) is not None
+    except OSError:
+        return False

@@ -14,8 +14,12 @@ def test_the_defaults_where_there_is_no_file_or_an_empty_one(tmp_path: Path) -> 
 
 
 def test_what_is_set_holds(tmp_path: Path) -> None:
-    (tmp_path / "c").write_text("results_dir: /data\ncpu_tdp_w: 65\n")
-    assert load_user_config(tmp_path / "c") == UserConfig(results_dir="/data", cpu_tdp_w=65.0)
+    (tmp_path / "c").write_text(
+        "results_dir: /data\ncpu_tdp_w: 65\ndispatch: compose\ncontainer_strategy: persistent\n"
+    )
+    assert load_user_config(tmp_path / "c") == UserConfig(
+        results_dir="/data", cpu_tdp_w=65.0, dispatch="compose", container_strategy="persistent"
+    )
 
 
 @pytest.mark.parametrize(
@@ -29,6 +33,8 @@ def test_what_is_set_holds(tmp_path: Path) -> None:
         ("cpu_tdp_w: 0\n", 1, "cpu_tdp_w"),
         ("cpu_tdp_w: .nan\n", 1, "cpu_tdp_w"),
         ("cpu_tdp_w: '65'\n", 1, "cpu_tdp_w"),
+        ("dispatch: slurm\n", 1, "dispatch: input should be 'auto', 'local' or 'compose', not 'slurm'"),
+        ("container_strategy: both\n", 1, "container_strategy: input should be 'ephemeral' or 'persistent'"),
         ("- a\n", None, "is a mapping"),
         ("a: [\n", 2, "not valid YAML"),
         ("cpu_tdp_w: 1\ncpu_tdp_w: 2\n", 2, "stands twice"),

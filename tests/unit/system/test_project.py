@@ -32,6 +32,41 @@ def test_found_upwards_by_its_config_or_by_an_earlier_campaign(deep: Path) -> No
     assert find_project().folder == deep.parent
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name: orchestrate\n",
+        "# ours\nservices: {}\nname: 'orchestrate'  # as Docker shows it\n",
+        'name: "orchestrate"\r\nservices: {}\r\n',
+    ],
+)
+def test_found_upwards_by_our_compose_file(text: str, deep: Path) -> None:
+    (deep.parent / "compose.yaml").write_text(text, newline="")
+    assert find_project().folder == deep.parent
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "services: {}\n",
+        "name: other\n",
+        "name: orchestrated\n",
+        "services:\n  name: orchestrate\n",
+        "# name: orchestrate\n",
+        "name: orchestrate#2\n",
+        "name: 'orchestrate\n",
+    ],
+)
+def test_a_compose_file_of_something_else_is_no_project(text: str, deep: Path) -> None:
+    (deep.parent / "compose.yaml").write_text(text)
+    assert find_project().folder == deep
+
+
+def test_a_folder_called_like_a_compose_file_is_no_project(deep: Path) -> None:
+    (deep.parent / "compose.yaml").mkdir()
+    assert find_project().folder == deep
+
+
 def test_a_state_folder_of_something_else_is_no_project(deep: Path) -> None:
     (deep.parent / ".state").mkdir()
     assert find_project().folder == deep

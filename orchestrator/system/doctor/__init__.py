@@ -1,0 +1,1 @@
+"""What of all that a run may need is here, what is not, and what to do about it. It only looks."""

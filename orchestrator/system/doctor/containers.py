@@ -1,0 +1,150 @@
+"""All that runs in containers need: Docker, the project's compose files, images, whom results belong to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+
+from orchestrator.errors import MachineError
+from orchestrator.system.docker import (
+    COMPOSE_HINT,
+    CONTRACT_LABEL,
+    Docker,
+    Ids,
+    NoDocker,
+    caller_ids,
+    find_image,
+    service_images,
+)
+from orchestrator.system.doctor.finding import Finding, Status
+from orchestrator.system.doctor.machine import Gpus
+from orchestrator.system.project import COMPOSE, COMPOSE_GPU, Project, is_our_compose
+from orchestrator.system.project_env import ENV_FILE, wanted_env
+from runners.contract.paths import CONTRACT_VERSION
+
+_NO_ENGINE = "no Docker engine answers"
+_INIT = "`orchestrate init` makes what is missing"
+
+
+def docker_engine(docker: Docker | NoDocker) -> Iterator[Finding]:
+    """The engine and the compose plugin."""
+    if isinstance(docker, NoDocker):
+        yield Finding("Docker", Status.MISSING, docker.reason, docker.hint)
+        yield Finding("compose", Status.UNKNOWN, _NO_ENGINE)
+        return
+    yield Finding("Docker", Status.OK, f"{docker.version}{', rootless' if docker.rootless else ''}")
+    if docker.compose is None:
+        yield Finding("compose", Status.MISSING, "docker has no compose plugin", COMPOSE_HINT)
+    else:
+        yield Finding("compose", Status.OK, docker.compose)
+
+
+def toolkit(docker: Docker | NoDocker, gpus: Gpus | None) -> Iterator[Finding]:
+    """Whether containers can be given GPUs."""
+    name = "NVIDIA container toolkit"
+    if gpus is None:
+        yield Finding(name, Status.UNKNOWN, "the GPUs cannot be looked at")
+    elif not gpus.allocated:
+        yield Finding(name, Status.NOT_NEEDED, "there is no GPU to use")
+    elif isinstance(docker, NoDocker):
+        yield Finding(name, Status.UNKNOWN, _NO_ENGINE)
+    elif docker.nvidia:
+        yield Finding(name, Status.OK, "the runtime nvidia is registered")
+    else:
+        advice = "install nvidia-container-toolkit, then `sudo nvidia-ctk runtime configure` and restart Docker"
+        yield Finding(name, Status.MISSING, "Docker has no runtime nvidia: containers cannot use the GPUs", advice)
+
+
+def compose_files(
+    project: Project, docker: Docker | NoDocker, gpus: Gpus | None, variables: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Whether the compose files are there, are ours, can be read by compose, and suit this machine.
+
+    Args:
+        project: whose files.
+        docker: the engine, or why there is none.
+        gpus: the machine's; None if they cannot be looked at.
+        variables: what ``.env`` and the environment set.
+    """
+    name, folder = "compose files", project.folder
+    if not (folder / COMPOSE).exists():
+        yield Finding(name, Status.MISSING, f"{folder} has no {COMPOSE}", _INIT)
+        return
+    if not is_our_compose(folder / COMPOSE):
+        yield Finding(
+            name, Status.MISSING, f"{folder / COMPOSE} is not of orchestrate", "give it a folder: orchestrate init DIR"
+        )
+        return
+    separator = variables.get("COMPOSE_PATH_SEPARATOR") or os.pathsep
+    files = (variables.get("COMPOSE_FILE") or COMPOSE).split(separator)
+    absent = [file for file in files if not (folder / file).is_file()]
+    if absent:
+        yield Finding(name, Status.BROKEN, f"COMPOSE_FILE names {', '.join(absent)}: not there", f"{_INIT}; else .env")
+        return
+    if isinstance(docker, NoDocker) or docker.compose is None:
+        yield Finding(name, Status.OK, ", ".join(files))
+        return
+    service_images(folder)
+    names_gpus = COMPOSE_GPU in files
+    if names_gpus and not docker.nvidia:
+        seen = f"COMPOSE_FILE names {COMPOSE_GPU}, and Docker has no runtime nvidia"
+        yield Finding(name, Status.BROKEN, seen, f"install the NVIDIA container toolkit, or set COMPOSE_FILE={COMPOSE}")
+    elif gpus and gpus.allocated and docker.nvidia and not names_gpus:
+        wanted = wanted_env(docker, gpus.allocated)["COMPOSE_FILE"]
+        seen = f"COMPOSE_FILE does not name {COMPOSE_GPU}: containers do not get the GPUs"
+        yield Finding(name, Status.MISSING, seen, f"set COMPOSE_FILE={wanted} in {ENV_FILE}")
+    else:
+        yield Finding(name, Status.OK, ", ".join(files))
+
+
+def images(project: Project, docker: Docker | NoDocker) -> Iterator[Finding]:
+    """Whether the image of each service is here and speaks our version of the contract."""
+    if isinstance(docker, NoDocker) or docker.compose is None:
+        yield Finding("images", Status.UNKNOWN, _NO_ENGINE if isinstance(docker, NoDocker) else "there is no compose")
+        return
+    if not is_our_compose(project.folder / COMPOSE):
+        yield Finding("images", Status.UNKNOWN, f"there is no {COMPOSE} of orchestrate")
+        return
+    try:
+        services = service_images(project.folder)
+    except MachineError:
+        yield Finding("images", Status.UNKNOWN, "compose cannot read its files")
+        return
+    for service, tag in services.items():
+        build = f"cd {project.folder} && docker compose build {service}"
+        image = find_image(tag)
+        if image is None:
+            yield Finding(f"image {service}", Status.MISSING, f"{tag} is not here", build)
+            continue
+        contract = image.labels.get(CONTRACT_LABEL, "unknown")
+        seen = f"{tag} {image.id[:19]}, contract {contract}"
+        if contract == str(CONTRACT_VERSION):
+            yield Finding(f"image {service}", Status.OK, seen)
+        else:
+            yield Finding(f"image {service}", Status.MISSING, f"{seen}; {CONTRACT_VERSION} is needed", build)
+
+
+def ownership(project: Project, docker: Docker | NoDocker, variables: Mapping[str, str]) -> Iterator[Finding]:
+    """Whether what containers write will belong to the caller, and the results folder does."""
+    name = "PUID, PGID"
+    if isinstance(docker, NoDocker):
+        yield Finding(name, Status.UNKNOWN, _NO_ENGINE)
+        return
+    wanted = caller_ids(docker)
+    right = f"set PUID={wanted.uid} and PGID={wanted.gid} in {ENV_FILE}"
+    puid, pgid = variables.get("PUID"), variables.get("PGID")
+    if not puid or not pgid:
+        yield Finding(
+            name, Status.MISSING, "not set: containers started by hand refuse to run", f"{_INIT}; else {right}"
+        )
+    elif (puid, pgid) != (str(wanted.uid), str(wanted.gid)):
+        seen = f"{puid}:{pgid}, but files of yours need {wanted}{' (rootless Docker)' if docker.rootless else ''}"
+        yield Finding(name, Status.WARNING, seen, right)
+    else:
+        yield Finding(name, Status.OK, str(wanted))
+    if project.results.is_dir():
+        status, caller = project.results.stat(), Ids(os.getuid(), os.getgid())
+        if status.st_uid != caller.uid:
+            seen = f"{project.results} belongs to {Ids(status.st_uid, status.st_gid)}, not to you"
+            advice = f"sudo chown -R {caller} {project.results}"
+            yield Finding("results", Status.WARNING, seen, advice)

@@ -1,0 +1,148 @@
+"""The machine itself: Python, GPUs, energy counters, disks."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+from orchestrator.system.config import CONFIG_FILE
+from orchestrator.system.docker import Docker, NoDocker
+from orchestrator.system.doctor.engines import Engine
+from orchestrator.system.doctor.finding import Finding, Status
+from orchestrator.system.gpu import Driver, allocated_gpus, find_driver, list_gpus
+from orchestrator.system.project import Project
+from runners.contract.paths import ENV_VISIBLE_GPUS
+from runners.contract.request import Gpu
+
+POWERCAP = Path("/sys/class/powercap")
+_RESULTS_NEEDED_BYTES = 64 * 2**20
+_RESULTS_SCARCE_BYTES = 2**30
+_IMAGES_SCARCE_BYTES = 20 * 2**30
+_GIB = 2**30
+
+
+class Gpus(NamedTuple):
+    """The machine's GPUs, those of them that are ours, and their driver."""
+
+    present: list[Gpu]
+    allocated: list[Gpu]
+    driver: Driver | None
+
+
+def find_gpus() -> Gpus:
+    """Ask NVML.
+
+    Raises:
+        MachineError: there is a driver and it does not answer, or ours is only a slice of a GPU.
+    """
+    present = list_gpus()
+    return Gpus(present, allocated_gpus(present, os.environ.get(ENV_VISIBLE_GPUS)), find_driver())
+
+
+def versions() -> Iterator[Finding]:
+    """Of orchestrate, and of the Python that runs it."""
+    yield Finding("orchestrate", Status.OK, version("llm-orchestrate"))
+    yield Finding("Python", Status.OK, f"{platform.python_version()} ({sys.executable})")
+
+
+def project_folder(project: Project) -> Iterator[Finding]:
+    """Where results and manifests are, or will be."""
+    config = f" with {CONFIG_FILE}" if (project.folder / CONFIG_FILE).exists() else ""
+    yield Finding("project", Status.OK, f"{project.folder}{config}")
+
+
+def gpus(found: Gpus) -> Iterator[Finding]:
+    """The GPUs that runs can be given."""
+    if not found.present:
+        yield Finding("GPU", Status.NOT_NEEDED, "none: runs use the CPU")
+        return
+    seen = ", ".join(f"{gpu.index}: {gpu.name}" for gpu in found.present)
+    if found.driver:
+        seen += f"; driver {found.driver.version}"
+    if found.allocated == found.present:
+        yield Finding("GPU", Status.OK, seen)
+        return
+    visible = os.environ.get(ENV_VISIBLE_GPUS)
+    ours = ", ".join(str(gpu.index) for gpu in found.allocated) or "none"
+    seen += f"; {ENV_VISIBLE_GPUS}={visible} leaves {ours}"
+    if found.allocated:
+        yield Finding("GPU", Status.OK, seen)
+    else:
+        yield Finding("GPU", Status.WARNING, f"{seen}: runs use the CPU", f"unset {ENV_VISIBLE_GPUS} to use a GPU")
+
+
+def cuda(found: Gpus | None, engines: Mapping[str, Engine]) -> Iterator[Finding]:
+    """Whether the engines that are installed here can use the GPUs."""
+    if found is None:
+        yield Finding("CUDA", Status.UNKNOWN, "the GPUs cannot be looked at")
+        return
+    if not found.allocated or found.driver is None:
+        yield Finding("CUDA", Status.NOT_NEEDED, "there is no GPU to use")
+        return
+    driver = f"the driver knows CUDA {found.driver.cuda}"
+    installed = {backend: engine for backend, engine in engines.items() if engine.versions}
+    if not installed:
+        yield Finding("CUDA", Status.OK, driver)
+    for backend, engine in installed.items():
+        if engine.cuda is None:
+            seen = f"{driver}; the engine of {backend} is built without CUDA"
+            yield Finding("CUDA", Status.MISSING, seen, "install a CUDA build of PyTorch")
+        elif not engine.sees_gpu:
+            seen = f"{driver}; the engine of {backend}, built for {engine.cuda}, finds no GPU"
+            yield Finding("CUDA", Status.MISSING, seen, "update the driver, or install a PyTorch for an older CUDA")
+        else:
+            yield Finding("CUDA", Status.OK, f"{driver}; the engine of {backend} is built for {engine.cuda}")
+
+
+def rapl(found: Gpus | None, powercap: Path = POWERCAP) -> Iterator[Finding]:
+    """Whether the CPU's energy counters can be read."""
+    instead = "CPU energy is left out" if found and found.allocated else "energy is estimated"
+    counters = sorted(powercap.glob("intel-rapl:*/energy_uj"))
+    if not counters:
+        seen = f"this machine shows no energy counters, as is usual for a virtual one: {instead}"
+        yield Finding("RAPL", Status.WARNING, seen, f"for better estimates, set cpu_tdp_w in {CONFIG_FILE}")
+        return
+    for counter in counters:
+        try:
+            counter.read_bytes()
+        except OSError as error:
+            seen = f"{counter} cannot be read ({error.strerror}): {instead}"
+            advice = f"until the next boot: `sudo chmod a+r {powercap}/intel-rapl:*/energy_uj`"
+            yield Finding("RAPL", Status.WARNING, seen, advice)
+            return
+    yield Finding("RAPL", Status.OK, f"{len(counters)} energy counters can be read")
+
+
+def disks(project: Project, docker: Docker | NoDocker | None) -> Iterator[Finding]:
+    """Room for results, and for images where Docker's folder can be seen."""
+    folder = _nearest(project.results)
+    free = shutil.disk_usage(folder).free
+    seen = f"{_room(free)} in {project.results}"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        yield Finding("disk: results", Status.BROKEN, f"{folder} cannot be written", "check its permissions")
+    elif free < _RESULTS_NEEDED_BYTES:
+        yield Finding("disk: results", Status.BROKEN, seen, "make room")
+    else:
+        scarce = free < _RESULTS_SCARCE_BYTES
+        yield Finding("disk: results", Status.WARNING if scarce else Status.OK, seen, "make room" if scarce else "")
+    if isinstance(docker, Docker) and docker.data_root.exists():
+        free = shutil.disk_usage(docker.data_root).free
+        scarce = free < _IMAGES_SCARCE_BYTES
+        seen = f"{_room(free)} in {docker.data_root}"
+        advice = "an image with CUDA takes up to 20 GiB; `docker image prune` removes unused ones" if scarce else ""
+        yield Finding("disk: images", Status.WARNING if scarce else Status.OK, seen, advice)
+
+
+def _nearest(folder: Path) -> Path:
+    """A folder, or the nearest above it that is there."""
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
+def _room(free_bytes: int) -> str:
+    return f"{free_bytes / _GIB:.1f} GiB free"

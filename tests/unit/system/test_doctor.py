@@ -1,0 +1,333 @@
+"""What the doctor makes of what it sees; the whole command is tried in tests/unit/cli and tests/e2e."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import MachineError
+from orchestrator.system.config import UserConfig
+from orchestrator.system.docker import Docker, NoDocker
+from orchestrator.system.doctor import containers, examine, machine
+from orchestrator.system.doctor.engines import Engine
+from orchestrator.system.doctor.examine import VERDICT, is_ready, verdict
+from orchestrator.system.doctor.finding import Examination, Finding, Status
+from orchestrator.system.doctor.machine import Gpus
+from orchestrator.system.gpu import Driver
+from orchestrator.system.project import Project
+from runners.contract.request import Gpu
+from tests.unit.system.docker_states import Answer, info, stand_in
+
+GPU = Gpu(index=0, uuid="GPU-0", name="H200")
+OTHER = Gpu(index=1, uuid="GPU-1", name="H200")
+NO_GPU = Gpus([], [], None)
+ONE_GPU = Gpus([GPU], [GPU], Driver("550.54", "12.4"))
+HIDDEN = Gpus([GPU, OTHER], [], Driver("550.54", "12.4"))
+PLAIN = Docker("28.2.2", False, frozenset({"runc"}), Path("/var/lib/docker"), "5.6.1")
+NVIDIA = Docker("28.2.2", False, frozenset({"runc", "nvidia"}), Path("/var/lib/docker"), "5.6.1")
+NONE = NoDocker("there is no docker client here", "install Docker Engine")
+TORCH = {"torch": "2.13.0"}
+
+
+def only(findings: Iterable[Finding]) -> Finding:
+    (finding,) = findings
+    return finding
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    (tmp_path / "compose.yaml").write_text("name: orchestrate\n")
+    (tmp_path / "compose.gpu.yaml").touch()
+    return Project(tmp_path, UserConfig())
+
+
+@pytest.mark.parametrize(
+    ("gpus", "visible", "status", "seen"),
+    [
+        (NO_GPU, None, Status.NOT_NEEDED, "none: runs use the CPU"),
+        (ONE_GPU, None, Status.OK, "0: H200; driver 550.54"),
+        (ONE_GPU._replace(present=[GPU, OTHER]), "0", Status.OK, "CUDA_VISIBLE_DEVICES=0 leaves 0"),
+        (HIDDEN, "", Status.WARNING, "CUDA_VISIBLE_DEVICES= leaves none: runs use the CPU"),
+    ],
+)
+def test_gpus(gpus: Gpus, visible: str | None, status: Status, seen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    finding = only(machine.gpus(gpus))
+    assert finding.status is status
+    assert seen in finding.seen
+
+
+@pytest.mark.parametrize(
+    ("gpus", "engine", "status", "seen"),
+    [
+        (None, Engine(versions=TORCH), Status.UNKNOWN, "cannot be looked at"),
+        (NO_GPU, Engine(versions=TORCH), Status.NOT_NEEDED, "no GPU"),
+        (HIDDEN, Engine(versions=TORCH), Status.NOT_NEEDED, "no GPU"),
+        (ONE_GPU, Engine(missing=("torch",)), Status.OK, "the driver knows CUDA 12.4"),
+        (ONE_GPU, Engine(versions=TORCH), Status.MISSING, "pytorch is built without CUDA"),
+        (ONE_GPU, Engine(versions=TORCH, cuda="13.0"), Status.MISSING, "built for 13.0, finds no GPU"),
+        (ONE_GPU, Engine(versions=TORCH, cuda="12.4", sees_gpu=True), Status.OK, "is built for 12.4"),
+    ],
+)
+def test_cuda(gpus: Gpus | None, engine: Engine, status: Status, seen: str) -> None:
+    finding = only(machine.cuda(gpus, {"pytorch": engine, "simulated": Engine()}))
+    assert finding.status is status
+    assert seen in finding.seen
+    assert bool(finding.advice) == (status is Status.MISSING)
+
+
+def test_energy_counters(tmp_path: Path) -> None:
+    absent = only(machine.rapl(NO_GPU, tmp_path))
+    assert (absent.status, "energy is estimated" in absent.seen) == (Status.WARNING, True)
+    assert "CPU energy is left out" in only(machine.rapl(ONE_GPU, tmp_path)).seen
+    for zone in ("intel-rapl:0", "intel-rapl:0:1"):
+        (tmp_path / zone).mkdir()
+        (tmp_path / zone / "energy_uj").write_text("1\n")
+    assert only(machine.rapl(None, tmp_path)) == Finding("RAPL", Status.OK, "2 energy counters can be read")
+    (tmp_path / "intel-rapl:0" / "energy_uj").unlink()
+    (tmp_path / "intel-rapl:0" / "energy_uj").mkdir()  # root may read any file, but no folder as one
+    unreadable = only(machine.rapl(NO_GPU, tmp_path))
+    assert unreadable.status is Status.WARNING
+    assert "intel-rapl:0/energy_uj cannot be read" in unreadable.seen
+    assert "chmod a+r" in unreadable.advice
+
+
+def test_room_is_looked_at_where_results_will_be(tmp_path: Path) -> None:
+    away = Project(tmp_path / "not" / "there", UserConfig())
+    docker = Docker("28", False, frozenset(), tmp_path, "5")
+    results, images = machine.disks(away, docker)
+    assert "GiB free in" in results.seen
+    assert "GiB free in" in images.seen
+    assert only(machine.disks(away, NONE)).name == "disk: results"
+    assert only(machine.disks(away, Docker("28", False, frozenset(), tmp_path / "remote", "5"))).name == "disk: results"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("free_bytes", "status"), [(10 * 2**20, Status.BROKEN), (2**29, Status.WARNING), (2**40, Status.OK)]
+)
+def test_how_much_room_is_enough(
+    free_bytes: int, status: Status, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = machine.shutil.disk_usage("/")
+    monkeypatch.setattr(machine.shutil, "disk_usage", lambda _: usage._replace(free=free_bytes))
+    assert only(machine.disks(project, None)).status is status
+
+
+@pytest.mark.parametrize(
+    ("docker", "gpus", "status"),
+    [
+        (PLAIN, NO_GPU, Status.NOT_NEEDED),
+        (NONE, NO_GPU, Status.NOT_NEEDED),
+        (NVIDIA, HIDDEN, Status.NOT_NEEDED),
+        (PLAIN, ONE_GPU, Status.MISSING),
+        (NVIDIA, ONE_GPU, Status.OK),
+        (NONE, ONE_GPU, Status.UNKNOWN),
+        (PLAIN, None, Status.UNKNOWN),
+    ],
+)
+def test_the_container_toolkit_matters_only_where_there_is_a_gpu(
+    docker: Docker | NoDocker, gpus: Gpus | None, status: Status
+) -> None:
+    assert only(containers.toolkit(docker, gpus)).status is status
+
+
+def test_docker() -> None:
+    assert [finding.status for finding in containers.docker_engine(PLAIN)] == [Status.OK, Status.OK]
+    engine, compose = containers.docker_engine(NONE)
+    assert engine == Finding("Docker", Status.MISSING, NONE.reason, NONE.hint)
+    assert compose.status is Status.UNKNOWN
+    _, compose = containers.docker_engine(Docker("28", True, frozenset(), Path("/"), None))
+    assert (compose.status, "docker-compose-plugin" in compose.advice) == (Status.MISSING, True)
+
+
+CONFIG = (
+    '{"services": {"pytorch": {"image": "orchestrate/pytorch:1"}, "simulated": {"image": "orchestrate/simulated:1"}}}'
+)
+
+
+@pytest.mark.parametrize(
+    ("docker", "gpus", "files", "status", "told"),
+    [
+        (PLAIN, NO_GPU, None, Status.OK, "compose.yaml"),
+        (PLAIN, NO_GPU, "", Status.OK, "compose.yaml"),
+        (NONE, NO_GPU, "compose.yaml:compose.gpu.yaml", Status.OK, "compose.gpu.yaml"),
+        (PLAIN, NO_GPU, "compose.yaml:mine.yaml", Status.BROKEN, "mine.yaml: not there"),
+        (PLAIN, NO_GPU, "compose.yaml:compose.gpu.yaml", Status.BROKEN, "no runtime nvidia"),
+        (NVIDIA, ONE_GPU, None, Status.MISSING, "does not name compose.gpu.yaml"),
+        (NVIDIA, HIDDEN, None, Status.OK, "compose.yaml"),
+        (NVIDIA, ONE_GPU, "compose.yaml:compose.gpu.yaml", Status.OK, "compose.gpu.yaml"),
+    ],
+)
+def test_compose_files_with_a_stand_in_client(
+    docker: Docker | NoDocker,
+    gpus: Gpus,
+    files: str | None,
+    status: Status,
+    told: str,
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stand_in(monkeypatch, project.folder, {"compose --project-directory": (CONFIG, "", 0)})
+    variables = {} if files is None else {"COMPOSE_FILE": files}
+    finding = only(containers.compose_files(project, docker, gpus, variables))
+    assert finding.status is status
+    assert told in finding.seen
+
+
+def test_compose_files_that_are_not_there_or_not_ours(tmp_path: Path) -> None:
+    project = Project(tmp_path, UserConfig())
+    absent = only(containers.compose_files(project, NONE, NO_GPU, {}))
+    assert (absent.status, "orchestrate init" in absent.advice) == (Status.MISSING, True)
+    (tmp_path / "compose.yaml").write_text("services: {}\n")
+    foreign = only(containers.compose_files(project, NONE, NO_GPU, {}))
+    assert (foreign.status, "is not of orchestrate" in foreign.seen) == (Status.MISSING, True)
+    assert only(containers.images(project, PLAIN)).status is Status.UNKNOWN
+
+
+def test_images_with_a_stand_in_client(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = '{"Id": "sha256:00112233445566778899", "Config": {"Labels": {"orchestrate.contract_version": "0"}}}'
+    answers: dict[str, Answer] = {
+        "compose --project-directory": (CONFIG, "", 0),
+        "image inspect --format {{json .}} orchestrate/pytorch:1": ("", "Error: No such image: orchestrate/p", 1),
+        "image inspect": (old, "", 0),
+    }
+    stand_in(monkeypatch, project.folder, answers)
+    absent, outdated = containers.images(project, PLAIN)
+    assert (absent.name, absent.status) == ("image pytorch", Status.MISSING)
+    assert absent.advice == f"cd {project.folder} && docker compose build pytorch"
+    assert (outdated.name, outdated.status) == ("image simulated", Status.MISSING)
+    assert "sha256:001122334455, contract 0; 1 is needed" in outdated.seen
+
+
+def test_images_cannot_be_looked_at_without_docker_compose_or_files_it_can_read(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(monkeypatch, project.folder, {"info": (info(), "", 0), "compose --project": ("", "yaml: line 3", 15)})
+    without = Docker("28", False, frozenset(), Path("/"), None)
+    for docker in (NONE, without, PLAIN):
+        assert only(containers.images(project, docker)).status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("variables", "status"),
+    [
+        ({}, Status.MISSING),
+        ({"PUID": "", "PGID": ""}, Status.MISSING),
+        ({"PUID": str(os.getuid())}, Status.MISSING),
+        ({"PUID": "4242", "PGID": str(os.getgid())}, Status.WARNING),
+        ({"PUID": str(os.getuid()), "PGID": str(os.getgid())}, Status.OK),
+    ],
+)
+def test_whom_results_will_belong_to(variables: dict[str, str], status: Status, project: Project) -> None:
+    finding = only(containers.ownership(project, PLAIN, variables))
+    assert finding.status is status
+    assert (f"PUID={os.getuid()} and PGID={os.getgid()}" in finding.advice) == (status is not Status.OK)
+
+
+def test_under_rootless_docker_that_is_root(project: Project) -> None:
+    rootless = Docker("28", True, frozenset(), Path("/"), "5")
+    assert only(containers.ownership(project, rootless, {"PUID": "0", "PGID": "0"})).status is Status.OK
+    wrong = only(containers.ownership(project, rootless, {"PUID": "1000", "PGID": "1000"}))
+    assert (wrong.status, "rootless" in wrong.seen) == (Status.WARNING, True)
+    assert only(containers.ownership(project, NONE, {})).status is Status.UNKNOWN
+
+
+def test_results_that_belong_to_somebody_else(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.results.mkdir()
+    mine = {"PUID": str(os.getuid()), "PGID": str(os.getgid())}
+    assert len(list(containers.ownership(project, PLAIN, mine))) == 1
+    monkeypatch.setattr(os, "getuid", lambda: project.results.stat().st_uid + 1)
+    *_, results = containers.ownership(project, PLAIN, mine)
+    assert (results.name, results.status) == ("results", Status.WARNING)
+    assert results.advice.startswith(f"sudo chown -R {os.getuid()}:")
+
+
+LOCAL = {"backend pytorch": Status.OK, "CUDA": Status.NOT_NEEDED}
+CONTAINED = {
+    "Docker": Status.OK,
+    "compose": Status.OK,
+    "NVIDIA container toolkit": Status.NOT_NEEDED,
+    "compose files": Status.OK,
+    "image pytorch": Status.OK,
+}
+
+
+@pytest.mark.parametrize(
+    ("found", "dispatch", "ways"),
+    [
+        (LOCAL, "auto", "pytorch as a process"),
+        (CONTAINED, "auto", "pytorch in a container"),
+        (LOCAL | CONTAINED, "auto", "pytorch as a process, pytorch in a container"),
+        (LOCAL | CONTAINED, "local", "pytorch as a process"),
+        (LOCAL | CONTAINED, "compose", "pytorch in a container"),
+        (LOCAL, "compose", None),
+        (CONTAINED, "local", None),
+        (LOCAL | {"backend pytorch": Status.MISSING}, "auto", None),
+        (LOCAL | {"CUDA": Status.MISSING}, "auto", None),
+        ({"backend simulated": Status.OK, **CONTAINED, "image pytorch": Status.MISSING}, "auto", None),
+        *((CONTAINED | {name: Status.MISSING}, "auto", None) for name in CONTAINED),
+        ({}, "auto", None),
+    ],
+)
+def test_what_can_run(found: dict[str, Status], dispatch: str, ways: str | None) -> None:
+    findings = [Finding(name, status, "") for name, status in found.items()]
+    said = verdict(findings, dispatch)
+    assert said.status is (Status.OK if ways else Status.MISSING)
+    if ways:
+        assert said.seen == ways
+    assert is_ready([*findings, said]) is bool(ways)
+    assert not is_ready([*findings, Finding("other", Status.BROKEN, ""), said])
+    assert is_ready([*findings, Finding("other", Status.MISSING, ""), said]) is bool(ways)
+
+
+def test_a_thing_that_is_fine_only_at_times_is_not() -> None:
+    findings = [Finding(name, status, "") for name, status in LOCAL.items()]
+    assert verdict([*findings, Finding("CUDA", Status.MISSING, "")], "auto").status is Status.MISSING
+
+
+def test_a_look_that_fails_becomes_a_finding() -> None:
+    def fails() -> list[Finding]:
+        raise ZeroDivisionError("impossible")
+
+    def says_why() -> list[Finding]:
+        raise MachineError("the driver is broken", hint="reboot")
+
+    seen = Examination()
+    seen.add("one", fails)
+    seen.add("two", says_why)
+    seen.add("three", lambda: [Finding("three", Status.OK, "")])
+    assert [(finding.name, finding.status) for finding in seen.findings] == [
+        ("one", Status.BROKEN),
+        ("two", Status.BROKEN),
+        ("three", Status.OK),
+    ]
+    assert "ZeroDivisionError: impossible" in seen.findings[0].seen
+    assert seen.findings[1] == Finding("two", Status.BROKEN, "the driver is broken", "reboot")
+
+
+def test_no_failing_look_hides_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("unheard of")
+
+    names = [finding.name for finding in examine.examine(tmp_path)]
+    monkeypatch.setattr(machine, "find_gpus", fails)
+    monkeypatch.setattr(machine.shutil, "disk_usage", fails)
+    for looked_at in ("find_docker", "find_engine", "read_env", "load_user_config"):
+        monkeypatch.setattr(examine, looked_at, fails)
+    found = examine.examine(tmp_path)
+    assert {finding.name for finding in found if "unheard of" in finding.seen} == {
+        ".orchestrate.yaml",
+        "GPU",
+        "backend pytorch",
+        "backend simulated",
+        "Docker",
+        ".env",
+        "disks",
+    }
+    assert names[-1] == found[-1].name == VERDICT
+    assert not is_ready(found)
