@@ -5,19 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from pydantic import ValidationError
 
+from orchestrator.campaign.schema import ContainerStrategy, DispatcherName
 from orchestrator.cli.options import running_options
-from orchestrator.errors import EXIT_DONE, EXIT_RUNS_FAILED
+from orchestrator.errors import EXIT_DONE, EXIT_RUNS_FAILED, InputError
+from runners.contract.messages import first_fault
 
 
 @click.command("campaign")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--name", metavar="NAME", help="Call the campaign NAME, not as its file does: its results lie apart.")
 @click.option("--dry-run", is_flag=True, help="Show what would run, and run nothing.")
 @running_options
 def command(
     file: Path,
+    name: str | None,
     dry_run: bool,
     project_dir: str | None,
+    dispatch: DispatcherName | None,
+    container_strategy: ContainerStrategy | None,
+    yes: bool,
     quiet: bool,
     verbose: bool,
     as_json: bool,
@@ -28,18 +36,29 @@ def command(
     """
     from orchestrator.campaign.load import load_campaign
     from orchestrator.cli import dry_run as dry
+    from orchestrator.cli.consent import agreed
     from orchestrator.cli.console import watching
     from orchestrator.cli.ending import finish
     from orchestrator.cli.interrupts import caught_signals
-    from orchestrator.execution.campaigns import run_campaign
+    from orchestrator.execution.campaigns import dispatcher_for, run_campaign
     from orchestrator.system.project import find_project
 
     campaign = load_campaign(file)
+    if name:
+        try:
+            campaign = campaign.renamed(name)
+        except ValidationError as error:
+            raise InputError(f"--name: {first_fault(error)}") from None
     project = find_project(project_dir)
     if dry_run:
         dry.show(campaign, project, as_json=as_json)
         return EXIT_DONE
+    dispatcher = agreed(
+        dispatcher_for(campaign, project, dispatch, container_strategy), yes=yes, quiet=quiet or as_json
+    )
     with caught_signals() as interrupts, watching(quiet=quiet, verbose=verbose, as_json=as_json) as observer:
-        ended = run_campaign(campaign, project=project, on_event=observer, should_stop=interrupts.came)
+        ended = run_campaign(
+            campaign, project=project, dispatcher=dispatcher, on_event=observer, should_stop=interrupts.came
+        )
     finish(campaign.name, project, quiet=quiet, as_json=as_json)
     return EXIT_RUNS_FAILED if ended.failed else EXIT_DONE

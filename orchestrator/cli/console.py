@@ -206,13 +206,14 @@ class _LiveLines(_PlainLines):
         self._experiment_id = ""
 
     def __enter__(self) -> _LiveLines:
-        self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
     def show(self, event: CampaignEvent) -> None:
+        # Not before the first event: until then a question may be asked.
+        self._live.start()
         super().show(event)
         match event:
             case CampaignStarted():
@@ -253,7 +254,7 @@ class _LiveLines(_PlainLines):
 def _heading(event: CampaignStarted) -> Iterator[str]:
     repeated = f" over {event.cycles} cycles" if event.cycles > 1 else ""
     yield f"campaign {event.campaign}: {event.runs} runs{repeated}, {event.completed} complete, {event.to_run} to run"
-    yield f"dispatch: {event.dispatcher} · device: {event.device} · results: {_near(event.results)}"
+    yield f"dispatch: {event.dispatcher} ({event.how}) · device: {event.device} · results: {_near(event.results)}"
     for mended in event.mended:
         yield f"mended: {mended}"
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
+
+from orchestrator.campaign.schema import ContainerStrategy, DispatcherName
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -26,6 +28,20 @@ def json_option(function: _F) -> _F:
 
 def running_options(function: _F) -> _F:
     """What every command that runs something takes."""
+    function = click.option(
+        "-y", "--yes", is_flag=True, help="Answer yes: build missing images, use persistent containers."
+    )(function)
+    function = click.option(
+        "--container-strategy",
+        type=click.Choice(get_args(ContainerStrategy)),
+        help="A container for each run, or one for all runs of a backend. [default: user config, else ephemeral]",
+    )(function)
+    function = click.option(
+        "--dispatch",
+        type=click.Choice(get_args(DispatcherName)),
+        help="Run as subprocesses here, or in containers. [default: user config, else local where the one engine"
+        " is installed, else compose]",
+    )(function)
     function = click.option("-v", "--verbose", is_flag=True, help="Show each phase of each run.")(function)
     function = click.option("-q", "--quiet", is_flag=True, help="Show errors only.")(function)
     function = json_option(function)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from orchestrator.campaign.schema import ContainerStrategy, DispatcherName
 from orchestrator.cli.options import running_options
 from orchestrator.errors import EXIT_DONE, EXIT_RUNS_FAILED, InputError
 
@@ -12,15 +13,26 @@ from orchestrator.errors import EXIT_DONE, EXIT_RUNS_FAILED, InputError
 @click.argument("name", required=False)
 @click.option("--dry-run", is_flag=True, help="Show what would run, and change nothing.")
 @running_options
-def command(name: str | None, dry_run: bool, project_dir: str | None, quiet: bool, verbose: bool, as_json: bool) -> int:
+def command(
+    name: str | None,
+    dry_run: bool,
+    project_dir: str | None,
+    dispatch: DispatcherName | None,
+    container_strategy: ContainerStrategy | None,
+    yes: bool,
+    quiet: bool,
+    verbose: bool,
+    as_json: bool,
+) -> int:
     """Finish the campaign NAME: run what is missing, try again what failed, repeat nothing that is complete.
 
     NAME may be left out where only one campaign is unfinished.
     """
+    from orchestrator.cli.consent import agreed
     from orchestrator.cli.console import watching
     from orchestrator.cli.ending import finish
     from orchestrator.cli.interrupts import caught_signals
-    from orchestrator.execution.campaigns import resume, unfinished_campaigns
+    from orchestrator.execution.campaigns import begun_campaign, dispatcher_for, resume, unfinished_campaigns
     from orchestrator.system.project import find_project
 
     project = find_project(project_dir)
@@ -37,8 +49,12 @@ def command(name: str | None, dry_run: bool, project_dir: str | None, quiet: boo
     if dry_run:
         _show(name, project_dir, as_json=as_json)
         return EXIT_DONE
+    campaign = begun_campaign(name, project=project)
+    dispatcher = agreed(
+        dispatcher_for(campaign, project, dispatch, container_strategy), yes=yes, quiet=quiet or as_json
+    )
     with caught_signals() as interrupts, watching(quiet=quiet, verbose=verbose, as_json=as_json) as observer:
-        ended = resume(name, project=project, on_event=observer, should_stop=interrupts.came)
+        ended = resume(name, project=project, dispatcher=dispatcher, on_event=observer, should_stop=interrupts.came)
     finish(name, project, quiet=quiet, as_json=as_json)
     return EXIT_RUNS_FAILED if ended.failed else EXIT_DONE
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from orchestrator.campaign.schema import DispatcherName
 from runners.contract.paths import AttemptName
 from runners.contract.request import Gpu
 
@@ -23,6 +24,15 @@ class Attempt:
     gpus: tuple[Gpu, ...]
 
 
+class Ending(NamedTuple):
+    """How an attempt that left no word ended, as far as whoever started it can tell."""
+
+    exit_code: int | None
+    """Negative for a signal; None if it was not our child."""
+    out_of_memory: bool = False
+    """Whether the kernel ended something in its container for want of memory."""
+
+
 class LiveAttempt(Protocol):
     """An attempt that was started, by this process or by one that is gone."""
 
@@ -35,25 +45,77 @@ class LiveAttempt(Protocol):
         """Seconds since it was started."""
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until it has ended, but no longer than this; whether it has."""
+        """Wait until it has ended, but no longer than this; whether it has.
 
-    def exit_code(self) -> int | None:
-        """Its exit code once it has ended, negative for a signal; None if it was not our child."""
+        Raises:
+            MachineError: the machine started nothing, or what it started runs in does not answer.
+        """
+
+    def ending(self) -> Ending:
+        """How it ended, once it has."""
 
     def stop(self) -> None:
-        """End it and all that it started, gently at first; return once everything is confirmed dead."""
+        """End it and all that it started, gently at first; return once everything is confirmed dead.
+
+        Raises:
+            MachineError: that cannot be confirmed.
+        """
 
 
 class Dispatcher(Protocol):
-    """A way to start runs. One serves a whole campaign."""
+    """A way to start the runs of one campaign. One serves all of them."""
 
-    name: str
+    @property
+    def name(self) -> DispatcherName:
+        """As it is chosen."""
 
-    def missing(self, backend: str) -> tuple[str, str] | None:
-        """What a backend lacks here, and what to do about it; None if it can be started."""
+    @property
+    def how(self) -> str:
+        """What it starts, in a few words for the screen."""
+
+    @property
+    def caveat(self) -> str | None:
+        """What speaks against measuring this way; None if nothing does."""
+
+    def missing_images(self) -> Sequence[str]:
+        """The images that have to be built before anything can start, by their backends."""
+
+    def build_images(self, *, quiet: bool) -> None:
+        """Build those, the progress going to standard error unless it is to be quiet.
+
+        Raises:
+            MachineError: that failed.
+        """
+
+    def check(self, gpus: Sequence[Gpu]) -> None:
+        """Look whether runs can be started on these GPUs, or on the CPU if there are none; starts nothing.
+
+        Raises:
+            MachineError: something is missing.
+        """
+
+    def open(self) -> None:
+        """Make ready what all runs share, once this orchestrator holds the campaign.
+
+        Raises:
+            MachineError: a run would not find what it needs.
+        """
+
+    def close(self) -> None:
+        """End what :meth:`open` or a run left standing."""
+
+    def seen_as(self, path: Path) -> str:
+        """Where a runner sees a file or folder that the campaign names."""
+
+    def image_digest(self, backend: str) -> str | None:
+        """The image that runs of a backend are started in; None where there is none."""
 
     def start(self, attempt: Attempt) -> LiveAttempt:
-        """Start an attempt."""
+        """Start an attempt.
+
+        Raises:
+            MachineError: the machine starts nothing.
+        """
 
     def find_live(self, attempts: Path) -> Sequence[LiveAttempt]:
         """Attempts working below this folder that an earlier orchestrator left alive.

@@ -1,24 +1,57 @@
-"""Which dispatcher serves a campaign."""
+"""Which dispatcher serves a campaign: one for all of its runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from orchestrator.campaign.schema import ContainerStrategy, DispatcherName
 from orchestrator.dispatch.base import Dispatcher
-from orchestrator.dispatch.local import LocalDispatcher
+from orchestrator.dispatch.containerised import ComposeDispatcher
+from orchestrator.dispatch.local import LocalDispatcher, missing_modules
+from orchestrator.dispatch.scene import Scene
 from orchestrator.errors import MachineError
+from orchestrator.system.docker import inside_container, require_docker
+from runners.contract.request import OPTIONS
 
 
-def choose_dispatcher(backends: Iterable[str]) -> Dispatcher:
-    """The dispatcher for a campaign over these backends: one for all of its runs.
+def choose_dispatcher(
+    backends: Iterable[str],
+    scene: Scene,
+    wanted: DispatcherName | None = None,
+    strategy: ContainerStrategy = "ephemeral",
+) -> Dispatcher:
+    """The dispatcher for a campaign over these backends.
+
+    Args:
+        backends: the engines of the campaign.
+        scene: where its runs take place.
+        wanted: the one to use; None: ``local`` where there is a single engine and it is installed here, or
+            where we are inside a container already; else ``compose``.
+        strategy: how containers are used, if they are.
 
     Raises:
-        MachineError: a backend cannot be started here.
+        MachineError: nothing was wanted, and no way is open.
     """
-    dispatcher = LocalDispatcher()
-    for backend in sorted(set(backends)):
-        missing = dispatcher.missing(backend)
-        if missing:
-            what, hint = missing
-            raise MachineError(what, hint=hint)
-    return dispatcher
+    needed = sorted(set(backends))
+    name = wanted or _first_choice(needed)
+    return LocalDispatcher(needed) if name == "local" else ComposeDispatcher(scene, needed, strategy)
+
+
+def _first_choice(backends: list[str]) -> DispatcherName:
+    engines = [backend for backend in backends if OPTIONS[backend].MODULES]
+    absent = {engine: missing_modules(engine) for engine in engines}
+    if inside_container() or (len(engines) <= 1 and not any(absent.values())):
+        return "local"
+    try:
+        require_docker()
+    except MachineError as error:
+        raise MachineError(
+            f"{_why_not_local(absent)}, and containers cannot be used: {error}",
+            hint=" or ".join(filter(None, [*(OPTIONS[e].INSTALL_HINT for e in absent if absent[e]), error.hint])),
+        ) from None
+    return "compose"
+
+
+def _why_not_local(absent: dict[str, list[str]]) -> str:
+    lacking = [f"the backend {engine} needs {' and '.join(modules)}" for engine, modules in absent.items() if modules]
+    return f"{', '.join(lacking)}, not installed here" if lacking else "several engines need a container each"

@@ -14,12 +14,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
 
-from orchestrator.dispatch.base import Attempt
+from orchestrator.campaign.schema import DispatcherName
+from orchestrator.dispatch.base import Attempt, Ending
+from orchestrator.dispatch.processes import KILL_DEADLINE_S, end, marked
 from orchestrator.errors import MachineError
 from runners.contract.paths import (
     ENV_ATTEMPT,
@@ -28,16 +30,14 @@ from runners.contract.paths import (
     ENV_CYCLE,
     ENV_CYCLES,
     ENV_VISIBLE_GPUS,
-    EVENTS,
     LOG,
     REQUEST,
     AttemptName,
     parse_attempt_name,
 )
-from runners.contract.request import OPTIONS
+from runners.contract.request import OPTIONS, Gpu
 
 STOP_GRACE_S = 5.0
-_KILL_DEADLINE_S = 30.0
 
 
 def runner_argv(python: str, backend: str, request: Path) -> list[str]:
@@ -62,21 +62,58 @@ def runner_environment(attempt: Attempt, inherited: Mapping[str, str]) -> dict[s
     }
 
 
+def missing_modules(backend: str) -> list[str]:
+    """Which modules of a backend are not installed in this environment."""
+    return [module for module in OPTIONS[backend].MODULES if importlib.util.find_spec(module) is None]
+
+
 class LocalDispatcher:
     """Starts runners with this interpreter."""
 
-    name = "local"
+    name: DispatcherName = "local"
+    how = "a subprocess a run"
+    caveat = None
 
-    def missing(self, backend: str) -> tuple[str, str] | None:
-        """Which modules of a backend are not installed in this environment."""
-        options = OPTIONS[backend]
-        absent = [module for module in options.MODULES if importlib.util.find_spec(module) is None]
-        if not absent:
-            return None
-        return f"the backend {backend} needs {' and '.join(absent)}, not installed here", options.INSTALL_HINT
+    def __init__(self, backends: Sequence[str]) -> None:
+        self._backends = backends
+
+    def missing_images(self) -> Sequence[str]:
+        """None: there are no images."""
+        return ()
+
+    def build_images(self, *, quiet: bool) -> None:
+        """Nothing."""
+
+    def check(self, gpus: Sequence[Gpu]) -> None:
+        """Look whether each backend is installed in this environment.
+
+        Raises:
+            MachineError: one is not.
+        """
+        for backend in self._backends:
+            absent = missing_modules(backend)
+            if absent:
+                raise MachineError(
+                    f"the backend {backend} needs {' and '.join(absent)}, not installed here",
+                    hint=OPTIONS[backend].INSTALL_HINT,
+                )
+
+    def open(self) -> None:
+        """Nothing: runs share no more than this environment."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+    def seen_as(self, path: Path) -> str:
+        """The path as it is."""
+        return str(path)
+
+    def image_digest(self, backend: str) -> str | None:
+        """None: there is no image."""
+        return None
 
     def start(self, attempt: Attempt) -> LocalAttempt:
-        """Start a runner in a session of its own, its output going to files in its folder.
+        """Start a runner in a session of its own; it writes to files in its folder.
 
         Raises:
             MachineError: the system starts no further process.
@@ -84,11 +121,12 @@ class LocalDispatcher:
         argv = runner_argv(sys.executable, attempt.backend, attempt.folder / REQUEST)
         environment = runner_environment(attempt, os.environ)
         try:
-            with (attempt.folder / EVENTS).open("wb") as events, (attempt.folder / LOG).open("wb") as log:
+            # For an interpreter that cannot start: the runner itself writes its log and its events.
+            with (attempt.folder / LOG).open("ab") as log:
                 process = subprocess.Popen(
                     argv,
                     stdin=subprocess.DEVNULL,
-                    stdout=events,
+                    stdout=subprocess.DEVNULL,
                     stderr=log,
                     env=environment,
                     cwd=attempt.folder,
@@ -101,13 +139,13 @@ class LocalDispatcher:
     def find_live(self, attempts: Path) -> list[LocalAttempt]:
         """Runners that an earlier orchestrator left at work below this folder."""
         live = []
-        for folder, processes in _marked(attempts).items():
+        for folder, processes in marked(attempts).items():
             name = parse_attempt_name(folder.name)
             leader = next((process for process in processes if _is_runner(process, folder)), None)
             if name and leader:
                 live.append(LocalAttempt(name, folder, leader))
             else:
-                _end(folder, processes)
+                end(folder, processes)
         return live
 
 
@@ -150,9 +188,9 @@ class LocalAttempt:
         self._sweep()
         return True
 
-    def exit_code(self) -> int | None:
-        """The exit code, negative for a signal; None while it runs, or if it was not our child."""
-        return self._exit_code
+    def ending(self) -> Ending:
+        """Its exit code, which only a child of ours tells."""
+        return Ending(self._exit_code)
 
     def stop(self) -> None:
         """SIGTERM, and SIGKILL to whatever is left after a grace; returns once all is dead."""
@@ -162,7 +200,7 @@ class LocalAttempt:
             if not self.wait(STOP_GRACE_S):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     self._process.kill()
-                self.wait(_KILL_DEADLINE_S)
+                self.wait(KILL_DEADLINE_S)
         self._sweep()
 
     def _waits_to_be_reaped(self) -> bool:
@@ -176,26 +214,7 @@ class LocalAttempt:
         """Kill what the runner left behind: its process group, and whatever carries its mark."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        _end(self._folder, _marked(self._folder.parent).get(self._folder, []))
-
-
-def _marked(attempts: Path) -> dict[Path, list[psutil.Process]]:
-    """Live processes by the attempt folder they carry in their environment, oldest first."""
-    found: dict[Path, list[psutil.Process]] = {}
-    for process, mark in _marks():
-        folder = Path(mark)
-        if folder.parent == attempts:
-            found.setdefault(folder, []).append(process)
-    return {folder: sorted(processes, key=lambda process: process.create_time()) for folder, processes in found.items()}
-
-
-def _marks() -> Iterator[tuple[psutil.Process, str]]:
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            mark = process.environ().get(ENV_ATTEMPT)
-            if mark and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
-                process.create_time()
-                yield process, mark
+        end(self._folder, marked(self._folder.parent).get(self._folder, []))
 
 
 def _is_runner(process: psutil.Process, folder: Path) -> bool:
@@ -204,25 +223,3 @@ def _is_runner(process: psutil.Process, folder: Path) -> bool:
         return os.getsid(process.pid) == process.pid and str(folder / REQUEST) in process.cmdline()
     except (ProcessLookupError, psutil.Error):
         return False
-
-
-def _end(folder: Path, processes: Sequence[psutil.Process]) -> None:
-    """Kill processes of an attempt until none is left.
-
-    Raises:
-        MachineError: one survives SIGKILL, as a process stuck in a driver does.
-    """
-    deadline = time.monotonic() + _KILL_DEADLINE_S
-    left = list(processes)
-    while left:
-        for process in left:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(left, timeout=0.2)
-        left = _marked(folder.parent).get(folder, [])
-        if left and time.monotonic() > deadline:
-            pids = ", ".join(str(process.pid) for process in left)
-            raise MachineError(
-                f"processes of attempt {folder.name} do not die: {pids}",
-                hint="they are probably stuck in a driver; check `dmesg`, then resume",
-            )

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestrator.campaign.inputs import is_prompt_file, model_folder, prompt_file
+from orchestrator.campaign.inputs import model_folder, prompt_file
 from orchestrator.campaign.schema import Campaign
-from orchestrator.dispatch.base import Attempt, Dispatcher, LiveAttempt
+from orchestrator.dispatch.base import Attempt, Dispatcher, Ending, LiveAttempt
 from orchestrator.execution.supervise import Limits, Verdict, supervise
 from orchestrator.files import write_durably
 from orchestrator.results.folders import CampaignFolder, UnverifiedError
 from runners.contract.events import RunnerEvent
+from runners.contract.names import is_prompt_file
 from runners.contract.paths import EXIT_CODES, FAILURE, REQUEST, AttemptName, FailureKind, run_id
 from runners.contract.request import Experiment, Gpu, Measurement, RunRequest
 from runners.contract.result import RunFailure, RunResult
@@ -66,8 +67,9 @@ def prepare(bench: Bench, name: AttemptName, experiment: Experiment, order_index
         measurement=bench.measurement,
         seed=campaign.file.seed,
         gpus=list(bench.gpus),
-        model_path=str(local_model) if local_model else None,
-        dataset_path=str(prompts) if prompts else None,
+        image_digest=bench.dispatcher.image_digest(experiment.backend),
+        model_path=bench.dispatcher.seen_as(local_model) if local_model else None,
+        dataset_path=bench.dispatcher.seen_as(prompts) if prompts else None,
     )
     write_durably(folder / REQUEST, request.model_dump_json(indent=2) + "\n")
     return Attempt(name, folder, experiment.backend, campaign.name, campaign.file.cycles, bench.gpus)
@@ -91,7 +93,7 @@ def follow(
             )
     failure = None if verdict else bench.folder.failure(live.name)
     if failure is None:
-        verdict = verdict or died(live.exit_code())
+        verdict = verdict or died(live.ending())
         failure = RunFailure(
             run_id=run_id(live.name.experiment_id, live.name.cycle),
             kind=verdict.kind,
@@ -110,8 +112,15 @@ def _publish(folder: CampaignFolder, name: AttemptName) -> Published:
     return Published(target, result)
 
 
-def died(exit_code: int | None) -> Verdict:
+def died(ending: Ending) -> Verdict:
     """What became of a runner that left no word: its exit code may still tell the kind of failure."""
+    if ending.out_of_memory:
+        return Verdict(
+            FailureKind.OUT_OF_MEMORY,
+            "the kernel ended it: the container's memory limit was reached",
+            "raise the limit, or use a smaller batch_size, dtype or model",
+        )
+    exit_code = ending.exit_code
     kind = _KINDS.get(exit_code, FailureKind.CRASHED)
     if exit_code is None:
         how = "the runner ended without a result"

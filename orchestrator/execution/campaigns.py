@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.campaign.axes import resolve_grids
-from orchestrator.campaign.inputs import fingerprints
-from orchestrator.campaign.schema import Campaign
+from orchestrator.campaign.inputs import fingerprints, local_inputs
+from orchestrator.campaign.schema import Campaign, ContainerStrategy, DispatcherName
+from orchestrator.dispatch.base import Dispatcher
 from orchestrator.dispatch.choose import choose_dispatcher
+from orchestrator.dispatch.scene import Scene
 from orchestrator.errors import InputError, MachineError, OrchestratorError
 from orchestrator.execution.attempts import Bench
 from orchestrator.execution.events import CampaignEnded, CampaignStarted, Observer
@@ -24,7 +27,7 @@ from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.frozen import FrozenCampaign, thaw
 from orchestrator.system.gpu import choose_gpus, list_gpus
 from orchestrator.system.project import Project, find_project
-from runners.contract.paths import ADHOC, CAMPAIGN
+from runners.contract.paths import ADHOC, CAMPAIGN, ENV_VISIBLE_GPUS
 
 _ROOM_NEEDED_BYTES = 64 * 2**20
 
@@ -41,6 +44,7 @@ def run_campaign(
     campaign: Campaign,
     *,
     project: Project | None = None,
+    dispatcher: Dispatcher | None = None,
     on_event: Observer = _unseen,
     should_stop: Callable[[], bool] = _never,
 ) -> CampaignEnded:
@@ -49,6 +53,7 @@ def run_campaign(
     Args:
         campaign: from :func:`load_campaign`, or declared in Python.
         project: whose results/ and .state/ to use; found from the current folder if not given.
+        dispatcher: from :func:`dispatcher_for`, which chooses one if none is given.
         on_event: called with each event, in this thread.
         should_stop: asked a few times a second; once true, the run in flight is stopped and pending again.
 
@@ -62,9 +67,11 @@ def run_campaign(
         InterruptedCampaignError: ``should_stop`` said so.
     """
     project = project or find_project()
-    bench = ready(campaign, project)
+    bench = ready(campaign, project, dispatcher or dispatcher_for(campaign, project))
     with campaign_lock(bench.folder.path, campaign.name):
-        manifest, mended = open_or_plan(campaign, bench.folder, project.manifest(campaign.name), should_stop)
+        manifest, mended = open_or_plan(
+            campaign, bench.folder, project.manifest(campaign.name), bench.dispatcher.name, should_stop
+        )
         with manifest:
             return _carry_out(bench, manifest, mended, on_event, should_stop)
 
@@ -73,6 +80,7 @@ def resume(
     name: str,
     *,
     project: Project | None = None,
+    dispatcher: Dispatcher | None = None,
     on_event: Observer = _unseen,
     should_stop: Callable[[], bool] = _never,
 ) -> CampaignEnded:
@@ -84,7 +92,7 @@ def resume(
     folder = CampaignFolder(existing(project, name))
     with campaign_lock(folder.path, name):
         frozen = _frozen(folder, name)
-        bench = ready(frozen.campaign, project)
+        bench = ready(frozen.campaign, project, dispatcher or dispatcher_for(frozen.campaign, project))
         manifest, mended = open_or_rebuild(frozen, folder, project.manifest(name), should_stop)
         with manifest:
             return _carry_out(bench, manifest, mended, on_event, should_stop)
@@ -180,17 +188,66 @@ def existing(project: Project, name: str) -> Path:
     raise InputError(f"there is no campaign {name!r} in {project.results}", hint=hint)
 
 
-def ready(campaign: Campaign, project: Project) -> Bench:
+def begun_campaign(name: str, *, project: Project | None = None) -> Campaign:
+    """A campaign as it was frozen when it began.
+
+    Raises:
+        InputError: there is no such campaign.
+    """
+    project = project or find_project()
+    return _frozen(CampaignFolder(existing(project, name)), name).campaign
+
+
+def dispatcher_for(
+    campaign: Campaign,
+    project: Project | None = None,
+    dispatch: DispatcherName | None = None,
+    container_strategy: ContainerStrategy | None = None,
+) -> Dispatcher:
+    """The dispatcher that serves a campaign: what is asked for, else what the user config says, else the default.
+
+    A campaign that was begun goes on as it began, so that its runs can be compared.
+
+    Args:
+        campaign: whose runs are to be started.
+        project: found from the current folder if not given.
+        dispatch: ``local`` or ``compose``.
+        container_strategy: ``ephemeral`` or ``persistent``.
+
+    Raises:
+        InputError: the campaign was begun with another dispatcher than the one asked for.
+        MachineError: there is no way to start its runs here.
+    """
+    project = project or find_project()
+    file = project.results / campaign.name / CAMPAIGN
+    begun = thaw(file).dispatcher if file.exists() else None
+    if begun and dispatch and begun != dispatch:
+        raise InputError(
+            f"campaign {campaign.name!r} was begun with --dispatch {begun}, and one dispatcher serves all of its runs",
+            hint=f"leave --dispatch out; or measure it anew under another name: --name {campaign.name}-{dispatch}",
+        )
+    configured = None if project.config.dispatch == "auto" else project.config.dispatch
+    grids, _ = resolve_grids(campaign.file)
+    scene = Scene(project.folder, project.results, campaign.name, campaign.folder, tuple(local_inputs(campaign)))
+    return choose_dispatcher(
+        [grid.backend for grid in grids],
+        scene,
+        begun or dispatch or configured,
+        container_strategy or project.config.container_strategy,
+    )
+
+
+def ready(campaign: Campaign, project: Project, dispatcher: Dispatcher) -> Bench:
     """Check what the machine must have before anything is started or written, and lay it out.
 
     Raises:
         InputError: a prompt file is not the one the campaign began with.
-        MachineError: an engine, a GPU or room on the disk is missing.
+        MachineError: an engine, an image, a GPU or room on the disk is missing.
     """
     _unchanged_inputs(campaign)
     grids, _ = resolve_grids(campaign.file)
-    dispatcher = choose_dispatcher(grid.backend for grid in grids)
-    gpus = choose_gpus(campaign.file.gpus, list_gpus())
+    gpus = choose_gpus(campaign.file.gpus, list_gpus(), os.environ.get(ENV_VISIBLE_GPUS))
+    dispatcher.check(gpus)
     if not gpus and any("cuda" in dict(grid.options).get("device", ()) for grid in grids):
         raise MachineError("device: cuda, and this machine has no GPU", hint="use device: cpu, or auto")
     project.prepare()
@@ -229,12 +286,16 @@ def _carry_out(
             len(standing.pending) + len(standing.alive),
             bench.campaign.file.cycles,
             bench.dispatcher.name,
+            bench.dispatcher.how,
             ", ".join(gpu.name for gpu in bench.gpus) or "CPU",
             bench.folder.path,
             (*mended, *standing.mended),
         )
     )
-    return Loop(bench, manifest, standing, on_event, should_stop).run()
+    try:
+        return Loop(bench, manifest, standing, on_event, should_stop).run()
+    finally:
+        bench.dispatcher.close()
 
 
 def _frozen(folder: CampaignFolder, name: str) -> FrozenCampaign:

@@ -21,6 +21,8 @@ class CampaignStarted:
     to_run: int
     cycles: int
     dispatcher: str
+    how: str
+    """What the dispatcher starts, in a few words."""
     device: str
     results: Path
     mended: tuple[str, ...]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from orchestrator.campaign.identity import experiment_from
 from orchestrator.dispatch.base import LiveAttempt
 from orchestrator.errors import InterruptedCampaignError, MachineError
 from orchestrator.execution.attempts import Bench, Published, follow, prepare
@@ -20,6 +19,7 @@ from orchestrator.execution.events import (
 from orchestrator.execution.supervise import in_charge_of
 from orchestrator.manifest.store import Manifest, RunRow, Status
 from orchestrator.reconcile import Standing
+from runners.contract.identity import experiment_from
 from runners.contract.paths import AttemptName, FailureKind
 from runners.contract.result import RunFailure
 
@@ -45,10 +45,13 @@ class Loop:
 
         Raises:
             InterruptedCampaignError: it was asked to stop; the run in flight is pending again.
-            MachineError: the disk is full, or no process can be started; likewise.
+            MachineError: the disk is full, or nothing can be started; likewise.
         """
         for order_index, live in self._standing.alive:
             self._one(self._manifest.run(order_index), live)
+        # Not before: it would disturb what is still being measured.
+        if self._standing.pending and not self._should_stop():
+            self._bench.dispatcher.open()
         for order_index in self._standing.pending:
             self._one(self._manifest.run(order_index), None)
         counts = self._manifest.counts()
@@ -72,12 +75,16 @@ class Loop:
             self._observe(
                 RunStarted(row.experiment_id, row.cycle, name.attempt, place, self._standing.runs, live is not None)
             )
-            outcome = follow(
-                self._bench,
-                started,
-                lambda event: self._observe(RunProgress(row.experiment_id, event)),
-                self._should_stop,
-            )
+            try:
+                outcome = follow(
+                    self._bench,
+                    started,
+                    lambda event: self._observe(RunProgress(row.experiment_id, event)),
+                    self._should_stop,
+                )
+            except MachineError as error:
+                self._manifest.requeue(row.order_index, name.attempt, FailureKind.CRASHED, str(error))
+                raise
         if isinstance(outcome, Published):
             path = self._bench.folder.relative(outcome.folder)
             self._manifest.complete(row.order_index, name.attempt, path)

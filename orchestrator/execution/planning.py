@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from orchestrator.campaign.expand import Funnel, expand
 from orchestrator.campaign.order import order_runs
-from orchestrator.campaign.schema import Campaign
+from orchestrator.campaign.schema import Campaign, DispatcherName
 from orchestrator.errors import InputError, InterruptedCampaignError, ManifestError
 from orchestrator.manifest.store import ExperimentRow, Manifest
 from orchestrator.results.folders import CampaignFolder
@@ -53,7 +53,11 @@ def _until(should_stop: Callable[[], bool], items: Iterable[_T]) -> Iterator[_T]
 
 
 def open_or_plan(
-    campaign: Campaign, folder: CampaignFolder, manifest_path: Path, should_stop: Callable[[], bool] = lambda: False
+    campaign: Campaign,
+    folder: CampaignFolder,
+    manifest_path: Path,
+    dispatcher: DispatcherName,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> tuple[Manifest, list[str]]:
     """The manifest of a campaign: the one that is there, else a new one, frozen in results.
 
@@ -66,7 +70,7 @@ def open_or_plan(
     if not folder.campaign_file.exists():
         manifest, funnel = plan(campaign, manifest_path, should_stop)
         folder.make()
-        freeze(folder.campaign_file, campaign, funnel.experiments, manifest.experiments_sha256())
+        freeze(folder.campaign_file, campaign, funnel.experiments, manifest.experiments_sha256(), dispatcher)
         return manifest, []
     frozen = thaw(folder.campaign_file)
     changed = _differences(frozen.campaign, campaign)

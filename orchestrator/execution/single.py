@@ -8,14 +8,17 @@ from typing import Any
 
 from orchestrator.campaign.expand import Funnel, expand
 from orchestrator.campaign.load import campaign_from_mapping
+from orchestrator.campaign.schema import Campaign
+from orchestrator.dispatch.base import Dispatcher
 from orchestrator.errors import FileError, InterruptedCampaignError, MachineError, OrchestratorError
 from orchestrator.execution.attempts import Published, follow, prepare
-from orchestrator.execution.campaigns import ready
+from orchestrator.execution.campaigns import dispatcher_for, ready
 from orchestrator.execution.events import Observer, RunCompleted, RunProgress, RunStarted
 from orchestrator.execution.supervise import in_charge_of
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.system.project import Project, find_project
-from runners.contract.paths import ADHOC, LOG, AttemptName, FailureKind
+from runners.contract.folders import first_free
+from runners.contract.paths import ADHOC, LOG, FailureKind
 
 
 class RunFailedError(OrchestratorError):
@@ -35,6 +38,7 @@ def run_experiment(
     timeout_s: float = 3600.0,
     silence_timeout_s: float = 900.0,
     project: Project | None = None,
+    dispatcher_of: Callable[[Campaign, Project], Dispatcher] = dispatcher_for,
     on_event: Observer = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
     **options: Any,
@@ -51,6 +55,7 @@ def run_experiment(
         timeout_s: after which the run is stopped.
         silence_timeout_s: after which it is stopped if it gives no sign of life.
         project: whose results/ to use; found from the current folder if not given.
+        dispatcher_of: chooses how the run is started.
         on_event: called with each event.
         should_stop: asked a few times a second.
         options: the backend's own, such as ``batch_size=4``.
@@ -79,13 +84,18 @@ def run_experiment(
         raise FileError(own) from None
     (planned,) = expand(campaign, Funnel())
     folder = CampaignFolder(project.results / ADHOC)
-    bench = ready(campaign.model_copy(update={"file": campaign.file.model_copy(update={"name": ADHOC})}), project)
+    adhoc = campaign.model_copy(update={"file": campaign.file.model_copy(update={"name": ADHOC})})
+    bench = ready(adhoc, project, dispatcher_of(adhoc, project))
     folder.make()
-    name = _first_free(folder, planned.experiment_id)
-    live = bench.dispatcher.start(prepare(bench, name, planned.experiment, order_index=0))
-    with in_charge_of(live):
-        on_event(RunStarted(name.experiment_id, name.cycle, name.attempt, 1, 1, adopted=False))
-        outcome = follow(bench, live, lambda event: on_event(RunProgress(name.experiment_id, event)), should_stop)
+    bench.dispatcher.open()
+    name = first_free(folder.path, planned.experiment_id)
+    try:
+        live = bench.dispatcher.start(prepare(bench, name, planned.experiment, order_index=0))
+        with in_charge_of(live):
+            on_event(RunStarted(name.experiment_id, name.cycle, name.attempt, 1, 1, adopted=False))
+            outcome = follow(bench, live, lambda event: on_event(RunProgress(name.experiment_id, event)), should_stop)
+    finally:
+        bench.dispatcher.close()
     if isinstance(outcome, Published):
         on_event(RunCompleted(name.experiment_id, name.cycle, outcome.folder, outcome.result))
         return outcome
@@ -94,18 +104,3 @@ def run_experiment(
     kind = MachineError if outcome.kind is FailureKind.DISK_FULL else RunFailedError
     hint = f"{outcome.hint}; the log is {folder.attempt_folder(name) / LOG}"
     raise kind(f"{outcome.kind.value}: {outcome.message}", hint=hint)
-
-
-def _first_free(folder: CampaignFolder, experiment_id: str) -> AttemptName:
-    """Reserve the first cycle that no run and no attempt of this experiment has."""
-    cycle = 1
-    while True:
-        name = AttemptName(experiment_id, cycle, 1)
-        if not folder.run_folder(experiment_id, cycle).exists():
-            try:
-                folder.attempt_folder(name).mkdir()
-            except FileExistsError:
-                pass
-            else:
-                return name
-        cycle += 1

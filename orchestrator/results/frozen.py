@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, ValidationError
 
-from orchestrator.campaign.schema import Campaign
+from orchestrator.campaign.schema import Campaign, DispatcherName
 from orchestrator.errors import InputError
 from orchestrator.files import write_durably
-from orchestrator.messages import first_fault
+from runners.contract.messages import first_fault
 from runners.contract.request import ContractModel
 
 
@@ -27,9 +27,13 @@ class FrozenCampaign(ContractModel):
     experiments: Annotated[int, Field(ge=1)]
     experiments_sha256: str
     """SHA-256 over the experiment_ids in their order, a line each."""
+    dispatcher: DispatcherName = "local"
+    """How its runs are started: all of them alike, so that they can be compared."""
 
 
-def freeze(path: Path, campaign: Campaign, experiments: int, experiments_sha256: str) -> None:
+def freeze(
+    path: Path, campaign: Campaign, experiments: int, experiments_sha256: str, dispatcher: DispatcherName
+) -> None:
     """Write ``campaign.json``. Folders are kept relative to it, so that a project can be moved."""
     folder = Path(os.path.relpath(campaign.folder, path.parent))
     frozen = FrozenCampaign(
@@ -38,6 +42,7 @@ def freeze(path: Path, campaign: Campaign, experiments: int, experiments_sha256:
         campaign=campaign.model_copy(update={"folder": folder}),
         experiments=experiments,
         experiments_sha256=experiments_sha256,
+        dispatcher=dispatcher,
     )
     write_durably(path, frozen.model_dump_json(indent=2) + "\n")
 

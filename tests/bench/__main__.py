@@ -17,7 +17,9 @@ from orchestrator.execution.planning import plan
 from orchestrator.manifest.store import Manifest
 from orchestrator.reconcile import survey
 from orchestrator.results.folders import CampaignFolder
+from orchestrator.system.docker import Docker, find_docker
 from runners.contract.paths import RESULT
+from tests.bench.containers import dispatch_overhead
 from tests.bench.pairs import HEADER, Row, cpu_and_peak, machine, ratios, wall_s
 from tests.bench.sampler import sampler_cpu_share
 
@@ -172,6 +174,14 @@ def main() -> None:
             for row in transitions(large, small, folder):
                 print(row, flush=True)
             print(resuming(large, CampaignFolder(folder / "results")), flush=True)
+        place = folder / "containers"
+        place.mkdir()
+        print(
+            dispatch_overhead(place.resolve())
+            if isinstance(find_docker(), Docker)
+            else "Containers: no Docker engine here",
+            flush=True,
+        )
         shares = sampler_cpu_share(runs=5, seconds=20)
         print(Row("sampler at 10 Hz, share of one core", "%", shares, 1), flush=True)
     finally:

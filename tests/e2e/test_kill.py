@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 import time
-from pathlib import Path
 
 from tests.e2e.commands import Project, kill
+from tests.e2e.ledger import Ledger
 
 KILLS = int(os.environ.get("ORCHESTRATE_KILLS", "10"))
 SEED = int(os.environ.get("ORCHESTRATE_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
@@ -27,34 +26,11 @@ order: shuffled
 RUNS = 3 * CYCLES
 
 
-class Ledger:
-    """What was seen complete, so that a loss or a repetition shows."""
-
-    def __init__(self, results: Path) -> None:
-        self._results = results
-        self._seen: dict[str, str] = {}
-
-    def look(self) -> None:
-        found = {
-            str(path.parent.relative_to(self._results)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in self._results.glob("killed/runs/*/c*/result.json")
-        }
-        lost = [run for run, digest in self._seen.items() if found.get(run) != digest]
-        assert not lost, f"lost or changed: {lost}"
-        self._seen = found
-
-    def done_twice(self) -> list[str]:
-        """Runs that two attempts carried to a result."""
-        published = {f"{Path(run).parent.name}.{Path(run).name}" for run in self._seen}
-        finished = (path.parent.name for path in self._results.glob("killed/attempts/*/result.json"))
-        return [name for name in finished if name.rsplit(".", 1)[0] in published]
-
-
 def test_kill_at_random_moments(project: Project) -> None:
     print(f"seed {SEED}")
     chance = random.Random(SEED)
     file = project.write("killed.yaml", CAMPAIGN)
-    ledger = Ledger(project.results)
+    ledger = Ledger(project.results, "killed")
     kills = {"host": 0, "runner": 0}
     while sum(kills.values()) < KILLS:
         # Often the host dies before the campaign exists, so starting is by the file until it does.

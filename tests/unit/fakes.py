@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.dispatch.base import Attempt, LiveAttempt
+from orchestrator.dispatch.base import Ending, LiveAttempt
 from runners.contract.paths import AttemptName
 
 
@@ -26,8 +26,8 @@ class FakeAttempt:
         self.script.pop(0)()
         return False
 
-    def exit_code(self) -> int | None:
-        return -15 if self.stopped else self.code
+    def ending(self) -> Ending:
+        return Ending(-15 if self.stopped else self.code)
 
     def stop(self) -> None:
         self.stopped = True
@@ -35,16 +35,9 @@ class FakeAttempt:
 
 @dataclass
 class FakeDispatcher:
-    """Knows what is alive; starts nothing."""
+    """Knows what is alive, and no more."""
 
     live: list[FakeAttempt] = field(default_factory=list)
-    name: str = "fake"
-
-    def missing(self, backend: str) -> tuple[str, str] | None:
-        return None
-
-    def start(self, attempt: Attempt) -> LiveAttempt:
-        raise AssertionError(f"{attempt.name} was started, and this dispatcher only knows what is alive")
 
     def find_live(self, attempts: Path) -> Sequence[LiveAttempt]:
         return [attempt for attempt in self.live if not attempt.stopped]

@@ -14,9 +14,8 @@ from typing import TypeVar
 import psutil
 import pytest
 
-from orchestrator.dispatch import local
+from orchestrator.dispatch import local, processes
 from orchestrator.dispatch.base import Attempt
-from orchestrator.dispatch.choose import choose_dispatcher
 from orchestrator.dispatch.local import LocalAttempt, LocalDispatcher, runner_argv, runner_environment
 from orchestrator.errors import MachineError
 from runners.contract.paths import ENV_ATTEMPT, REQUEST, AttemptName
@@ -70,7 +69,7 @@ def attempt(tmp_path: Path) -> Iterator[Attempt]:
     folder = tmp_path / "attempts" / str(NAME)
     folder.mkdir(parents=True)
     yield Attempt(NAME, folder, "simulated", "base", 3, ())
-    for _, process in [found for found in local._marks() if found[1] == str(folder)]:
+    for _, process in [found for found in processes.marks() if found[1] == str(folder)]:
         process.kill()
 
 
@@ -121,17 +120,25 @@ def test_the_environment_carries_the_campaigns_context(attempt: Attempt) -> None
 )
 def test_exit_codes(attempt: Attempt, run_instead: Callable[[str], None], script: str, code: int) -> None:
     run_instead(script)
-    live = LocalDispatcher().start(attempt)
+    live = LocalDispatcher([]).start(attempt)
     assert until(lambda: live.wait(5))
-    assert live.exit_code() == code
+    assert live.ending().exit_code == code
     assert live.wait(0)
 
 
-def test_output_goes_to_the_attempts_files(attempt: Attempt, run_instead: Callable[[str], None]) -> None:
-    run_instead("import sys; print('said'); print('logged', file=sys.stderr); sys.stdin.read()")
-    assert LocalDispatcher().start(attempt).wait(20)
-    assert (attempt.folder / "events.jsonl").read_text() == "said\n"
-    assert (attempt.folder / "runner.log").read_text() == "logged\n"
+def test_what_a_runner_says_before_it_opens_its_own_log_is_in_there_too(
+    attempt: Attempt, run_instead: Callable[[str], None]
+) -> None:
+    run_instead(
+        "import pathlib, sys\n"
+        "print('lost')\n"
+        "pathlib.Path(sys.argv[-1]).with_name('runner.log').open('a').write('its own\\n')\n"
+        "print('cannot start', file=sys.stderr)\n"
+        "sys.stdin.read()\n"
+    )
+    assert LocalDispatcher([]).start(attempt).wait(20)
+    assert (attempt.folder / "runner.log").read_text() == "its own\ncannot start\n"
+    assert not (attempt.folder / "events.jsonl").exists()
 
 
 def test_a_gentle_stop_lets_the_runner_say_goodbye(
@@ -144,31 +151,31 @@ def test_a_gentle_stop_lets_the_runner_say_goodbye(
         "time.sleep(60)"
     )
     monkeypatch.setattr(local, "STOP_GRACE_S", 20)
-    live = LocalDispatcher().start(attempt)
+    live = LocalDispatcher([]).start(attempt)
     until((attempt.folder / "ready").exists)
     live.stop()
-    assert live.exit_code() == 130
+    assert live.ending().exit_code == 130
 
 
 def test_stop_ends_a_tree_that_ignores_sigterm_and_moves_away(
     attempt: Attempt, run_instead: Callable[[str], None]
 ) -> None:
     run_instead(STAYS)
-    live = LocalDispatcher().start(attempt)
+    live = LocalDispatcher([]).start(attempt)
     tree = pids(attempt.folder)
     assert all(map(is_alive, tree))
     live.stop()
     assert not any(map(is_alive, tree))
-    assert live.exit_code() == -9
+    assert live.ending().exit_code == -9
     live.stop()
 
 
 def test_what_a_runner_leaves_behind_ends_with_it(attempt: Attempt, run_instead: Callable[[str], None]) -> None:
     run_instead(STUBBORN)
-    live = LocalDispatcher().start(attempt)
+    live = LocalDispatcher([]).start(attempt)
     _, *children = pids(attempt.folder)
     assert live.wait(20)
-    assert live.exit_code() == 0
+    assert live.ending().exit_code == 0
     assert not any(map(is_alive, children))
 
 
@@ -184,20 +191,20 @@ def test_a_runner_whose_orchestrator_was_killed_is_found_and_stopped(
         "folder = pathlib.Path(sys.argv[1])\n"
         "local.runner_argv = lambda python, _, request: [python, '-c', sys.argv[2], str(request)]\n"
         "attempt = Attempt(parse_attempt_name(folder.name), folder, 'simulated', 'base', 3, ())\n"
-        "local.LocalDispatcher().start(attempt)\n"
+        "local.LocalDispatcher([]).start(attempt)\n"
         "os.kill(os.getpid(), 9)\n"
     )
     subprocess.run([sys.executable, "-c", orchestrator, attempt.folder, STAYS], check=False)
     tree = pids(attempt.folder)
 
-    (found,) = LocalDispatcher().find_live(attempt.folder.parent)
+    (found,) = LocalDispatcher([]).find_live(attempt.folder.parent)
     assert found.name == NAME
     assert not found.wait(0.05)
     assert found.age_s < 60
     found.stop()
-    assert found.exit_code() is None
+    assert found.ending().exit_code is None
     assert not any(map(is_alive, tree))
-    assert LocalDispatcher().find_live(attempt.folder.parent) == []
+    assert LocalDispatcher([]).find_live(attempt.folder.parent) == []
 
 
 def test_one_found_alive_has_ended_even_if_nobody_reaps_it(attempt: Attempt) -> None:
@@ -212,7 +219,7 @@ def test_one_found_alive_has_ended_even_if_nobody_reaps_it(attempt: Attempt) -> 
         found = LocalAttempt(NAME, attempt.folder, psutil.Process(int(parent.stdout.readline())))
         try:
             assert until(lambda: found.wait(0.05))
-            assert found.exit_code() is None
+            assert found.ending().exit_code is None
         finally:
             parent.kill()
 
@@ -225,7 +232,7 @@ def test_remains_of_a_dead_runner_are_ended_even_one_that_leads_a_session(attemp
     assert not is_alive(leader)
     assert all(map(is_alive, children))
 
-    assert LocalDispatcher().find_live(attempt.folder.parent) == []
+    assert LocalDispatcher([]).find_live(attempt.folder.parent) == []
     assert not any(map(is_alive, children))
 
 
@@ -248,8 +255,8 @@ def test_others_are_left_alone(attempt: Attempt, tmp_path: Path) -> None:
     environment = {**os.environ, ENV_ATTEMPT: str(elsewhere)}
     argv = [sys.executable, "-c", "import time; time.sleep(60)"]
     with subprocess.Popen(argv, env=environment, start_new_session=True) as other:
-        until(lambda: any(mark == str(elsewhere) for _, mark in local._marks()))
-        assert LocalDispatcher().find_live(attempt.folder.parent) == []
+        until(lambda: any(mark == str(elsewhere) for _, mark in processes.marks()))
+        assert LocalDispatcher([]).find_live(attempt.folder.parent) == []
         own = subprocess.Popen([sys.executable, "-c", ""], start_new_session=True)
         LocalAttempt(NAME, attempt.folder, psutil.Process(own.pid), own).stop()
         assert other.poll() is None
@@ -259,6 +266,6 @@ def test_others_are_left_alone(attempt: Attempt, tmp_path: Path) -> None:
 def test_a_backend_that_is_not_installed_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OPTIONS["pytorch"], "MODULES", ("no_such_engine", "json"))
     with pytest.raises(MachineError, match="pytorch needs no_such_engine, not installed here") as caught:
-        choose_dispatcher(["simulated", "pytorch"])
+        LocalDispatcher(["simulated", "pytorch"]).check([])
     assert "pip install" in (caught.value.hint or "")
-    assert choose_dispatcher(["simulated"]).name == "local"
+    LocalDispatcher(["simulated"]).check([])

@@ -15,7 +15,7 @@ HASH = "0" * 64
 
 def test_a_frozen_campaign_comes_back(tmp_path: Path) -> None:
     original = campaign(tmp_path, cycles=3, order="shuffled", seed=2**63 - 1, timeout_s=0.1)
-    freeze(tmp_path / "campaign.json", original, 2, HASH)
+    freeze(tmp_path / "campaign.json", original, 2, HASH, "compose")
     thawed = thaw(tmp_path / "campaign.json")
     assert thawed.campaign == original
     assert (thawed.experiments, thawed.experiments_sha256) == (2, HASH)
@@ -25,7 +25,7 @@ def test_a_frozen_campaign_comes_back(tmp_path: Path) -> None:
 def test_a_project_can_be_moved(tmp_path: Path) -> None:
     before = tmp_path / "before"
     (before / "results" / "base").mkdir(parents=True)
-    freeze(before / "results" / "base" / "campaign.json", campaign(before), 2, HASH)
+    freeze(before / "results" / "base" / "campaign.json", campaign(before), 2, HASH, "compose")
     shutil.move(before, tmp_path / "after")
     assert thaw(tmp_path / "after" / "results" / "base" / "campaign.json").campaign.folder == tmp_path / "after"
 
@@ -42,7 +42,7 @@ def test_a_project_can_be_moved(tmp_path: Path) -> None:
 )
 def test_what_is_no_frozen_campaign_is_refused(tmp_path: Path, change: dict[str, object], message: str) -> None:
     path = tmp_path / "campaign.json"
-    freeze(path, campaign(tmp_path), 2, HASH)
+    freeze(path, campaign(tmp_path), 2, HASH, "compose")
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(InputError, match=f"is not a frozen campaign: {message}"):
         thaw(path)

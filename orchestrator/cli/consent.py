@@ -1,0 +1,45 @@
+"""What the user is asked before anything starts: may images be built, shall containers persist."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from orchestrator.dispatch.base import Dispatcher
+from orchestrator.errors import InputError, MachineError
+
+
+def agreed(dispatcher: Dispatcher, *, yes: bool, quiet: bool) -> Dispatcher:
+    """The dispatcher, once the user agrees to what it needs and its images are built.
+
+    Args:
+        dispatcher: that is to serve.
+        yes: whether the user agreed beforehand.
+        quiet: show no progress.
+
+    Raises:
+        InputError: the user does not agree, or cannot be asked.
+        MachineError: images are missing and may not be built.
+    """
+    if dispatcher.caveat and not _yes("Go on?", yes, f"warning: {dispatcher.caveat}"):
+        raise InputError(
+            f"{dispatcher.caveat}; not started", hint="--yes agrees; --container-strategy ephemeral has no such effect"
+        )
+    missing = dispatcher.missing_images()
+    if missing:
+        services = " ".join(missing)
+        if not _yes("Build now? It may take minutes and several GB.", yes, f"missing images: {services}"):
+            raise MachineError(
+                f"missing images: {services}", hint=f"build them: docker compose build {services}; or agree with --yes"
+            )
+        dispatcher.build_images(quiet=quiet)
+    return dispatcher
+
+
+def _yes(question: str, yes: bool, about: str) -> bool:
+    """Whether the user agrees; nobody at a terminal means no."""
+    if not yes and not sys.stdin.isatty():
+        return False
+    click.echo(about, err=True)
+    return yes or click.confirm(question, err=True)
