@@ -7,7 +7,7 @@ backends' own models in :mod:`orchestrator.campaign.axes`.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, ConfigDict, Field
 
@@ -53,6 +53,14 @@ DispatcherName = Literal["local", "compose"]
 """How the runs of a campaign are started: as subprocesses here, or in containers."""
 ContainerStrategy = Literal["ephemeral", "persistent"]
 """A container for each run, or one that stays for all runs of a backend."""
+
+
+class Dispatching(NamedTuple):
+    """How the runs of one campaign are started: all of them alike, so that they can be compared."""
+
+    dispatcher: DispatcherName
+    container_strategy: ContainerStrategy | None
+    """None where there are no containers."""
 
 
 class CampaignFile(ContractModel):

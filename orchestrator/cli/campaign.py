@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from orchestrator.campaign.schema import ContainerStrategy, DispatcherName
 from orchestrator.cli.options import running_options
-from orchestrator.errors import EXIT_DONE, EXIT_RUNS_FAILED, InputError
+from orchestrator.errors import EXIT_DONE, EXIT_RUNS_FAILED, InputError, MachineError
 from runners.contract.messages import first_fault
 
 
@@ -51,7 +51,12 @@ def command(
             raise InputError(f"--name: {first_fault(error)}") from None
     project = find_project(project_dir)
     if dry_run:
-        dry.show(campaign, project, as_json=as_json)
+        try:
+            chosen = dispatcher_for(campaign, project, dispatch, container_strategy)
+            how = f"{chosen.dispatching.dispatcher} ({chosen.how})"
+        except MachineError as error:
+            how = f"not here: {error}"
+        dry.show(campaign, project, how, as_json=as_json)
         return EXIT_DONE
     dispatcher = agreed(
         dispatcher_for(campaign, project, dispatch, container_strategy), yes=yes, quiet=quiet or as_json

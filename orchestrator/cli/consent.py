@@ -10,19 +10,20 @@ from orchestrator.dispatch.base import Dispatcher
 from orchestrator.errors import InputError, MachineError
 
 
-def agreed(dispatcher: Dispatcher, *, yes: bool, quiet: bool) -> Dispatcher:
+def agreed(dispatcher: Dispatcher, *, yes: bool, quiet: bool, begun: bool = False) -> Dispatcher:
     """The dispatcher, once the user agrees to what it needs and its images are built.
 
     Args:
         dispatcher: that is to serve.
         yes: whether the user agreed beforehand.
         quiet: show no progress.
+        begun: whether the campaign is under way, so that how its runs are started was agreed to then.
 
     Raises:
         InputError: the user does not agree, or cannot be asked.
         MachineError: images are missing and may not be built.
     """
-    if dispatcher.caveat and not _yes("Go on?", yes, f"warning: {dispatcher.caveat}"):
+    if dispatcher.caveat and not _yes("Go on?", yes or begun, f"warning: {dispatcher.caveat}"):
         raise InputError(
             f"{dispatcher.caveat}; not started", hint="--yes agrees; --container-strategy ephemeral has no such effect"
         )

@@ -18,11 +18,18 @@ from runners.contract.paths import run_id
 _SHOWN = 50
 
 
-def show(campaign: Campaign, project: Project, *, as_json: bool) -> None:
-    """Print what a campaign would run."""
+def show(campaign: Campaign, project: Project, dispatch: str, *, as_json: bool) -> None:
+    """Print what a campaign would run.
+
+    Args:
+        campaign: that is not started.
+        project: where it may have been begun before.
+        dispatch: how its runs would be started.
+        as_json: all runs, for machines.
+    """
     funnel = Funnel()
     if as_json:
-        _print_json(campaign, project, funnel)
+        _print_json(campaign, project, funnel, dispatch)
         return
     file = campaign.file
     head: list[str] = []
@@ -41,6 +48,7 @@ def show(campaign: Campaign, project: Project, *, as_json: bool) -> None:
     mean_s = _mean_attempt_s(campaign, project)
     estimate = "unknown before the first run" if mean_s is None else f"about {runs * mean_s / 60:.1f} min"
     click.echo(f"{'':>9} estimated time: {estimate}")
+    click.echo(f"{'':>9} dispatch: {dispatch}")
     click.echo()
     if funnel.experiments > _SHOWN:
         for identity in head:
@@ -58,7 +66,7 @@ def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def _print_json(campaign: Campaign, project: Project, funnel: Funnel) -> None:
+def _print_json(campaign: Campaign, project: Project, funnel: Funnel, dispatch: str) -> None:
     """One document, written as it is made: a campaign can have a million runs."""
     file = campaign.file
     identities = [planned.experiment_id for planned in expand(campaign, funnel)]
@@ -76,6 +84,7 @@ def _print_json(campaign: Campaign, project: Project, funnel: Funnel) -> None:
             "estimated_s": None if mean_s is None else runs * mean_s,
         },
         "order": file.order,
+        "dispatch": dispatch,
     }
     click.echo(json.dumps(head, indent=2)[:-2] + ',\n  "runs": [')
     for index, (position, cycle) in enumerate(order_runs(len(identities), file.cycles, file.order, file.seed)):

@@ -51,7 +51,7 @@ def command(
         return EXIT_DONE
     campaign = begun_campaign(name, project=project)
     dispatcher = agreed(
-        dispatcher_for(campaign, project, dispatch, container_strategy), yes=yes, quiet=quiet or as_json
+        dispatcher_for(campaign, project, dispatch, container_strategy), yes=yes, begun=True, quiet=quiet or as_json
     )
     with caught_signals() as interrupts, watching(quiet=quiet, verbose=verbose, as_json=as_json) as observer:
         ended = resume(name, project=project, dispatcher=dispatcher, on_event=observer, should_stop=interrupts.came)

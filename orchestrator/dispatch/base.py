@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from orchestrator.campaign.schema import DispatcherName
+from orchestrator.campaign.schema import Dispatching
 from runners.contract.paths import AttemptName
 from runners.contract.request import Gpu
 
@@ -66,8 +66,8 @@ class Dispatcher(Protocol):
     """A way to start the runs of one campaign. One serves all of them."""
 
     @property
-    def name(self) -> DispatcherName:
-        """As it is chosen."""
+    def dispatching(self) -> Dispatching:
+        """As it was chosen."""
 
     @property
     def how(self) -> str:

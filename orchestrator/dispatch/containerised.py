@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestrator.campaign.schema import ContainerStrategy, DispatcherName
+from orchestrator.campaign.schema import ContainerStrategy, Dispatching
 from orchestrator.dispatch import containers
 from orchestrator.dispatch.base import Attempt, LiveAttempt
 from orchestrator.dispatch.compose import Compose, exec_arguments, run_arguments
@@ -79,9 +79,8 @@ class ComposeDispatcher:
             a backend (``persistent``).
     """
 
-    name: DispatcherName = "compose"
-
     def __init__(self, scene: Scene, backends: Sequence[str], strategy: ContainerStrategy = "ephemeral") -> None:
+        self.dispatching = Dispatching("compose", strategy)
         self._scene = scene
         self._strategy = strategy
         self._services = Services(scene, backends)

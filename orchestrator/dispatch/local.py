@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from orchestrator.campaign.schema import DispatcherName
+from orchestrator.campaign.schema import Dispatching
 from orchestrator.dispatch.base import Attempt, Ending
 from orchestrator.dispatch.processes import KILL_DEADLINE_S, end, marked
 from orchestrator.errors import MachineError
@@ -70,7 +70,7 @@ def missing_modules(backend: str) -> list[str]:
 class LocalDispatcher:
     """Starts runners with this interpreter."""
 
-    name: DispatcherName = "local"
+    dispatching = Dispatching("local", None)
     how = "a subprocess a run"
     caveat = None
 

@@ -70,7 +70,7 @@ def run_campaign(
     bench = ready(campaign, project, dispatcher or dispatcher_for(campaign, project))
     with campaign_lock(bench.folder.path, campaign.name):
         manifest, mended = open_or_plan(
-            campaign, bench.folder, project.manifest(campaign.name), bench.dispatcher.name, should_stop
+            campaign, bench.folder, project.manifest(campaign.name), bench.dispatcher.dispatching, should_stop
         )
         with manifest:
             return _carry_out(bench, manifest, mended, on_event, should_stop)
@@ -220,21 +220,28 @@ def dispatcher_for(
     """
     project = project or find_project()
     file = project.results / campaign.name / CAMPAIGN
-    begun = thaw(file).dispatcher if file.exists() else None
-    if begun and dispatch and begun != dispatch:
-        raise InputError(
-            f"campaign {campaign.name!r} was begun with --dispatch {begun}, and one dispatcher serves all of its runs",
-            hint=f"leave --dispatch out; or measure it anew under another name: --name {campaign.name}-{dispatch}",
-        )
+    begun = thaw(file) if file.exists() else None
+    if begun:
+        _as_begun(campaign.name, "--dispatch", begun.dispatcher, dispatch)
+        _as_begun(campaign.name, "--container-strategy", begun.container_strategy, container_strategy)
+        dispatch, container_strategy = begun.dispatcher, begun.container_strategy
     configured = None if project.config.dispatch == "auto" else project.config.dispatch
     grids, _ = resolve_grids(campaign.file)
     scene = Scene(project.folder, project.results, campaign.name, campaign.folder, tuple(local_inputs(campaign)))
     return choose_dispatcher(
         [grid.backend for grid in grids],
         scene,
-        begun or dispatch or configured,
+        dispatch or configured,
         container_strategy or project.config.container_strategy,
     )
+
+
+def _as_begun(campaign: str, flag: str, begun: str | None, wanted: str | None) -> None:
+    if wanted and begun and wanted != begun:
+        raise InputError(
+            f"campaign {campaign!r} was begun with {flag} {begun}: all of its runs are started alike",
+            hint=f"leave {flag} out; or measure it anew under another name: --name {campaign}-{wanted}",
+        )
 
 
 def ready(campaign: Campaign, project: Project, dispatcher: Dispatcher) -> Bench:
@@ -285,7 +292,7 @@ def _carry_out(
             standing.completed,
             len(standing.pending) + len(standing.alive),
             bench.campaign.file.cycles,
-            bench.dispatcher.name,
+            bench.dispatcher.dispatching.dispatcher,
             bench.dispatcher.how,
             ", ".join(gpu.name for gpu in bench.gpus) or "CPU",
             bench.folder.path,

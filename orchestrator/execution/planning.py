@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from orchestrator.campaign.expand import Funnel, expand
 from orchestrator.campaign.order import order_runs
-from orchestrator.campaign.schema import Campaign, DispatcherName
+from orchestrator.campaign.schema import Campaign, Dispatching
 from orchestrator.errors import InputError, InterruptedCampaignError, ManifestError
 from orchestrator.manifest.store import ExperimentRow, Manifest
 from orchestrator.results.folders import CampaignFolder
@@ -56,7 +56,7 @@ def open_or_plan(
     campaign: Campaign,
     folder: CampaignFolder,
     manifest_path: Path,
-    dispatcher: DispatcherName,
+    dispatching: Dispatching,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> tuple[Manifest, list[str]]:
     """The manifest of a campaign: the one that is there, else a new one, frozen in results.
@@ -70,7 +70,7 @@ def open_or_plan(
     if not folder.campaign_file.exists():
         manifest, funnel = plan(campaign, manifest_path, should_stop)
         folder.make()
-        freeze(folder.campaign_file, campaign, funnel.experiments, manifest.experiments_sha256(), dispatcher)
+        freeze(folder.campaign_file, campaign, funnel.experiments, manifest.experiments_sha256(), dispatching)
         return manifest, []
     frozen = thaw(folder.campaign_file)
     changed = _differences(frozen.campaign, campaign)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, ValidationError
 
-from orchestrator.campaign.schema import Campaign, DispatcherName
+from orchestrator.campaign.schema import Campaign, ContainerStrategy, DispatcherName, Dispatching
 from orchestrator.errors import InputError
 from orchestrator.files import write_durably
 from runners.contract.messages import first_fault
@@ -29,11 +29,10 @@ class FrozenCampaign(ContractModel):
     """SHA-256 over the experiment_ids in their order, a line each."""
     dispatcher: DispatcherName = "local"
     """How its runs are started: all of them alike, so that they can be compared."""
+    container_strategy: ContainerStrategy | None = None
 
 
-def freeze(
-    path: Path, campaign: Campaign, experiments: int, experiments_sha256: str, dispatcher: DispatcherName
-) -> None:
+def freeze(path: Path, campaign: Campaign, experiments: int, experiments_sha256: str, dispatching: Dispatching) -> None:
     """Write ``campaign.json``. Folders are kept relative to it, so that a project can be moved."""
     folder = Path(os.path.relpath(campaign.folder, path.parent))
     frozen = FrozenCampaign(
@@ -42,7 +41,8 @@ def freeze(
         campaign=campaign.model_copy(update={"folder": folder}),
         experiments=experiments,
         experiments_sha256=experiments_sha256,
-        dispatcher=dispatcher,
+        dispatcher=dispatching.dispatcher,
+        container_strategy=dispatching.container_strategy,
     )
     write_durably(path, frozen.model_dump_json(indent=2) + "\n")
 

@@ -53,35 +53,37 @@ def absent(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("docker")
 def test_one_engine_that_is_here_runs_here(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OPTIONS["pytorch"], "MODULES", ("json",))
-    assert choose_dispatcher(["pytorch"], scene).name == "local"
-    assert choose_dispatcher(["simulated"], scene).name == "local"
-    assert choose_dispatcher(["pytorch", "simulated"], scene).name == "local", "the simulated one is no engine"
+    assert choose_dispatcher(["pytorch"], scene).dispatching.dispatcher == "local"
+    assert choose_dispatcher(["simulated"], scene).dispatching.dispatcher == "local"
+    assert choose_dispatcher(["pytorch", "simulated"], scene).dispatching.dispatcher == "local", (
+        "the simulated one is no engine"
+    )
 
 
 @pytest.mark.usefixtures("docker")
 def test_an_engine_that_is_not_here_runs_in_a_container(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     absent(monkeypatch)
-    assert choose_dispatcher(["pytorch"], scene).name == "compose"
+    assert choose_dispatcher(["pytorch"], scene).dispatching.dispatcher == "compose"
 
 
 @pytest.mark.usefixtures("docker")
 def test_several_engines_run_in_containers(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OPTIONS["pytorch"], "MODULES", ("json",))
     monkeypatch.setitem(OPTIONS, "other", OtherEngine)
-    assert choose_dispatcher(["pytorch", "other"], scene).name == "compose"
+    assert choose_dispatcher(["pytorch", "other"], scene).dispatching.dispatcher == "compose"
 
 
 @pytest.mark.usefixtures("docker")
 def test_inside_a_container_everything_is_local(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     absent(monkeypatch)
     monkeypatch.setattr(choose, "inside_container", lambda: True)
-    assert choose_dispatcher(["pytorch"], scene).name == "local"
+    assert choose_dispatcher(["pytorch"], scene).dispatching.dispatcher == "local"
 
 
 @pytest.mark.usefixtures("no_docker")
 def test_what_is_wanted_is_taken(scene: Scene) -> None:
-    assert choose_dispatcher(["simulated"], scene, "compose").name == "compose"
-    assert choose_dispatcher(["simulated"], scene, "local").name == "local"
+    assert choose_dispatcher(["simulated"], scene, "compose").dispatching.dispatcher == "compose"
+    assert choose_dispatcher(["simulated"], scene, "local").dispatching.dispatcher == "local"
 
 
 @pytest.mark.usefixtures("no_docker")

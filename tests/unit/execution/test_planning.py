@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.campaign.schema import Campaign
+from orchestrator.campaign.schema import Campaign, Dispatching
 from orchestrator.errors import InputError, InterruptedCampaignError
 from orchestrator.execution.planning import open_or_plan, open_or_rebuild
 from orchestrator.manifest.store import Manifest, Status
@@ -16,6 +16,8 @@ from orchestrator.results.frozen import thaw
 from runners.contract.paths import AttemptName
 from tests.builders import campaign, finished_attempt
 from tests.unit.fakes import FakeDispatcher
+
+LOCAL = Dispatching("local", None)
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def path(tmp_path: Path) -> Path:
 
 def planned(folder: CampaignFolder, path: Path, **changes: Any) -> tuple[Campaign, list[Any]]:
     declared = campaign(folder.path.parents[1], **changes)
-    manifest, mended = open_or_plan(declared, folder, path, "local")
+    manifest, mended = open_or_plan(declared, folder, path, LOCAL)
     with manifest:
         assert mended == []
         return declared, manifest.standing()
@@ -43,12 +45,13 @@ def test_a_new_campaign_is_planned_and_frozen(folder: CampaignFolder, path: Path
     assert len({experiment_id for _, experiment_id, _, _ in standing}) == 2
     frozen = thaw(folder.campaign_file)
     assert (frozen.campaign, frozen.experiments) == (declared, 2)
+    assert (frozen.dispatcher, frozen.container_strategy) == LOCAL
 
 
 def test_a_campaign_whose_planning_is_interrupted_leaves_nothing(folder: CampaignFolder, path: Path) -> None:
     asked = iter([False, True])
     with pytest.raises(InterruptedCampaignError):
-        open_or_plan(campaign(folder.path.parents[1]), folder, path, "local", lambda: next(asked))
+        open_or_plan(campaign(folder.path.parents[1]), folder, path, LOCAL, lambda: next(asked))
     assert list(path.parent.glob("*.db")) + list(path.parent.glob("*.new")) == []
     assert not folder.campaign_file.exists()
 
@@ -57,7 +60,7 @@ def test_the_same_campaign_again_goes_on_with_what_is_there(folder: CampaignFold
     declared, _ = planned(folder, path)
     with Manifest.open(path) as manifest:
         manifest.begin_attempt(0, 1)
-    manifest, mended = open_or_plan(declared, folder, path, "local")
+    manifest, mended = open_or_plan(declared, folder, path, LOCAL)
     with manifest:
         assert mended == []
         assert manifest.run(0).status is Status.RUNNING
@@ -78,7 +81,7 @@ def test_a_changed_file_is_refused_naming_what_changed(
     planned(folder, path)
     before = path.read_bytes(), folder.campaign_file.read_bytes()
     with pytest.raises(InputError, match=f"was another then: {fields} changed"):
-        open_or_plan(campaign(folder.path.parents[1], **change), folder, path, "local")
+        open_or_plan(campaign(folder.path.parents[1], **change), folder, path, LOCAL)
     assert (path.read_bytes(), folder.campaign_file.read_bytes()) == before
 
 
@@ -88,7 +91,7 @@ def test_a_changed_prompt_file_is_refused(folder: CampaignFolder, path: Path, tm
     planned(folder, path, workload={"dataset": "p.jsonl", "prompts": 1})
     prompts.write_text("{} \n")
     with pytest.raises(InputError, match=r"the content of p\.jsonl changed"):
-        open_or_plan(campaign(tmp_path, workload={"dataset": "p.jsonl", "prompts": 1}), folder, path, "local")
+        open_or_plan(campaign(tmp_path, workload={"dataset": "p.jsonl", "prompts": 1}), folder, path, LOCAL)
 
 
 def complete_first(folder: CampaignFolder, standing: list[Any]) -> AttemptName:
@@ -107,7 +110,7 @@ def test_a_manifest_is_rebuilt_and_complete_runs_are_recognised(
     complete_first(folder, standing)
     path.unlink() if content is None else path.write_bytes(content)
 
-    manifest, mended = open_or_plan(declared, folder, path, "local")
+    manifest, mended = open_or_plan(declared, folder, path, LOCAL)
     with manifest:
         (line,) = mended
         assert "rebuilt from" in line
@@ -122,7 +125,7 @@ def test_a_manifest_in_use_is_not_taken_for_broken(folder: CampaignFolder, path:
     declared, _ = planned(folder, path)
     with Manifest.open(path) as other:
         other.begin_attempt(0, 1)
-        manifest, mended = open_or_plan(declared, folder, path, "local")
+        manifest, mended = open_or_plan(declared, folder, path, LOCAL)
         with manifest:
             assert (mended, manifest.counts()[Status.RUNNING]) == ([], 1)
 

@@ -6,26 +6,29 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.campaign.schema import Dispatching
 from orchestrator.errors import InputError
 from orchestrator.results.frozen import freeze, thaw
 from tests.builders import campaign
 
 HASH = "0" * 64
+HOW = Dispatching("compose", "persistent")
 
 
 def test_a_frozen_campaign_comes_back(tmp_path: Path) -> None:
     original = campaign(tmp_path, cycles=3, order="shuffled", seed=2**63 - 1, timeout_s=0.1)
-    freeze(tmp_path / "campaign.json", original, 2, HASH, "compose")
+    freeze(tmp_path / "campaign.json", original, 2, HASH, HOW)
     thawed = thaw(tmp_path / "campaign.json")
     assert thawed.campaign == original
     assert (thawed.experiments, thawed.experiments_sha256) == (2, HASH)
+    assert (thawed.dispatcher, thawed.container_strategy) == HOW
     assert [file.name for file in tmp_path.iterdir()] == ["campaign.json"]
 
 
 def test_a_project_can_be_moved(tmp_path: Path) -> None:
     before = tmp_path / "before"
     (before / "results" / "base").mkdir(parents=True)
-    freeze(before / "results" / "base" / "campaign.json", campaign(before), 2, HASH, "compose")
+    freeze(before / "results" / "base" / "campaign.json", campaign(before), 2, HASH, HOW)
     shutil.move(before, tmp_path / "after")
     assert thaw(tmp_path / "after" / "results" / "base" / "campaign.json").campaign.folder == tmp_path / "after"
 
@@ -42,10 +45,19 @@ def test_a_project_can_be_moved(tmp_path: Path) -> None:
 )
 def test_what_is_no_frozen_campaign_is_refused(tmp_path: Path, change: dict[str, object], message: str) -> None:
     path = tmp_path / "campaign.json"
-    freeze(path, campaign(tmp_path), 2, HASH, "compose")
+    freeze(path, campaign(tmp_path), 2, HASH, HOW)
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(InputError, match=f"is not a frozen campaign: {message}"):
         thaw(path)
+
+
+def test_one_from_before_there_were_containers_ran_locally(tmp_path: Path) -> None:
+    path = tmp_path / "campaign.json"
+    freeze(path, campaign(tmp_path), 2, HASH, HOW)
+    old = json.loads(path.read_text())
+    del old["dispatcher"], old["container_strategy"]
+    path.write_text(json.dumps(old))
+    assert (thaw(path).dispatcher, thaw(path).container_strategy) == ("local", None)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[" * 100_000, "null"], ids=["empty", "half", "deep", "null"])
