@@ -1,12 +1,12 @@
-"""Which GPUs a run by hand gets, and whether a container was given any."""
+"""Which GPU a run by hand gets, and whether a container was given any."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from runners.contract.paths import ENV_CONTAINER_GPUS
-from runners.errors import MeterError
+from runners.contract.paths import ENV_CONTAINER_GPUS, ENV_VISIBLE_GPUS
+from runners.errors import BadRequestError, MeterError
 
 if TYPE_CHECKING:
     from runners.contract.request import Gpu
@@ -20,13 +20,16 @@ def asked_for(variables: Mapping[str, str]) -> bool:
 
 
 def first(variables: Mapping[str, str]) -> list[Gpu]:
-    """The first GPU that is visible here; none where there is none, or where the variables say so.
+    """The first GPU that is ours; none where there is none, or where the variables say so.
 
     Raises:
         MeterError: GPUs were asked for, and there are none; or the driver does not answer.
+        BadRequestError: the variables leave a slice of a GPU.
     """
     if variables.get(ENV_CONTAINER_GPUS) in _NONE:
         return []
+    from runners.contract.allocation import AllocationError, allocated
+
     try:
         from runners.meters.nvml_info import present
         from runners.meters.nvml_session import NoDriverError
@@ -42,7 +45,10 @@ def first(variables: Mapping[str, str]) -> list[Gpu]:
         return []
     if asked_for(variables):
         require_some(len(found), variables)
-    return found[:1]
+    try:
+        return allocated(found, variables.get(ENV_VISIBLE_GPUS))[:1]
+    except AllocationError as error:
+        raise BadRequestError(str(error), error.hint) from None
 
 
 def require_some(count: int, variables: Mapping[str, str]) -> None:

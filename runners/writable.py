@@ -9,6 +9,8 @@ from pathlib import Path
 
 from runners.errors import OUT_OF_SPACE, BadRequestError, DiskFullError, RunnerError
 
+_GROUP_WRITES = 0o030
+
 
 def require_writable(folder: Path) -> None:
     """Tries whether a file can be made in a folder.
@@ -38,8 +40,20 @@ def unwritable(folder: Path, error: OSError) -> RunnerError:
     status = there.stat()
     return BadRequestError(
         f"{message}; {there} belongs to {status.st_uid}:{status.st_gid}, and this runs as {os.getuid()}:{os.getgid()}",
-        f"set PUID={status.st_uid} and PGID={status.st_gid} in .env"
-        if status.st_uid
-        else f"root made it, probably through Docker: chown {os.getuid()}:{os.getgid()} it, or remove it and mkdir it"
-        " yourself; then set PUID and PGID in .env to its owner",
+        _remedy(status),
     )
+
+
+def _remedy(status: os.stat_result) -> str:
+    """What gives this process the right to write in a folder; it may be in a container, and the folder outside."""
+    if status.st_uid == os.getuid():
+        return "chmod u+rwx it"
+    give = f"chown {os.getuid()}:{os.getgid()} it on the host"
+    if status.st_gid and status.st_mode & _GROUP_WRITES == _GROUP_WRITES:
+        return (
+            f"its group may write: `newgrp` to group {status.st_gid} before orchestrate, or for containers by hand"
+            f" PGID={status.st_gid} in .env; else {give}"
+        )
+    if not status.st_uid:
+        return f"root made it, probably through Docker: {give}, or remove it and mkdir it yourself"
+    return f"{give}; or for containers by hand PUID={status.st_uid} and PGID={status.st_gid} in .env"

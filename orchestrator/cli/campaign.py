@@ -40,7 +40,7 @@ def command(
     from orchestrator.cli.console import watching
     from orchestrator.cli.ending import finish
     from orchestrator.cli.interrupts import caught_signals
-    from orchestrator.execution.campaigns import dispatcher_for, run_campaign
+    from orchestrator.execution.campaigns import campaigns, dispatcher_for, run_campaign
     from orchestrator.system.project import find_project
 
     campaign = load_campaign(file)
@@ -59,7 +59,10 @@ def command(
         dry.show(campaign, project, how, as_json=as_json)
         return EXIT_DONE
     dispatcher = agreed(
-        dispatcher_for(campaign, project, dispatch, container_strategy), yes=yes, quiet=quiet or as_json
+        dispatcher_for(campaign, project, dispatch, container_strategy),
+        yes=yes,
+        begun=campaign.name in campaigns(project),
+        quiet=quiet or as_json,
     )
     with caught_signals() as interrupts, watching(quiet=quiet, verbose=verbose, as_json=as_json) as observer:
         ended = run_campaign(

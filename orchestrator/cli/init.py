@@ -34,7 +34,9 @@ def command(folder: Path, force: bool) -> int:
     placed = place(folder, project_files(folder), replace=force)
     project.prepare()
     docker = find_docker()
-    added = [] if isinstance(docker, NoDocker) else complete_env(folder, wanted_env(docker, list_gpus()))
+    added = []
+    if not isinstance(docker, NoDocker):
+        added = complete_env(folder, wanted_env(docker, list_gpus(), project.results))
 
     for line in _summary(placed.written):
         click.echo(f"wrote {line}")

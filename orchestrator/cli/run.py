@@ -50,7 +50,7 @@ def command(
     from orchestrator.cli.console import print_table, watching
     from orchestrator.cli.interrupts import caught_signals
     from orchestrator.execution.campaigns import dispatcher_for
-    from orchestrator.execution.single import run_experiment
+    from orchestrator.execution.single import carry_out, single_run
     from orchestrator.report.tables import run_details
     from orchestrator.system.project import find_project
 
@@ -68,24 +68,23 @@ def command(
         declared = declared_by(backend, given)
     except FlagError as error:
         raise InputError(str(error), hint=error.hint) from None
+    campaign = single_run(
+        backend,
+        model,
+        declared.options,
+        workload=declared.workload,
+        measurement=declared.measurement,
+        gpus=list(gpus) or None,
+        seed=declared.seed,
+        timeout_s=timeout_s,
+        silence_timeout_s=silence_timeout_s,
+    )
+    project = find_project(project_dir)
+    dispatcher = agreed(
+        dispatcher_for(campaign, project, dispatch, container_strategy), yes=yes, quiet=quiet or as_json
+    )
     with caught_signals() as interrupts, watching(quiet=quiet, verbose=verbose, as_json=as_json) as observer:
-        published = run_experiment(
-            backend,
-            model,
-            workload=declared.workload,
-            measurement=declared.measurement,
-            gpus=list(gpus) or None,
-            seed=declared.seed,
-            timeout_s=timeout_s,
-            silence_timeout_s=silence_timeout_s,
-            project=find_project(project_dir),
-            dispatcher_of=lambda campaign, project: agreed(
-                dispatcher_for(campaign, project, dispatch, container_strategy), yes=yes, quiet=quiet or as_json
-            ),
-            on_event=observer,
-            should_stop=interrupts.came,
-            **declared.options,
-        )
+        published = carry_out(campaign, project, dispatcher, observer, interrupts.came)
     if not (quiet or as_json):
         for table in run_details(published.result):
             print_table(table)

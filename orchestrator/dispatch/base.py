@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from orchestrator.campaign.schema import Dispatching
-from runners.contract.paths import AttemptName
+from runners.contract.paths import ENV_CAMPAIGN_ID, ENV_CAMPAIGN_NAME, ENV_CYCLE, ENV_CYCLES, AttemptName
 from runners.contract.request import Gpu
 
 
@@ -22,6 +22,16 @@ class Attempt:
     campaign: str
     cycles: int
     gpus: tuple[Gpu, ...]
+
+    @property
+    def context(self) -> dict[str, str]:
+        """The variables that tell a runner which campaign it is part of."""
+        return {
+            ENV_CAMPAIGN_ID: self.campaign,
+            ENV_CAMPAIGN_NAME: self.campaign,
+            ENV_CYCLE: str(self.name.cycle),
+            ENV_CYCLES: str(self.cycles),
+        }
 
 
 class Ending(NamedTuple):

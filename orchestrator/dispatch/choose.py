@@ -34,7 +34,7 @@ def choose_dispatcher(
     """
     needed = sorted(set(backends))
     name = wanted or _first_choice(needed)
-    return LocalDispatcher(needed) if name == "local" else ComposeDispatcher(scene, needed, strategy)
+    return LocalDispatcher(needed, scene.attempts) if name == "local" else ComposeDispatcher(scene, needed, strategy)
 
 
 def _first_choice(backends: list[str]) -> DispatcherName:

@@ -8,21 +8,28 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from orchestrator.errors import MachineError
+from orchestrator.system.docker import call_docker
 
 _TIMEOUT_S = 120.0
+_DOCTOR = "orchestrate doctor"
 
 
 def run_arguments(
-    service: str, command: Sequence[str], *, name: str, labels: Mapping[str, str], variables: Mapping[str, str]
+    service: str,
+    command: Sequence[str],
+    *,
+    name: str,
+    labels: Mapping[str, str],
+    variables: Mapping[str, str] | None = None,
 ) -> list[str]:
     """``run --rm``: a container of its own for one command, removed by the engine when that ends."""
     arguments = ["run", "--rm", "-T", "--no-deps", "--name", name]
     for key, value in labels.items():
         arguments += ["--label", f"{key}={value}"]
-    return [*arguments, *_variables(variables), service, *command]
+    return [*arguments, *_variables(variables or {}), service, *command]
 
 
 def exec_arguments(service: str, command: Sequence[str], *, variables: Mapping[str, str]) -> list[str]:
@@ -34,18 +41,19 @@ def _variables(variables: Mapping[str, str]) -> list[str]:
     return [part for key, value in variables.items() for part in ("--env", f"{key}={value}")]
 
 
-class ComposeError(MachineError):
-    """The client failed.
+class Words(NamedTuple):
+    """What was said last, by the client or in a container."""
 
-    Args:
-        message: which call, and the last that the client said.
-        hint: what to do next.
-        said: all that it said on standard error.
-    """
+    reason: str
+    hint: str | None
 
-    def __init__(self, message: str, *, hint: str, said: str) -> None:
-        super().__init__(message, hint=hint)
-        self.said = said
+
+def words_of(said: str) -> Words:
+    """The last line that gives a reason, and the hint that came with it, if one did."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    hints = [line.removeprefix("hint: ") for line in lines if line.startswith("hint: ")]
+    reasons = [line for line in lines if not line.startswith("hint: ")]
+    return Words(reasons[-1] if reasons else "it said nothing", hints[-1] if hints else None)
 
 
 @dataclass(frozen=True)
@@ -66,45 +74,34 @@ class Compose:
     override: Mapping[str, Any] | None = None
     project: str | None = None
 
-    def argv(self, arguments: Sequence[str]) -> list[str]:
-        """The command line of the client."""
+    def arguments(self, command: Sequence[str]) -> list[str]:
+        """What the client is called with."""
         files = [part for file in (*self.files, *(["-"] if self.override else [])) for part in ("--file", file)]
         project = ["--project-name", self.project] if self.project else []
-        return ["docker", "compose", "--project-directory", str(self.folder), *files, *project, *arguments]
+        return ["compose", "--project-directory", str(self.folder), *files, *project, *command]
 
-    def _stdin(self) -> bytes:
-        return json.dumps(self.override).encode() if self.override else b""
-
-    def call(self, *arguments: str, timeout_s: float = _TIMEOUT_S) -> str:
+    def call(self, *command: str, environment: Mapping[str, str] | None = None, timeout_s: float = _TIMEOUT_S) -> str:
         """What the client prints.
 
+        Args:
+            command: of compose.
+            environment: added to that of all calls.
+            timeout_s: how long it may take.
+
         Raises:
-            ComposeError: it fails.
-            MachineError: it cannot be started, or does not answer in time.
+            MachineError: it fails, or does not answer in time; the message is what was said last.
         """
-        try:
-            done = subprocess.run(
-                self.argv(["--progress", "quiet", *arguments]),
-                input=self._stdin(),
-                capture_output=True,
-                timeout=timeout_s,
-                env=self.environment,
-                cwd=self.folder,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise MachineError(
-                f"docker compose {arguments[0]} does not answer for {timeout_s:g} s", hint="orchestrate doctor"
-            ) from None
-        except OSError as error:
-            raise MachineError(f"docker cannot be started: {error.strerror}", hint="orchestrate doctor") from None
+        done = call_docker(
+            *self.arguments(["--progress", "quiet", *command]),
+            folder=self.folder,
+            environment={**self.environment, **(environment or {})},
+            stdin=self._stdin(),
+            timeout_s=timeout_s,
+        )
         if done.returncode:
-            raise ComposeError(
-                f"docker compose {arguments[0]} failed: {last_words(done.stderr)}",
-                hint="orchestrate doctor",
-                said=done.stderr.decode(errors="replace"),
-            )
-        return done.stdout.decode(errors="replace")
+            reason, hint = words_of(done.stderr)
+            raise MachineError(f"docker compose {command[0]} failed: {reason}", hint=hint or _DOCTOR)
+        return done.stdout
 
     def config(self) -> dict[str, Any]:
         """The files as compose reads them, all variables filled in.
@@ -121,23 +118,23 @@ class Compose:
         Raises:
             MachineError: that fails.
         """
-        argv = self.argv(["build", *(["--quiet"] if quiet else []), *services])
-        code = subprocess.run(
-            argv, input=self._stdin(), stdout=2, env=self.environment, cwd=self.folder, check=False
-        ).returncode
-        if code:
+        argv = ["docker", *self.arguments(["build", *(["--quiet"] if quiet else []), *services])]
+        done = subprocess.run(
+            argv, input=self._stdin().encode(), stdout=2, env=self.environment, cwd=self.folder, check=False
+        )
+        if done.returncode:
             raise MachineError(
-                f"docker compose build {' '.join(services)} failed with exit code {code}",
+                f"docker compose build {' '.join(services)} failed with exit code {done.returncode}",
                 hint="the lines above say why; a failed download can be tried again",
             )
 
     def start(
-        self, arguments: Sequence[str], output: BinaryIO, environment: Mapping[str, str]
+        self, command: Sequence[str], output: BinaryIO, environment: Mapping[str, str]
     ) -> subprocess.Popen[bytes]:
         """Start the client in a session of its own, so that Ctrl-C in the terminal does not reach it.
 
         Args:
-            arguments: of :func:`run_arguments` or :func:`exec_arguments`.
+            command: of :func:`run_arguments` or :func:`exec_arguments`.
             output: where all that it prints goes.
             environment: added to that of all calls.
 
@@ -146,7 +143,7 @@ class Compose:
         """
         try:
             process = subprocess.Popen(
-                self.argv(["--progress", "quiet", *arguments]),
+                ["docker", *self.arguments(["--progress", "quiet", *command])],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -155,14 +152,11 @@ class Compose:
                 start_new_session=True,
             )
         except OSError as error:
-            raise MachineError(f"docker cannot be started: {error.strerror}", hint="orchestrate doctor") from None
+            raise MachineError(f"docker cannot be started: {error.strerror}", hint=_DOCTOR) from None
         if process.stdin:
             with contextlib.suppress(BrokenPipeError), process.stdin:
-                process.stdin.write(self._stdin())
+                process.stdin.write(self._stdin().encode())
         return process
 
-
-def last_words(output: bytes) -> str:
-    """The last line that says something."""
-    lines = [line.strip() for line in output.decode(errors="replace").splitlines()]
-    return next((line for line in reversed(lines) if line), "it said nothing")
+    def _stdin(self) -> str:
+        return json.dumps(self.override) if self.override else ""

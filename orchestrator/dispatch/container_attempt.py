@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import subprocess
 import time
 from pathlib import Path
 
 from orchestrator.dispatch import containers
 from orchestrator.dispatch.base import Ending
-from orchestrator.dispatch.compose import last_words
+from orchestrator.dispatch.compose import words_of
 from orchestrator.errors import MachineError
-from runners.contract.paths import EVENTS, EXIT_CODES, FAILURE, LOG, RESULT, AttemptName
+from runners.contract.paths import EVENTS, EXIT_CODES, FAILURE, LOG, RESULT, AttemptName, FailureKind
 
 _SIGNALLED = 128
 _HIGHEST_SIGNAL = 64
+_CREATED_LATE_S = 2.0
 
 
 class ContainerAttempt:
-    """An attempt in a container, and the client that waits for its end.
+    """An attempt in a container of its own, and the client that waits for its end.
 
     Args:
         name: which attempt it is.
         folder: where it works.
         container: the container's name.
-        client: a process that ends when the attempt does.
+        client: a process that leads its session, and ends when the attempt does.
         tells: whether the client's exit code is the runner's; else its output is (``docker wait``).
         age_s: how long ago the container was started.
     """
@@ -68,7 +71,8 @@ class ContainerAttempt:
         if not self._tells:
             told = self._client.stdout.read().strip() if self._client.stdout else b""
             code = int(told) if told.isdigit() else 1
-        if code and containers.state_of(self._container) in ("running", "paused", "restarting"):
+        well = code == 0 and _left_word(self._folder)
+        if not well and containers.state_of(self._container) in containers.AT_WORK:
             # The client died alone. Whatever it was doing, the run goes on without it.
             self._client, self._tells = containers.wait_process(self._container), False
             return False
@@ -80,16 +84,15 @@ class ContainerAttempt:
         return self._ending or Ending(None)
 
     def stop(self) -> None:
-        """Stop the container itself and see it removed, then the client.
+        """End the client, so that it starts nothing more; then stop the container itself and see it removed.
 
         Raises:
             MachineError: the engine does not answer.
         """
-        was_there = containers.stop(self._container)
         _end(self._client)
-        if not was_there:
-            # The engine may still be at work on the client's last word: what it makes of it is never started.
-            time.sleep(1.0)
+        if not containers.stop(self._container):
+            # The engine may still be making the container that the client asked for; nobody is left to start it.
+            time.sleep(_CREATED_LATE_S)
         containers.remove(self._container)
         self._ending = self._ending or Ending(None)
 
@@ -132,7 +135,7 @@ class ExecutedAttempt:
             code = self._client.wait(timeout_s)
         except subprocess.TimeoutExpired:
             return False
-        if code and not _left_word(self._folder):
+        if not _left_word(self._folder):
             containers.remove(self._container)
         self._ending = _judge(code, self._folder, self._container, self._started_unix_s)
         return True
@@ -142,21 +145,20 @@ class ExecutedAttempt:
         return self._ending or Ending(None)
 
     def stop(self) -> None:
-        """Stop and remove the container, and with it the runner; the next run gets a new one.
+        """Remove the container, and with it the runner, which is not asked first; the next run gets a new one.
 
         Raises:
             MachineError: the engine does not answer.
         """
-        containers.stop(self._container)
         containers.remove(self._container)
         _end(self._client)
         self._ending = self._ending or Ending(None)
 
 
 def _end(client: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        client.wait(1.0)
-    client.kill()
+    """Kill the client's whole session: compose is a child of the client, and would go on without it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(client.pid, signal.SIGKILL)
     client.wait()
 
 
@@ -169,20 +171,29 @@ def _judge(code: int, folder: Path, container: str, since_unix_s: float) -> Endi
     """What an exit code means.
 
     Raises:
-        MachineError: the runner never ran; the client said why.
+        MachineError: the runner never ran; the client or the entrypoint said why.
     """
     if code == 0 or _left_word(folder):
         return Ending(code)
-    events = folder / EVENTS
-    if code < _SIGNALLED and not (events.exists() and events.stat().st_size):
-        raise MachineError(f"the container was not started: {_last_words(folder)}", hint="orchestrate doctor")
+    if code < _SIGNALLED and code not in _RUNNERS_OWN and not _began(folder):
+        reason, hint = words_of(_log(folder))
+        raise MachineError(f"the container was not started: {reason}", hint=hint or "orchestrate doctor")
     if code not in EXIT_CODES.values() and _SIGNALLED < code <= _SIGNALLED + _HIGHEST_SIGNAL:
         code = _SIGNALLED - code
     return Ending(code, containers.ran_out_of_memory(container, since_unix_s - 1))
 
 
-def _last_words(folder: Path) -> str:
+_RUNNERS_OWN = set(EXIT_CODES.values()) - {EXIT_CODES[FailureKind.BAD_REQUEST]}
+"""Exit codes that only a runner has; the entrypoint's own is that of a bad request."""
+
+
+def _began(folder: Path) -> bool:
+    events = folder / EVENTS
+    return events.exists() and events.stat().st_size > 0
+
+
+def _log(folder: Path) -> str:
     try:
-        return last_words((folder / LOG).read_bytes())
+        return (folder / LOG).read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return "it said nothing"
+        return ""

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator.campaign.schema import ContainerStrategy, Dispatching
 from orchestrator.dispatch import containers
+from orchestrator.dispatch.abandoned import refuse_beside
 from orchestrator.dispatch.base import Attempt, LiveAttempt
 from orchestrator.dispatch.compose import Compose, exec_arguments, run_arguments
 from orchestrator.dispatch.container_attempt import ContainerAttempt, ExecutedAttempt
 from orchestrator.dispatch.processes import end, marked
 from orchestrator.dispatch.scene import Scene
 from orchestrator.dispatch.services import Services
+from orchestrator.errors import MachineError
 from runners.contract.paths import (
     ENV_ATTEMPT,
-    ENV_CAMPAIGN_ID,
-    ENV_CAMPAIGN_NAME,
-    ENV_CYCLE,
-    ENV_CYCLES,
     ENV_VISIBLE_GPUS,
     LOG,
     REQUEST,
@@ -56,17 +55,10 @@ def path_key(path: Path) -> str:
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
 
 
-def campaign_variables(attempt: Attempt) -> dict[str, str]:
+def variables_of(attempt: Attempt) -> dict[str, str]:
     """What a runner is told by its environment: the campaign's context, and its GPUs, counted from 0 inside."""
-    variables = {
-        ENV_CAMPAIGN_ID: attempt.campaign,
-        ENV_CAMPAIGN_NAME: attempt.campaign,
-        ENV_CYCLE: str(attempt.name.cycle),
-        ENV_CYCLES: str(attempt.cycles),
-    }
-    if attempt.gpus:
-        variables[ENV_VISIBLE_GPUS] = ",".join(str(index) for index in range(len(attempt.gpus)))
-    return variables
+    inside = ",".join(str(index) for index in range(len(attempt.gpus)))
+    return {**attempt.context, **({ENV_VISIBLE_GPUS: inside} if inside else {})}
 
 
 class ComposeDispatcher:
@@ -82,10 +74,10 @@ class ComposeDispatcher:
     def __init__(self, scene: Scene, backends: Sequence[str], strategy: ContainerStrategy = "ephemeral") -> None:
         self.dispatching = Dispatching("compose", strategy)
         self._scene = scene
+        self._backends = backends
         self._strategy = strategy
         self._services = Services(scene, backends)
         self._gpus: tuple[Gpu, ...] = ()
-        self._up: set[str] = set()
 
     @property
     def how(self) -> str:
@@ -99,11 +91,11 @@ class ComposeDispatcher:
 
     def missing_images(self) -> list[str]:
         """The backends whose image is not built."""
-        return [backend for backend, image in self._services.look().items() if image.id is None]
+        return self._services.missing()
 
     def build_images(self, *, quiet: bool) -> None:
         """Build what is missing."""
-        self._services.compose.build(self.missing_images(), quiet=quiet)
+        self._services.build(quiet=quiet)
 
     def check(self, gpus: Sequence[Gpu]) -> None:
         """See that images are there and fit, and that containers get these GPUs."""
@@ -111,14 +103,20 @@ class ComposeDispatcher:
         self._services.check(gpus)
 
     def open(self) -> None:
-        """Start each service once, to see that the device answers and that results can be written."""
-        self._services.health(self._gpus)
+        """See that nobody's run was left at work here, and ask each service once for its health.
+
+        Raises:
+            MachineError: not so.
+        """
+        refuse_beside(self._scene.attempts, self._others())
+        for backend in self._backends:
+            self._ask_health(backend)
 
     def close(self) -> None:
         """Remove the containers that stayed up."""
-        for container in self._up:
-            containers.remove(container)
-        self._up.clear()
+        if self._strategy == "persistent":
+            for backend in self._backends:
+                containers.remove(self._standing_name(backend))
 
     def seen_as(self, path: Path) -> str:
         """Where an input of the campaign is mounted."""
@@ -135,9 +133,7 @@ class ComposeDispatcher:
             MachineError: the system starts no further process, or the service does not come up.
         """
         command = ["--request", self._scene.in_container(attempt.folder / REQUEST)]
-        if self._strategy == "ephemeral":
-            return self._run(attempt, command)
-        return self._execute(attempt, ["entrypoint", attempt.backend, *command])
+        return self._run(attempt, command) if self._strategy == "ephemeral" else self._execute(attempt, command)
 
     def find_live(self, attempts: Path) -> list[LiveAttempt]:
         """Containers that an earlier orchestrator left at work below this folder.
@@ -145,50 +141,42 @@ class ComposeDispatcher:
         One that stayed up for several runs is removed, with whatever is at work in it.
         """
         for found in self._left(attempts):
-            if not found.attempt:
+            if not found.labels[ATTEMPT_LABEL]:
                 containers.remove(found.name)
         self._await_clients(attempts)
         live: list[LiveAttempt] = []
         for found in self._left(attempts):
-            name = parse_attempt_name(found.attempt)
-            started = containers.started_at(found.name) if name and found.state in ("running", "paused") else None
+            folder = attempts / found.labels[ATTEMPT_LABEL]
+            name = parse_attempt_name(folder.name)
+            started = containers.started_at(found.name) if name and found.state in containers.AT_WORK else None
             if name and started:
                 age_s = max(0.0, (datetime.now(UTC) - started).total_seconds())
                 client = containers.wait_process(found.name)
-                live.append(
-                    ContainerAttempt(name, attempts / found.attempt, found.name, client, tells=False, age_s=age_s)
-                )
+                live.append(ContainerAttempt(name, folder, found.name, client, tells=False, age_s=age_s))
             else:
                 containers.remove(found.name)
         return live
 
     def _run(self, attempt: Attempt, command: Sequence[str]) -> ContainerAttempt:
         container = container_name(attempt.folder, attempt.name, attempt.campaign)
-        labels = {
-            ATTEMPTS_LABEL: str(attempt.folder.parent),
-            ATTEMPT_LABEL: attempt.folder.name,
-            CAMPAIGN_LABEL: attempt.campaign,
-        }
+        labels = {**self._labels(), ATTEMPT_LABEL: attempt.folder.name}
         arguments = run_arguments(
-            attempt.backend, command, name=container, labels=labels, variables=campaign_variables(attempt)
+            attempt.backend, command, name=container, labels=labels, variables=variables_of(attempt)
         )
-        client = self._start_client(self._services.with_inputs(attempt.gpus), arguments, attempt)
+        client = self._start_client(self._services.for_run(attempt.gpus), arguments, attempt)
         return ContainerAttempt(attempt.name, attempt.folder, container, client, tells=True)
 
     def _execute(self, attempt: Attempt, command: Sequence[str]) -> ExecutedAttempt:
-        key = path_key(attempt.folder.parent)
-        container = f"orchestrate-{attempt.campaign}-{attempt.backend}-{key}"
-        service = {
-            "container_name": container,
-            "labels": {ATTEMPTS_LABEL: str(attempt.folder.parent), CAMPAIGN_LABEL: attempt.campaign},
-            "command": ["sleep", "infinity"],
-        }
-        compose = self._services.with_inputs(attempt.gpus, {attempt.backend: service})
-        compose = replace(compose, project=f"orchestrate-{key}")
+        container = self._standing_name(attempt.backend)
+        service = {"container_name": container, "labels": self._labels(), "command": ["sleep", "infinity"]}
+        compose = self._services.for_run(attempt.gpus, {attempt.backend: service})
+        compose = replace(compose, project=f"orchestrate-{path_key(self._scene.attempts)}")
         if containers.state_of(container) != "running":
-            self._up.add(container)
-            compose.call("up", "--detach", "--no-deps", attempt.backend)
-        arguments = exec_arguments(attempt.backend, command, variables=campaign_variables(attempt))
+            mark = {ENV_ATTEMPT: str(attempt.folder)}
+            compose.call("up", "--detach", "--no-deps", attempt.backend, environment=mark)
+        arguments = exec_arguments(
+            attempt.backend, ["entrypoint", attempt.backend, *command], variables=variables_of(attempt)
+        )
         client = self._start_client(compose, arguments, attempt)
         return ExecutedAttempt(attempt.name, attempt.folder, container, client)
 
@@ -197,8 +185,33 @@ class ComposeDispatcher:
         with (attempt.folder / LOG).open("ab") as log:
             return compose.start(arguments, log, {ENV_ATTEMPT: str(attempt.folder)})
 
+    def _ask_health(self, backend: str) -> None:
+        name = f"orchestrate-{self._scene.campaign}-health-{path_key(self._scene.attempts)}"
+        look = ["python", "-m", "runners.health", "--folder", self._scene.in_container(self._scene.attempts)]
+        arguments = run_arguments(backend, look, name=name, labels=self._labels())
+        try:
+            said = self._services.for_run(self._gpus).call(*arguments)
+        except MachineError as error:
+            containers.remove(name)
+            raise MachineError(f"the container of {backend} is not healthy: {error}", hint=error.hint) from None
+        device, wanted = json.loads(said)["device"], "cuda" if self._gpus else "cpu"
+        if device != wanted:
+            raise MachineError(f"the container of {backend} sees {device}, not {wanted}", hint="orchestrate doctor")
+
+    def _labels(self) -> dict[str, str]:
+        return {ATTEMPTS_LABEL: str(self._scene.attempts), CAMPAIGN_LABEL: self._scene.campaign}
+
+    def _standing_name(self, backend: str) -> str:
+        return f"orchestrate-{self._scene.campaign}-{backend}-{path_key(self._scene.attempts)}"
+
     def _left(self, attempts: Path) -> list[containers.Container]:
-        return containers.list_containers(ATTEMPTS_LABEL, str(attempts), ATTEMPT_LABEL)
+        return containers.list_containers(f"{ATTEMPTS_LABEL}={attempts}", ATTEMPT_LABEL)
+
+    def _others(self) -> Iterator[tuple[Path, str]]:
+        """The attempts folder and the name of each container at work."""
+        for found in containers.list_containers(ATTEMPTS_LABEL, ATTEMPTS_LABEL):
+            if found.state in containers.AT_WORK:
+                yield Path(found.labels[ATTEMPTS_LABEL]), f"container {found.name}"
 
     def _await_clients(self, attempts: Path) -> None:
         """See each client that a dead orchestrator left to its point: its container runs, or it has ended.
@@ -208,7 +221,7 @@ class ComposeDispatcher:
         deadline = time.monotonic() + _CREATED_WITHIN_S
         for folder, processes in marked(attempts).items():
             name = parse_attempt_name(folder.name)
-            container = container_name(folder, name, folder.parent.parent.name) if name else ""
+            container = container_name(folder, name, self._scene.campaign) if name else ""
             while time.monotonic() < deadline and any(process.is_running() for process in processes):
                 if containers.state_of(container) == "running":
                     break

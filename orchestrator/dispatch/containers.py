@@ -4,37 +4,42 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from orchestrator.dispatch.compose import last_words
 from orchestrator.errors import MachineError
+from orchestrator.system.docker import call_docker, docker_error
 
+AT_WORK = ("running", "paused", "restarting")
 STOP_GRACE_S = 10
-_ANSWER_S = 60.0
+_STOP_TIMEOUT_S = 60.0
 _GONE_S = 60.0
 
 
 class Container(NamedTuple):
-    """One container of an attempt, as the engine lists it."""
+    """One container, as the engine lists it."""
 
-    id: str
     name: str
     state: str
     """created, running, paused, restarting, removing, exited or dead."""
-    attempt: str
-    """The attempt folder's name; empty for a container that serves several."""
+    labels: Mapping[str, str]
 
 
-def list_containers(label: str, value: str, attempt_label: str) -> list[Container]:
-    """All containers, in whatever state, that carry a label with this value.
+def list_containers(label: str, *labels: str) -> list[Container]:
+    """All containers, in whatever state, that carry a label.
+
+    Args:
+        label: ``key``, or ``key=value``.
+        labels: the labels to read.
 
     Raises:
         MachineError: the engine does not answer.
     """
-    row = f'{{{{.ID}}}}\t{{{{.Names}}}}\t{{{{.State}}}}\t{{{{.Label "{attempt_label}"}}}}'
-    listing = docker("ps", "--all", "--no-trunc", "--filter", f"label={label}={value}", "--format", row)
-    return [Container(*line.split("\t")) for line in listing.splitlines()]
+    fields = ["{{.Names}}", "{{.State}}", *(f'{{{{.Label "{name}"}}}}' for name in labels)]
+    listing = docker("ps", "--all", "--filter", f"label={label}", "--format", "\t".join(fields))
+    rows = [line.split("\t") for line in listing.splitlines()]
+    return [Container(name, state, dict(zip(labels, values, strict=True))) for name, state, *values in rows]
 
 
 def state_of(name: str) -> str | None:
@@ -49,12 +54,10 @@ def state_of(name: str) -> str | None:
 
 def started_at(name: str) -> datetime | None:
     """When a container was started; None if it is gone."""
-    done = _call("inspect", "--format", "{{.State.StartedAt}}", name)
-    return (
-        datetime.fromisoformat(done.stdout.decode().strip()[:26].rstrip("Z") + "+00:00")
-        if not done.returncode
-        else None
-    )
+    done = call_docker("inspect", "--format", "{{.State.StartedAt}}", name)
+    if done.returncode:
+        return None
+    return datetime.fromisoformat(done.stdout.strip()[:26].rstrip("Z") + "+00:00")
 
 
 def ran_out_of_memory(name: str, since_s: float) -> bool:
@@ -65,7 +68,7 @@ def ran_out_of_memory(name: str, since_s: float) -> bool:
         since_s: Unix time before which nothing counts.
     """
     span = ("--since", f"{since_s:.0f}", "--until", f"{time.time() + 1:.0f}")
-    done = _call("events", *span, "--filter", f"container={name}", "--filter", "event=oom")
+    done = call_docker("events", *span, "--filter", f"container={name}", "--filter", "event=oom")
     return done.returncode == 0 and bool(done.stdout.strip())
 
 
@@ -75,9 +78,9 @@ def stop(name: str) -> bool:
     Raises:
         MachineError: the engine does not answer.
     """
-    done = _call("stop", "-t", str(STOP_GRACE_S), name)
-    if done.returncode and not _is_absent(done.stderr):
-        _raise_unless_answering()
+    done = call_docker("stop", "-t", str(STOP_GRACE_S), name, timeout_s=_STOP_TIMEOUT_S)
+    if done.returncode and "No such container" not in done.stderr:
+        _require_engine()
     return done.returncode == 0
 
 
@@ -89,14 +92,14 @@ def remove(name: str) -> None:
     """
     deadline = time.monotonic() + _GONE_S
     while True:
-        done = _call("rm", "--force", "--volumes", name)
+        done = call_docker("rm", "--force", "--volumes", name, timeout_s=_GONE_S)
         if done.returncode:
-            _raise_unless_answering()
+            _require_engine()
         if state_of(name) is None:
             return
         if time.monotonic() > deadline:
             raise MachineError(
-                f"the container {name} does not go: {last_words(done.stderr)}",
+                f"the container {name} does not go: {done.stderr.strip()}",
                 hint="it is probably stuck in a driver; check `dmesg`, then resume",
             )
         time.sleep(0.2)
@@ -119,30 +122,12 @@ def docker(*arguments: str) -> str:
     Raises:
         MachineError: it fails, as it does where no engine answers.
     """
-    done = _call(*arguments)
+    done = call_docker(*arguments)
     if done.returncode:
-        raise MachineError(f"docker {arguments[0]} failed: {last_words(done.stderr)}", hint=_HINT)
-    return done.stdout.decode(errors="replace")
+        raise docker_error(done.stderr)
+    return done.stdout
 
 
-_HINT = "start the Docker engine (`orchestrate doctor` says what it lacks), then `orchestrate resume`"
-
-
-def _call(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    try:
-        return subprocess.run(
-            ["docker", *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=_ANSWER_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise MachineError(f"the Docker engine does not answer for {_ANSWER_S:g} s", hint=_HINT) from None
-    except OSError as error:
-        raise MachineError(f"docker cannot be started: {error.strerror}", hint=_HINT) from None
-
-
-def _is_absent(words: bytes) -> bool:
-    return b"No such container" in words
-
-
-def _raise_unless_answering() -> None:
+def _require_engine() -> None:
     """A failed call is borne only while the engine can be asked."""
     docker("version", "--format", "{{.Server.Version}}")

@@ -20,15 +20,12 @@ from pathlib import Path
 import psutil
 
 from orchestrator.campaign.schema import Dispatching
+from orchestrator.dispatch.abandoned import refuse_beside
 from orchestrator.dispatch.base import Attempt, Ending
-from orchestrator.dispatch.processes import KILL_DEADLINE_S, end, marked
+from orchestrator.dispatch.processes import KILL_DEADLINE_S, end, marked, marks
 from orchestrator.errors import MachineError
 from runners.contract.paths import (
     ENV_ATTEMPT,
-    ENV_CAMPAIGN_ID,
-    ENV_CAMPAIGN_NAME,
-    ENV_CYCLE,
-    ENV_CYCLES,
     ENV_VISIBLE_GPUS,
     LOG,
     REQUEST,
@@ -53,10 +50,7 @@ def runner_environment(attempt: Attempt, inherited: Mapping[str, str]) -> dict[s
     return {
         **inherited,
         ENV_ATTEMPT: str(attempt.folder),
-        ENV_CAMPAIGN_ID: attempt.campaign,
-        ENV_CAMPAIGN_NAME: attempt.campaign,
-        ENV_CYCLE: str(attempt.name.cycle),
-        ENV_CYCLES: str(attempt.cycles),
+        **attempt.context,
         ENV_VISIBLE_GPUS: ",".join(gpu.uuid for gpu in attempt.gpus),
         "PYTHONSAFEPATH": "1",
     }
@@ -68,14 +62,20 @@ def missing_modules(backend: str) -> list[str]:
 
 
 class LocalDispatcher:
-    """Starts runners with this interpreter."""
+    """Starts runners with this interpreter.
+
+    Args:
+        backends: all that the campaign needs.
+        attempts: where its attempts work.
+    """
 
     dispatching = Dispatching("local", None)
     how = "a subprocess a run"
     caveat = None
 
-    def __init__(self, backends: Sequence[str]) -> None:
+    def __init__(self, backends: Sequence[str], attempts: Path) -> None:
         self._backends = backends
+        self._attempts = attempts
 
     def missing_images(self) -> Sequence[str]:
         """None: there are no images."""
@@ -99,7 +99,12 @@ class LocalDispatcher:
                 )
 
     def open(self) -> None:
-        """Nothing: runs share no more than this environment."""
+        """See that nobody's run was left at work here.
+
+        Raises:
+            MachineError: one was.
+        """
+        refuse_beside(self._attempts, ((Path(mark).parent, f"process {process.pid}") for process, mark in marks()))
 
     def close(self) -> None:
         """Nothing."""

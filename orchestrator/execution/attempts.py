@@ -67,6 +67,7 @@ def prepare(bench: Bench, name: AttemptName, experiment: Experiment, order_index
         measurement=bench.measurement,
         seed=campaign.file.seed,
         gpus=list(bench.gpus),
+        container_strategy=bench.dispatcher.dispatching.container_strategy,
         image_digest=bench.dispatcher.image_digest(experiment.backend),
         model_path=bench.dispatcher.seen_as(local_model) if local_model else None,
         dataset_path=bench.dispatcher.seen_as(prompts) if prompts else None,

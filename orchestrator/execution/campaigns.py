@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.campaign.axes import resolve_grids
+from orchestrator.campaign.axes import Grid, resolve_grids
 from orchestrator.campaign.inputs import fingerprints, local_inputs
 from orchestrator.campaign.schema import Campaign, ContainerStrategy, DispatcherName
 from orchestrator.dispatch.base import Dispatcher
@@ -28,6 +28,7 @@ from orchestrator.results.frozen import FrozenCampaign, thaw
 from orchestrator.system.gpu import choose_gpus, list_gpus
 from orchestrator.system.project import Project, find_project
 from runners.contract.paths import ADHOC, CAMPAIGN, ENV_VISIBLE_GPUS
+from runners.contract.request import OPTIONS
 
 _ROOM_NEEDED_BYTES = 64 * 2**20
 
@@ -227,7 +228,7 @@ def dispatcher_for(
         dispatch, container_strategy = begun.dispatcher, begun.container_strategy
     configured = None if project.config.dispatch == "auto" else project.config.dispatch
     grids, _ = resolve_grids(campaign.file)
-    scene = Scene(project.folder, project.results, campaign.name, campaign.folder, tuple(local_inputs(campaign)))
+    scene = Scene(project.folder, project.results, campaign.name, tuple(local_inputs(campaign)))
     return choose_dispatcher(
         [grid.backend for grid in grids],
         scene,
@@ -253,7 +254,12 @@ def ready(campaign: Campaign, project: Project, dispatcher: Dispatcher) -> Bench
     """
     _unchanged_inputs(campaign)
     grids, _ = resolve_grids(campaign.file)
-    gpus = choose_gpus(campaign.file.gpus, list_gpus(), os.environ.get(ENV_VISIBLE_GPUS))
+    wanted = campaign.file.gpus
+    gpus = (
+        choose_gpus(wanted, list_gpus(), os.environ.get(ENV_VISIBLE_GPUS))
+        if wanted is not None or any(map(_may_use_gpu, grids))
+        else []
+    )
     dispatcher.check(gpus)
     if not gpus and any("cuda" in dict(grid.options).get("device", ()) for grid in grids):
         raise MachineError("device: cuda, and this machine has no GPU", hint="use device: cpu, or auto")
@@ -269,6 +275,12 @@ def ready(campaign: Campaign, project: Project, dispatcher: Dispatcher) -> Bench
         measurement = measurement.model_copy(update={"cpu_tdp_w": project.config.cpu_tdp_w})
     folder = CampaignFolder(project.results / campaign.name)
     return Bench(campaign, folder, dispatcher, tuple(gpus), measurement)
+
+
+def _may_use_gpu(grid: Grid) -> bool:
+    """Whether an engine of a grid takes a GPU where there is one."""
+    devices = dict(grid.options).get("device", ("auto",))
+    return bool(OPTIONS[grid.backend].MODULES) and any(device != "cpu" for device in devices)
 
 
 def _unchanged_inputs(campaign: Campaign) -> None:

@@ -15,6 +15,7 @@ from orchestrator.execution.attempts import Published, follow, prepare
 from orchestrator.execution.campaigns import dispatcher_for, ready
 from orchestrator.execution.events import Observer, RunCompleted, RunProgress, RunStarted
 from orchestrator.execution.supervise import in_charge_of
+from orchestrator.manifest.lock import campaign_lock
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.system.project import Project, find_project
 from runners.contract.folders import first_free
@@ -38,7 +39,6 @@ def run_experiment(
     timeout_s: float = 3600.0,
     silence_timeout_s: float = 900.0,
     project: Project | None = None,
-    dispatcher_of: Callable[[Campaign, Project], Dispatcher] = dispatcher_for,
     on_event: Observer = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
     **options: Any,
@@ -55,7 +55,6 @@ def run_experiment(
         timeout_s: after which the run is stopped.
         silence_timeout_s: after which it is stopped if it gives no sign of life.
         project: whose results/ to use; found from the current folder if not given.
-        dispatcher_of: chooses how the run is started.
         on_event: called with each event.
         should_stop: asked a few times a second.
         options: the backend's own, such as ``batch_size=4``.
@@ -63,39 +62,81 @@ def run_experiment(
     Raises:
         InputError: a value is wrong.
         MachineError: something the machine should have is missing.
+        InUseError: another single run is under way.
         RunFailedError: the run failed; the message says why.
     """
+    campaign = single_run(
+        backend,
+        model,
+        options,
+        workload=workload or {},
+        measurement=measurement or {},
+        gpus=gpus,
+        seed=seed,
+        timeout_s=float(timeout_s),
+        silence_timeout_s=float(silence_timeout_s),
+    )
     project = project or find_project()
-    declared: dict[str, Any] = {
-        "name": "single-run",
-        "model": model,
-        "workload": workload or {},
-        "experiments": [{"backend": backend, **options}],
-        "measurement": measurement or {},
-        "gpus": gpus,
-        "seed": seed,
-        "timeout_s": float(timeout_s),
-        "silence_timeout_s": float(silence_timeout_s),
-    }
+    return carry_out(campaign, project, dispatcher_for(campaign, project), on_event, should_stop)
+
+
+def single_run(backend: str, model: str, options: dict[str, Any], **declared: Any) -> Campaign:
+    """One experiment as a campaign of its own.
+
+    Args:
+        backend: which engine.
+        model: as a campaign file names it.
+        options: the backend's own.
+        declared: other keys of a campaign file.
+
+    Raises:
+        InputError: a value is wrong.
+    """
+    experiment = {"backend": backend, **options}
     try:
-        campaign = campaign_from_mapping(declared)
+        campaign = campaign_from_mapping(
+            {"name": "single-run", "model": model, "experiments": [experiment], **declared}
+        )
     except FileError as error:
         own = [replace(issue, field=issue.field.removeprefix("experiments[0]").lstrip(".")) for issue in error.issues]
         raise FileError(own) from None
+    return campaign.model_copy(update={"file": campaign.file.model_copy(update={"name": ADHOC})})
+
+
+def carry_out(
+    campaign: Campaign,
+    project: Project,
+    dispatcher: Dispatcher,
+    on_event: Observer,
+    should_stop: Callable[[], bool],
+) -> Published:
+    """Run the one experiment of :func:`single_run`; one at a time, since two would measure each other.
+
+    What an earlier one left at work, because its orchestrator died, is stopped.
+
+    Raises:
+        MachineError: something the machine should have is missing.
+        InUseError: another single run is under way.
+        RunFailedError: the run failed; the message says why.
+    """
     (planned,) = expand(campaign, Funnel())
     folder = CampaignFolder(project.results / ADHOC)
-    adhoc = campaign.model_copy(update={"file": campaign.file.model_copy(update={"name": ADHOC})})
-    bench = ready(adhoc, project, dispatcher_of(adhoc, project))
+    bench = ready(campaign, project, dispatcher)
     folder.make()
-    bench.dispatcher.open()
-    name = first_free(folder.path, planned.experiment_id)
-    try:
-        live = bench.dispatcher.start(prepare(bench, name, planned.experiment, order_index=0))
-        with in_charge_of(live):
-            on_event(RunStarted(name.experiment_id, name.cycle, name.attempt, 1, 1, adopted=False))
-            outcome = follow(bench, live, lambda event: on_event(RunProgress(name.experiment_id, event)), should_stop)
-    finally:
-        bench.dispatcher.close()
+    with campaign_lock(folder.path, ADHOC):
+        for left in dispatcher.find_live(folder.attempts):
+            left.stop()
+        dispatcher.open()
+        name = first_free(folder.path, planned.experiment_id)
+        try:
+            live = dispatcher.start(prepare(bench, name, planned.experiment, order_index=0))
+            with in_charge_of(live):
+                on_event(RunStarted(name.experiment_id, name.cycle, name.attempt, 1, 1, adopted=False))
+                outcome = follow(
+                    bench, live, lambda event: on_event(RunProgress(name.experiment_id, event)), should_stop
+                )
+        finally:
+            dispatcher.close()
     if isinstance(outcome, Published):
         on_event(RunCompleted(name.experiment_id, name.cycle, outcome.folder, outcome.result))
         return outcome

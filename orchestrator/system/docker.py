@@ -5,9 +5,11 @@ The client honours contexts and rootless set-ups exactly as ``docker compose`` d
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -72,12 +74,12 @@ def find_docker() -> Docker | NoDocker:
     if shutil.which("docker") is None:
         return NoDocker("there is no docker client here", "install Docker Engine (docs.docker.com/engine/install)")
     try:
-        done = _call("info", "--format", "{{json .}}")
+        done = call_docker("info", "--format", "{{json .}}")
         info = _mapping(done.stdout)
         # Older clients end with 0 and tell of the failure in their answer.
         words = "\n".join([*(info.get("ServerErrors") or []), done.stderr]).strip()
         if not info.get("ServerVersion"):
-            return _unusable(words or f"`docker info` ended with {done.returncode} and said nothing")
+            raise docker_error(words or f"`docker info` ended with {done.returncode} and said nothing")
         return Docker(
             version=info["ServerVersion"],
             rootless="name=rootless" in (info.get("SecurityOptions") or []),
@@ -109,12 +111,11 @@ def find_image(name: str) -> Image | None:
     Raises:
         MachineError: the engine does not answer.
     """
-    done = _call("image", "inspect", "--format", "{{json .}}", name)
+    done = call_docker("image", "inspect", "--format", "{{json .}}", name)
     if done.returncode:
         if "no such image" in done.stderr.lower():
             return None
-        unusable = _unusable(done.stderr.strip())
-        raise MachineError(unusable.reason, hint=unusable.hint)
+        raise docker_error(done.stderr)
     found = _mapping(done.stdout)
     return Image(found["Id"], (found.get("Config") or {}).get("Labels") or {})
 
@@ -125,13 +126,79 @@ def service_images(folder: Path) -> dict[str, str]:
     Raises:
         MachineError: the files are wrong, or there is no compose.
     """
-    done = _call("compose", "--project-directory", str(folder), "config", "--format", "json", folder=folder)
+    done = call_docker("compose", "--project-directory", str(folder), "config", "--format", "json", folder=folder)
     if done.returncode:
         raise MachineError(
             f"`docker compose config` fails: {_last_line(done.stderr)}", hint="correct the compose files or .env"
         )
     services: dict[str, dict[str, Any]] = _mapping(done.stdout).get("services") or {}
     return {name: service["image"] for name, service in services.items() if "image" in service}
+
+
+def call_docker(
+    *arguments: str,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    stdin: str = "",
+    timeout_s: float = _ANSWER_S,
+) -> subprocess.CompletedProcess[str]:
+    """What the client says, and its exit code, which is not judged here.
+
+    The client gets a session of its own, so that Ctrl-C in the terminal does not reach it. None of its processes
+    outlives the call: a plugin such as compose is a child of the client, and would.
+
+    Args:
+        arguments: after ``docker``.
+        folder: where it is started; None: here.
+        environment: its whole environment; None: ours.
+        stdin: what it can read.
+        timeout_s: how long it may take.
+
+    Raises:
+        MachineError: it cannot be started, or takes longer.
+    """
+    try:
+        process = subprocess.Popen(
+            ["docker", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            cwd=folder,
+            env=environment,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise MachineError(
+            f"docker cannot be started: {error.strerror}", hint="install Docker Engine anew; its client is broken"
+        ) from None
+    with process:
+        try:
+            output, said = process.communicate(stdin, timeout=timeout_s)
+        except BaseException as error:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+            raise MachineError(
+                f"docker {arguments[0]} does not answer for {timeout_s:g} s",
+                hint="the engine may hang: `sudo systemctl restart docker`",
+            ) from None
+    return subprocess.CompletedProcess(process.args, process.returncode, output, said)
+
+
+def docker_error(words: str) -> MachineError:
+    """Why the engine cannot be used, and what to do, by what the client said when it failed."""
+    reason = _last_line(words)
+    if "permission denied while trying to connect" in words:
+        return MachineError(
+            "permission denied on the Docker engine's socket",
+            hint="add yourself to its group, `sudo usermod -aG docker $USER`, and log in again",
+        )
+    if "Cannot connect to the Docker daemon" in words:
+        return MachineError(reason, hint="start the engine: `sudo systemctl start docker`")
+    return MachineError(f"the Docker engine does not answer: {reason}", hint="`docker info` must work first")
 
 
 def caller_ids(docker: Docker) -> Ids:
@@ -154,43 +221,8 @@ def inside_container(root: Path = Path("/")) -> bool:
 
 
 def _compose_version() -> str | None:
-    done = _call("compose", "version", "--short")
+    done = call_docker("compose", "version", "--short")
     return done.stdout.strip().removeprefix("v") if done.returncode == 0 else None
-
-
-def _unusable(words: str) -> NoDocker:
-    reason = _last_line(words)
-    if "permission denied while trying to connect" in words:
-        return NoDocker(
-            "permission denied on the Docker engine's socket",
-            "add yourself to its group, `sudo usermod -aG docker $USER`, and log in again",
-        )
-    if "Cannot connect to the Docker daemon" in words:
-        return NoDocker(reason, "start the engine: `sudo systemctl start docker`")
-    return NoDocker(f"the Docker engine does not answer: {reason}", "`docker info` must work first")
-
-
-def _call(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            ["docker", *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_ANSWER_S,
-            cwd=folder,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise MachineError(
-            f"docker {arguments[0]} does not answer for {_ANSWER_S:g} s",
-            hint="the engine may hang: `sudo systemctl restart docker`",
-        ) from None
-    except OSError as error:
-        raise MachineError(
-            f"docker cannot be started: {error.strerror}", hint="install Docker Engine anew; its client is broken"
-        ) from None
 
 
 def _mapping(text: str) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from orchestrator.errors import MachineError
+from runners.contract.allocation import AllocationError, allocated
 from runners.contract.request import Gpu
 
 _T = TypeVar("_T")
@@ -74,42 +74,15 @@ def _driver(nvml: Any) -> Driver:
 
 
 def allocated_gpus(present: list[Gpu], visible: str | None) -> list[Gpu]:
-    """The GPUs that CUDA_VISIBLE_DEVICES leaves, in its order, as CUDA reads it; Slurm gives a job its GPUs so.
-
-    An entry is an index, here by NVML's order, or a UUID or the beginning of one. The list ends at the first entry
-    that is no GPU; one that names a GPU twice leaves none.
-
-    Args:
-        present: the machine's GPUs.
-        visible: the variable's value; None: it is not set, and all are ours.
+    """The GPUs that CUDA_VISIBLE_DEVICES leaves, as :func:`allocated` says.
 
     Raises:
-        MachineError: it names a slice of a GPU (MIG), which cannot be measured alone.
+        MachineError: it names a slice of a GPU.
     """
-    if visible is None:
-        return present
-    found: list[Gpu] = []
-    for entry in visible.split(","):
-        gpu = _named(entry.strip(), present)
-        if gpu is None:
-            break
-        if gpu in found:
-            return []
-        found.append(gpu)
-    return found
-
-
-def _named(entry: str, present: list[Gpu]) -> Gpu | None:
-    if entry.startswith("MIG-"):
-        raise MachineError(
-            f"CUDA_VISIBLE_DEVICES names {entry}, a slice of a GPU, which is not supported yet",
-            hint="run on a whole GPU, or set CUDA_VISIBLE_DEVICES= to run on the CPU",
-        )
-    if entry.startswith("GPU-"):
-        matches = [gpu for gpu in present if gpu.uuid.startswith(entry)]
-        return matches[0] if len(matches) == 1 else None
-    number = re.match(r"\d+", entry)
-    return next((gpu for gpu in present if number and gpu.index == int(number[0])), None)
+    try:
+        return allocated(present, visible)
+    except AllocationError as error:
+        raise MachineError(str(error), hint=error.hint) from None
 
 
 def choose_gpus(wanted: list[int] | None, present: list[Gpu], visible: str | None = None) -> list[Gpu]:

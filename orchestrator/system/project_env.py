@@ -10,19 +10,42 @@ from pathlib import Path
 
 from orchestrator.errors import InputError, MachineError
 from orchestrator.files import replace_durably
-from orchestrator.system.docker import Docker, caller_ids
+from orchestrator.system.docker import Docker
 from orchestrator.system.dotenv import complete, entries
+from orchestrator.system.ids import ids_for
 from orchestrator.system.project import COMPOSE, COMPOSE_GPU
 from runners.contract.request import Gpu
 
 ENV_FILE = ".env"
 
 
-def wanted_env(docker: Docker, gpus: Sequence[Gpu]) -> dict[str, str]:
-    """What a project's ``.env`` should set on this machine."""
-    owner = caller_ids(docker)
+def wanted_env(docker: Docker, gpus: Sequence[Gpu], results: Path) -> dict[str, str]:
+    """What a project's ``.env`` should set on this machine.
+
+    Args:
+        docker: the engine.
+        gpus: the machine's.
+        results: the folder that containers write in.
+    """
+    owner = ids_for(results, docker)
     files = [COMPOSE, COMPOSE_GPU] if gpus and docker.nvidia else [COMPOSE]
     return {"PUID": str(owner.uid), "PGID": str(owner.gid), "COMPOSE_FILE": os.pathsep.join(files)}
+
+
+def compose_files(folder: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The compose files of a project, as compose itself finds them by COMPOSE_FILE and COMPOSE_PATH_SEPARATOR.
+
+    Args:
+        folder: the project's; its ``.env`` is read.
+        environ: what is set beside ``.env``, and wins over it.
+
+    Raises:
+        InputError: ``.env`` is no file.
+        MachineError: it may not be read.
+    """
+    variables = {**read_env(folder), **environ}
+    separator = variables.get("COMPOSE_PATH_SEPARATOR") or os.pathsep
+    return tuple((variables.get("COMPOSE_FILE") or COMPOSE).split(separator))
 
 
 def read_env(folder: Path) -> dict[str, str]:

@@ -158,6 +158,9 @@ class RunRequest(ContractModel):
     gpus: list[Gpu] = Field(default_factory=list, description="empty: the CPU")
     model_path: str | None = Field(None, description="where a local model lies, as the runner sees it")
     dataset_path: str | None = Field(None, description="where a prompt file lies, as the runner sees it")
+    container_strategy: Literal["ephemeral", "persistent"] | None = Field(
+        None, description="whether the container is this run's own, or other runs share it; filled in by the host"
+    )
     image_digest: str | None = Field(
         None, description="digest of the container image the run is started in; filled in by the host"
     )

@@ -10,7 +10,7 @@ import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from runners.contract import paths
 from runners.contract.request import Gpu
@@ -35,13 +35,19 @@ _PERFORMANCE = (
 )
 
 
-def snapshot(gpus: Sequence[Gpu], variables: Mapping[str, str], image_digest: str | None) -> Environment:
+def snapshot(
+    gpus: Sequence[Gpu],
+    variables: Mapping[str, str],
+    image_digest: str | None = None,
+    container_strategy: Literal["ephemeral", "persistent"] | None = None,
+) -> Environment:
     """What was found on this machine.
 
     Args:
         gpus: the GPUs that the run was given.
         variables: the process environment; only an explicit few of them are kept.
         image_digest: of the container image that this runs in; None where it is not known, or there is none.
+        container_strategy: whether other runs share the container; None where a dispatcher started none.
 
     Raises:
         MeterError: GPUs were given and NVML does not answer.
@@ -62,6 +68,7 @@ def snapshot(gpus: Sequence[Gpu], variables: Mapping[str, str], image_digest: st
                 "cpu": [cpu, cpu_count, governor],
                 "image_digest": image_digest,
                 "variables": performance,
+                **({"container_strategy": container_strategy} if container_strategy == "persistent" else {}),
             }
         ),
         hostname=platform.node(),

@@ -44,7 +44,7 @@ def run(request: RunRequest, folder: Path, events: EventWriter, warnings: Warnin
         texts = texts_of(request)
         backend = create(request, events.alive)
         gpus = _metered_gpus(request)
-        environment = snapshot(gpus, os.environ, request.image_digest)
+        environment = snapshot(gpus, os.environ, request.image_digest, request.container_strategy)
         backend.prepare()
 
     def tokenise(loaded: Backend) -> Prompts:

@@ -83,7 +83,7 @@ def dispatch_overhead(folder: Path) -> Row:
     (folder / "campaigns").mkdir()
     dispatcher = dispatcher_for(campaign, project, "compose")
     dispatcher.check([])
-    bare = {**os.environ, "PUID": str(os.getuid()), "PGID": str(os.getgid()), "ORCHESTRATE_MEASURING": "true"}
+    bare = {**os.environ, "PUID": str(os.getuid()), "PGID": str(os.getgid())}
     watch = Alternating(folder, bare)
     run_campaign(campaign, project=project, dispatcher=dispatcher, on_event=watch)
     values = watch.ratios[1:]

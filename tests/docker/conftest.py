@@ -22,8 +22,10 @@ DOCKER_CONFIG = os.environ.get("DOCKER_CONFIG") or str(Path.home() / ".docker")
 # What a user's shell or the dispatcher sets, and the compose files read.
 READ_BY_COMPOSE = (
     "COMPOSE_FILE",
+    "COMPOSE_PATH_SEPARATOR",
     "COMPOSE_PROFILES",
     "COMPOSE_PROJECT_NAME",
+    "CUDA_VISIBLE_DEVICES",
     "GIT_COMMIT",
     "HF_TOKEN",
     "NVIDIA_VISIBLE_DEVICES",

@@ -74,10 +74,25 @@ def test_the_gpu_file_adds_the_runtime_and_its_two_variables_and_nothing_else(cl
         assert found == expected
 
 
-def test_gpus_are_chosen_by_the_caller_only_where_there_are_some(clone: Clone) -> None:
-    name, chosen = "NVIDIA_VISIBLE_DEVICES", "GPU-2f6e"
-    assert clone.config(*GPU, **{name: chosen})["pytorch"]["environment"][name] == chosen
-    assert clone.config(*PLAIN, **{name: chosen})["pytorch"]["environment"][name] == "void"
+@pytest.mark.parametrize(
+    ("variables", "chosen"),
+    [
+        ({}, "all"),
+        ({"NVIDIA_VISIBLE_DEVICES": "GPU-2f6e"}, "GPU-2f6e"),
+        ({"CUDA_VISIBLE_DEVICES": "2"}, "2"),
+        ({"CUDA_VISIBLE_DEVICES": ""}, ""),
+        ({"NVIDIA_VISIBLE_DEVICES": "void", "CUDA_VISIBLE_DEVICES": "2"}, "void"),
+        ({"NVIDIA_VISIBLE_DEVICES": "GPU-2f6e", "CUDA_VISIBLE_DEVICES": ""}, "GPU-2f6e"),
+    ],
+)
+def test_gpus_are_chosen_by_the_dispatcher_or_an_allocation(
+    clone: Clone, variables: dict[str, str], chosen: str
+) -> None:
+    for service in clone.config(*GPU, **variables).values():
+        assert service["environment"]["NVIDIA_VISIBLE_DEVICES"] == chosen
+        assert "CUDA_VISIBLE_DEVICES" not in service["environment"]  # inside, GPUs count from 0
+    for service in clone.config(*PLAIN, **variables).values():
+        assert service["environment"]["NVIDIA_VISIBLE_DEVICES"] == "void"
 
 
 def test_images_bear_the_version_of_the_package(clone: Clone) -> None:
@@ -94,8 +109,10 @@ def test_base_images_and_the_commit_come_from_the_caller(clone: Clone) -> None:
         assert (arguments["BASE_IMAGE"], arguments["GIT_COMMIT"]) == (base, "c")
 
 
-@pytest.mark.parametrize(("measuring", "disabled"), [({}, False), ({"ORCHESTRATE_MEASURING": "true"}, True)])
-def test_probes_stop_while_the_dispatcher_measures(clone: Clone, measuring: dict[str, str], disabled: bool) -> None:
+@pytest.mark.parametrize(("measuring", "disabled"), [({}, True), ({"ORCHESTRATE_MEASURING": "false"}, False)])
+def test_nothing_is_probed_while_it_measures_unless_asked_for(
+    clone: Clone, measuring: dict[str, str], disabled: bool
+) -> None:
     for service in clone.config(*PLAIN, **measuring).values():
         assert service["healthcheck"].get("disable", False) is disabled
 

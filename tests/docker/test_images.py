@@ -116,6 +116,7 @@ def test_root_is_told_too_that_a_folder_is_not_its_own(clone: Clone) -> None:
     done = clone.run("simulated", "true", PUID="0", PGID="0")
     assert done.returncode == 2
     assert "/results cannot be written by 0:0" in done.stderr
+    assert "chown it on the host, or take a user or group that may write" in done.stderr
 
 
 def test_without_a_results_folder_nothing_starts(clone: Clone, image_names: dict[str, str]) -> None:

@@ -33,6 +33,11 @@ def python(*arguments: str | Path, **environment: str) -> subprocess.CompletedPr
     )
 
 
+def inherited() -> dict[str, str]:
+    """The environment without a word on GPUs."""
+    return {name: value for name, value in os.environ.items() if name not in NOTHING}
+
+
 def health(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return python("-m", "runners.health", *arguments, **environment)
 
@@ -104,17 +109,30 @@ FIRST = "import os; from runners import gpus; print(*(gpu.uuid for gpu in gpus.f
     [
         ({"NVIDIA_VISIBLE_DEVICES": "all", "STANDIN_GPUS": "2"}, "GPU-standin-0\n"),
         ({"NVIDIA_VISIBLE_DEVICES": "void", "STANDIN_GPUS": "2"}, "\n"),
+        ({"NVIDIA_VISIBLE_DEVICES": "", "STANDIN_GPUS": "2"}, "\n"),
         ({"STANDIN_GPUS": "2"}, "GPU-standin-0\n"),
         ({"STANDIN_GPUS": "0"}, "\n"),
         ({"STANDIN_NVML": "9"}, "\n"),
         ({"STANDIN_NVML": "12"}, "\n"),
+        ({"CUDA_VISIBLE_DEVICES": "1", "STANDIN_GPUS": "2"}, "GPU-standin-1\n"),
+        ({"CUDA_VISIBLE_DEVICES": "1,0", "STANDIN_GPUS": "2"}, "GPU-standin-1\n"),
+        ({"CUDA_VISIBLE_DEVICES": "GPU-standin-1", "STANDIN_GPUS": "2"}, "GPU-standin-1\n"),
+        ({"CUDA_VISIBLE_DEVICES": "", "STANDIN_GPUS": "2"}, "\n"),
+        ({"CUDA_VISIBLE_DEVICES": "1", "STANDIN_GPUS": "0"}, "\n"),
     ],
 )
-def test_a_run_by_hand_gets_the_first_gpu_there_is(standin: Path, environment: dict[str, str], uuids: str) -> None:
-    inherited = {name: value for name, value in os.environ.items() if name != "NVIDIA_VISIBLE_DEVICES"}
-    environment = {**inherited, "LD_LIBRARY_PATH": str(standin), **environment}
+def test_a_run_by_hand_gets_the_first_gpu_that_is_ours(standin: Path, environment: dict[str, str], uuids: str) -> None:
+    environment = {**inherited(), "LD_LIBRARY_PATH": str(standin), **environment}
     done = subprocess.run([sys.executable, "-c", FIRST], capture_output=True, text=True, env=environment, check=False)
     assert done.stdout == uuids, done.stderr
+
+
+def test_a_slice_of_a_gpu_is_not_replaced_by_the_cpu(standin: Path) -> None:
+    environment = {"LD_LIBRARY_PATH": str(standin), "STANDIN_GPUS": "1", "CUDA_VISIBLE_DEVICES": "MIG-9f2"}
+    argv = [sys.executable, "-m", "runners", "pytorch", "--model", "demo:smollm2-135m"]
+    done = subprocess.run(argv, capture_output=True, text=True, env={**inherited(), **environment}, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: CUDA_VISIBLE_DEVICES names MIG-9f2, a slice of a GPU")
 
 
 @pytest.mark.parametrize("environment", [{"STANDIN_GPUS": "0"}, {"STANDIN_NVML": "9"}])
@@ -129,8 +147,7 @@ def test_gpus_that_were_asked_for_and_are_not_there_are_a_failure(standin: Path,
 
 
 def test_a_driver_that_is_broken_is_a_failure_even_if_none_was_asked_for(standin: Path) -> None:
-    inherited = {name: value for name, value in os.environ.items() if name != "NVIDIA_VISIBLE_DEVICES"}
-    environment = {**inherited, "LD_LIBRARY_PATH": str(standin), "STANDIN_NVML": "18"}
+    environment = {**inherited(), "LD_LIBRARY_PATH": str(standin), "STANDIN_NVML": "18"}
     argv = [sys.executable, "-m", "runners", "pytorch", "--model", "demo:smollm2-135m"]
     done = subprocess.run(argv, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 13

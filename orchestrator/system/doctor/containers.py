@@ -12,14 +12,14 @@ from orchestrator.system.docker import (
     Docker,
     Ids,
     NoDocker,
-    caller_ids,
     find_image,
     service_images,
 )
 from orchestrator.system.doctor.finding import Finding, Status
 from orchestrator.system.doctor.machine import Gpus
+from orchestrator.system.ids import ids_for, may_write
 from orchestrator.system.project import COMPOSE, COMPOSE_GPU, Project, is_our_compose
-from orchestrator.system.project_env import ENV_FILE, wanted_env
+from orchestrator.system.project_env import ENV_FILE, compose_files, wanted_env
 from runners.contract.paths import CONTRACT_VERSION
 
 _NO_ENGINE = "no Docker engine answers"
@@ -55,8 +55,8 @@ def toolkit(docker: Docker | NoDocker, gpus: Gpus | None) -> Iterator[Finding]:
         yield Finding(name, Status.MISSING, "Docker has no runtime nvidia: containers cannot use the GPUs", advice)
 
 
-def compose_files(
-    project: Project, docker: Docker | NoDocker, gpus: Gpus | None, variables: Mapping[str, str]
+def files(
+    project: Project, docker: Docker | NoDocker, gpus: Gpus | None, environ: Mapping[str, str]
 ) -> Iterator[Finding]:
     """Whether the compose files are there, are ours, can be read by compose, and suit this machine.
 
@@ -64,7 +64,7 @@ def compose_files(
         project: whose files.
         docker: the engine, or why there is none.
         gpus: the machine's; None if they cannot be looked at.
-        variables: what ``.env`` and the environment set.
+        environ: what is set beside ``.env``.
     """
     name, folder = "compose files", project.folder
     if not (folder / COMPOSE).exists():
@@ -75,26 +75,25 @@ def compose_files(
             name, Status.MISSING, f"{folder / COMPOSE} is not of orchestrate", "give it a folder: orchestrate init DIR"
         )
         return
-    separator = variables.get("COMPOSE_PATH_SEPARATOR") or os.pathsep
-    files = (variables.get("COMPOSE_FILE") or COMPOSE).split(separator)
-    absent = [file for file in files if not (folder / file).is_file()]
+    named = compose_files(folder, environ)
+    absent = [file for file in named if not (folder / file).is_file()]
     if absent:
         yield Finding(name, Status.BROKEN, f"COMPOSE_FILE names {', '.join(absent)}: not there", f"{_INIT}; else .env")
         return
     if isinstance(docker, NoDocker) or docker.compose is None:
-        yield Finding(name, Status.OK, ", ".join(files))
+        yield Finding(name, Status.OK, ", ".join(named))
         return
     service_images(folder)
-    names_gpus = COMPOSE_GPU in files
+    names_gpus = COMPOSE_GPU in named
     if names_gpus and not docker.nvidia:
         seen = f"COMPOSE_FILE names {COMPOSE_GPU}, and Docker has no runtime nvidia"
         yield Finding(name, Status.BROKEN, seen, f"install the NVIDIA container toolkit, or set COMPOSE_FILE={COMPOSE}")
     elif gpus and gpus.allocated and docker.nvidia and not names_gpus:
-        wanted = wanted_env(docker, gpus.allocated)["COMPOSE_FILE"]
+        wanted = wanted_env(docker, gpus.allocated, project.results)["COMPOSE_FILE"]
         seen = f"COMPOSE_FILE does not name {COMPOSE_GPU}: containers do not get the GPUs"
         yield Finding(name, Status.MISSING, seen, f"set COMPOSE_FILE={wanted} in {ENV_FILE}")
     else:
-        yield Finding(name, Status.OK, ", ".join(files))
+        yield Finding(name, Status.OK, ", ".join(named))
 
 
 def images(project: Project, docker: Docker | NoDocker) -> Iterator[Finding]:
@@ -125,12 +124,12 @@ def images(project: Project, docker: Docker | NoDocker) -> Iterator[Finding]:
 
 
 def ownership(project: Project, docker: Docker | NoDocker, variables: Mapping[str, str]) -> Iterator[Finding]:
-    """Whether what containers write will belong to the caller, and the results folder does."""
+    """Whether what containers write will belong to the caller, and the results folder lets the caller write."""
     name = "PUID, PGID"
     if isinstance(docker, NoDocker):
         yield Finding(name, Status.UNKNOWN, _NO_ENGINE)
         return
-    wanted = caller_ids(docker)
+    wanted = ids_for(project.results, docker)
     right = f"set PUID={wanted.uid} and PGID={wanted.gid} in {ENV_FILE}"
     puid, pgid = variables.get("PUID"), variables.get("PGID")
     if not puid or not pgid:
@@ -142,9 +141,10 @@ def ownership(project: Project, docker: Docker | NoDocker, variables: Mapping[st
         yield Finding(name, Status.WARNING, seen, right)
     else:
         yield Finding(name, Status.OK, str(wanted))
-    if project.results.is_dir():
-        status, caller = project.results.stat(), Ids(os.getuid(), os.getgid())
-        if status.st_uid != caller.uid:
+    if os.path.isdir(project.results):  # noqa: PTH112 - never raises
+        status = project.results.stat()
+        caller = Ids(os.getuid(), os.getgid()) if docker.rootless else wanted
+        if caller.uid != status.st_uid and not may_write(caller, status):
             seen = f"{project.results} belongs to {Ids(status.st_uid, status.st_gid)}, not to you"
             advice = f"sudo chown -R {caller} {project.results}"
             yield Finding("results", Status.WARNING, seen, advice)

@@ -51,7 +51,7 @@ def examine(folder: Path) -> list[Finding]:
     variables = {**(seen.look(ENV_FILE, lambda: read_env(folder)) or {}), **os.environ}
     seen.add("Docker", lambda: containers.docker_engine(docker))
     seen.add("NVIDIA container toolkit", lambda: containers.toolkit(docker, gpus))
-    seen.add("compose files", lambda: containers.compose_files(project, docker, gpus, variables))
+    seen.add("compose files", lambda: containers.files(project, docker, gpus, os.environ))
     seen.add("images", lambda: containers.images(project, docker))
     seen.add("PUID, PGID", lambda: containers.ownership(project, docker, variables))
     seen.add("disks", lambda: machine.disks(project, docker))

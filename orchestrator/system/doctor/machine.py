@@ -131,17 +131,23 @@ def disks(project: Project, docker: Docker | NoDocker | None) -> Iterator[Findin
     else:
         scarce = free < _RESULTS_SCARCE_BYTES
         yield Finding("disk: results", Status.WARNING if scarce else Status.OK, seen, "make room" if scarce else "")
-    if isinstance(docker, Docker) and docker.data_root.exists():
-        free = shutil.disk_usage(docker.data_root).free
-        scarce = free < _IMAGES_SCARCE_BYTES
-        seen = f"{_room(free)} in {docker.data_root}"
-        advice = "an image with CUDA takes up to 20 GiB; `docker image prune` removes unused ones" if scarce else ""
-        yield Finding("disk: images", Status.WARNING if scarce else Status.OK, seen, advice)
+    if isinstance(docker, Docker):
+        yield _images_disk(docker.data_root)
+
+
+def _images_disk(folder: Path) -> Finding:
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:  # the engine is elsewhere, or remaps users and closes its folder
+        return Finding("disk: images", Status.UNKNOWN, f"{folder}, where Docker keeps images, cannot be seen from here")
+    scarce = free < _IMAGES_SCARCE_BYTES
+    advice = "an image with CUDA takes up to 20 GiB; `docker image prune` removes unused ones" if scarce else ""
+    return Finding("disk: images", Status.WARNING if scarce else Status.OK, f"{_room(free)} in {folder}", advice)
 
 
 def _nearest(folder: Path) -> Path:
-    """A folder, or the nearest above it that is there."""
-    return next(path for path in (folder, *folder.parents) if path.exists())
+    """A folder, or the nearest above it that can be seen."""
+    return next(path for path in (folder, *folder.parents) if os.path.exists(path))  # noqa: PTH110 - never raises
 
 
 def _room(free_bytes: int) -> str:

@@ -28,7 +28,7 @@ def on_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
-    return Scene(tmp_path, tmp_path / "results", "base", tmp_path)
+    return Scene(tmp_path, tmp_path / "results", "base")
 
 
 @pytest.fixture

@@ -28,9 +28,8 @@ def test_an_execution_is_told_its_variables() -> None:
 
 def test_files_count_from_the_project_and_the_override_comes_last() -> None:
     compose = Compose(Path("/p"), ("a.yaml", "b.yaml"), {}, {"services": {}}, "name")
-    argv = compose.argv(["ps"])
-    assert argv == [
-        *("docker", "compose", "--project-directory", "/p"),
+    assert compose.arguments(["ps"]) == [
+        *("compose", "--project-directory", "/p"),
         *("--file", "a.yaml", "--file", "b.yaml", "--file", "-"),
         *("--project-name", "name", "ps"),
     ]

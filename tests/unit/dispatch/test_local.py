@@ -24,6 +24,7 @@ from runners.contract.request import OPTIONS, Gpu
 _T = TypeVar("_T")
 
 NAME = AttemptName("simulated-model-1-0123456789abcdef", 1, 1)
+ATTEMPTS = Path("/nowhere/attempts")
 NOBODY = AttemptName("simulated-model-1-0123456789abcdef", 2, 1)
 
 CHILD = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
@@ -120,7 +121,7 @@ def test_the_environment_carries_the_campaigns_context(attempt: Attempt) -> None
 )
 def test_exit_codes(attempt: Attempt, run_instead: Callable[[str], None], script: str, code: int) -> None:
     run_instead(script)
-    live = LocalDispatcher([]).start(attempt)
+    live = LocalDispatcher([], ATTEMPTS).start(attempt)
     assert until(lambda: live.wait(5))
     assert live.ending().exit_code == code
     assert live.wait(0)
@@ -136,7 +137,7 @@ def test_what_a_runner_says_before_it_opens_its_own_log_is_in_there_too(
         "print('cannot start', file=sys.stderr)\n"
         "sys.stdin.read()\n"
     )
-    assert LocalDispatcher([]).start(attempt).wait(20)
+    assert LocalDispatcher([], ATTEMPTS).start(attempt).wait(20)
     assert (attempt.folder / "runner.log").read_text() == "its own\ncannot start\n"
     assert not (attempt.folder / "events.jsonl").exists()
 
@@ -151,7 +152,7 @@ def test_a_gentle_stop_lets_the_runner_say_goodbye(
         "time.sleep(60)"
     )
     monkeypatch.setattr(local, "STOP_GRACE_S", 20)
-    live = LocalDispatcher([]).start(attempt)
+    live = LocalDispatcher([], ATTEMPTS).start(attempt)
     until((attempt.folder / "ready").exists)
     live.stop()
     assert live.ending().exit_code == 130
@@ -161,7 +162,7 @@ def test_stop_ends_a_tree_that_ignores_sigterm_and_moves_away(
     attempt: Attempt, run_instead: Callable[[str], None]
 ) -> None:
     run_instead(STAYS)
-    live = LocalDispatcher([]).start(attempt)
+    live = LocalDispatcher([], ATTEMPTS).start(attempt)
     tree = pids(attempt.folder)
     assert all(map(is_alive, tree))
     live.stop()
@@ -172,7 +173,7 @@ def test_stop_ends_a_tree_that_ignores_sigterm_and_moves_away(
 
 def test_what_a_runner_leaves_behind_ends_with_it(attempt: Attempt, run_instead: Callable[[str], None]) -> None:
     run_instead(STUBBORN)
-    live = LocalDispatcher([]).start(attempt)
+    live = LocalDispatcher([], ATTEMPTS).start(attempt)
     _, *children = pids(attempt.folder)
     assert live.wait(20)
     assert live.ending().exit_code == 0
@@ -191,20 +192,20 @@ def test_a_runner_whose_orchestrator_was_killed_is_found_and_stopped(
         "folder = pathlib.Path(sys.argv[1])\n"
         "local.runner_argv = lambda python, _, request: [python, '-c', sys.argv[2], str(request)]\n"
         "attempt = Attempt(parse_attempt_name(folder.name), folder, 'simulated', 'base', 3, ())\n"
-        "local.LocalDispatcher([]).start(attempt)\n"
+        "local.LocalDispatcher([], attempt.folder.parent).start(attempt)\n"
         "os.kill(os.getpid(), 9)\n"
     )
     subprocess.run([sys.executable, "-c", orchestrator, attempt.folder, STAYS], check=False)
     tree = pids(attempt.folder)
 
-    (found,) = LocalDispatcher([]).find_live(attempt.folder.parent)
+    (found,) = LocalDispatcher([], ATTEMPTS).find_live(attempt.folder.parent)
     assert found.name == NAME
     assert not found.wait(0.05)
     assert found.age_s < 60
     found.stop()
     assert found.ending().exit_code is None
     assert not any(map(is_alive, tree))
-    assert LocalDispatcher([]).find_live(attempt.folder.parent) == []
+    assert LocalDispatcher([], ATTEMPTS).find_live(attempt.folder.parent) == []
 
 
 def test_one_found_alive_has_ended_even_if_nobody_reaps_it(attempt: Attempt) -> None:
@@ -232,7 +233,7 @@ def test_remains_of_a_dead_runner_are_ended_even_one_that_leads_a_session(attemp
     assert not is_alive(leader)
     assert all(map(is_alive, children))
 
-    assert LocalDispatcher([]).find_live(attempt.folder.parent) == []
+    assert LocalDispatcher([], ATTEMPTS).find_live(attempt.folder.parent) == []
     assert not any(map(is_alive, children))
 
 
@@ -256,7 +257,7 @@ def test_others_are_left_alone(attempt: Attempt, tmp_path: Path) -> None:
     argv = [sys.executable, "-c", "import time; time.sleep(60)"]
     with subprocess.Popen(argv, env=environment, start_new_session=True) as other:
         until(lambda: any(mark == str(elsewhere) for _, mark in processes.marks()))
-        assert LocalDispatcher([]).find_live(attempt.folder.parent) == []
+        assert LocalDispatcher([], ATTEMPTS).find_live(attempt.folder.parent) == []
         own = subprocess.Popen([sys.executable, "-c", ""], start_new_session=True)
         LocalAttempt(NAME, attempt.folder, psutil.Process(own.pid), own).stop()
         assert other.poll() is None
@@ -266,6 +267,6 @@ def test_others_are_left_alone(attempt: Attempt, tmp_path: Path) -> None:
 def test_a_backend_that_is_not_installed_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OPTIONS["pytorch"], "MODULES", ("no_such_engine", "json"))
     with pytest.raises(MachineError, match="pytorch needs no_such_engine, not installed here") as caught:
-        LocalDispatcher(["simulated", "pytorch"]).check([])
+        LocalDispatcher(["simulated", "pytorch"], ATTEMPTS).check([])
     assert "pip install" in (caught.value.hint or "")
-    LocalDispatcher(["simulated"]).check([])
+    LocalDispatcher(["simulated"], ATTEMPTS).check([])

@@ -11,7 +11,7 @@ from orchestrator.errors import InputError
 
 
 def test_results_are_seen_below_results(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, tmp_path / "elsewhere", "base", tmp_path)
+    scene = Scene(tmp_path, tmp_path / "elsewhere", "base")
     assert scene.in_container(scene.attempts / "x.c001.a1") == "/results/base/attempts/x.c001.a1"
 
 
@@ -72,5 +72,31 @@ def test_links_all_over_the_disk_are_refused(tmp_path: Path) -> None:
     model.mkdir()
     up = "/".join([".."] * (len(model.parts) - 1))
     (model / "passwd").symlink_to(f"{up}/etc/passwd")
-    with pytest.raises(InputError, match="no folder in common"):
+    with pytest.raises(InputError, match="all of / would have to be mounted"):
+        mount_input(model)
+
+
+def test_a_folder_that_is_kept_is_not_mounted_for_a_links_sake(tmp_path: Path) -> None:
+    model = tmp_path / "project" / "model"
+    model.mkdir(parents=True)
+    (tmp_path / "weights").touch()
+    (model / "weights").symlink_to("../../weights")
+    assert mount_input(model).source == tmp_path
+    with pytest.raises(InputError, match="would have to be mounted"):
+        mount_input(model, [tmp_path / "project"])
+
+
+@pytest.mark.parametrize("second", ["absolute", "circle", "folder"])
+def test_every_step_of_a_link_counts(tmp_path: Path, second: str) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "weights").touch()
+    (tmp_path / "alias").symlink_to("real")
+    first, leads = model / "weights", tmp_path / "step"
+    first.symlink_to("../step")
+    leads.symlink_to(
+        {"absolute": tmp_path / "real/weights", "circle": "model/weights", "folder": "alias/weights"}[second]
+    )
+    with pytest.raises(InputError, match=str(first)):
         mount_input(model)

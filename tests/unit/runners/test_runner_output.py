@@ -88,19 +88,33 @@ def test_a_folder_that_is_not_ours_is_told_with_its_owner_and_what_to_do(tmp_pat
     assert done.returncode == 2, done.stderr
     ids = f"{os.getuid()}:{os.getgid()}"
     assert f"error: {folder} cannot be written: Permission denied; {folder} belongs to {ids}" in done.stderr
-    assert f"and this runs as {ids}\nhint: " in done.stderr
+    assert f"and this runs as {ids}\nhint: chmod u+rwx it\n" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize(("owner", "hint"), [(1234, "set PUID=1234 and PGID=5678 in .env"), (0, "root made it")])
-def test_the_hint_depends_on_the_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int, hint: str) -> None:
-    status = os.stat_result((0o40755, 0, 0, 1, owner, 5678, 0, 0, 0, 0))
+@pytest.mark.parametrize(
+    ("mode", "owner", "group", "hint"),
+    [
+        (0o755, 12345, 5678, "PUID=12345 and PGID=5678 in .env"),
+        (0o775, 12345, 5678, "`newgrp` to group 5678 before orchestrate, or for containers by hand PGID=5678 in .env"),
+        (0o2775, 0, 5678, "`newgrp` to group 5678"),
+        (0o755, 0, 5678, "root made it"),
+        (0o775, 0, 0, "root made it"),
+    ],
+)
+def test_the_hint_depends_on_who_may_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, owner: int, group: int, hint: str
+) -> None:
+    status = os.stat_result((0o40000 | mode, 0, 0, 1, owner, group, 0, 0, 0, 0))
     monkeypatch.setattr(Path, "stat", lambda self: status)
+    monkeypatch.setattr(os, "getuid", lambda: 1000)
+    monkeypatch.setattr(os, "getgid", lambda: 1001)
     refused = PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "none" / "file"))
     reason = unwritable(tmp_path / "none", refused)
-    assert f"{tmp_path} belongs to {owner}:5678, and this runs as {os.getuid()}:" in str(reason)
+    assert f"{tmp_path} belongs to {owner}:{group}, and this runs as 1000:1001" in str(reason)
     assert hint in reason.hint
+    assert "chown 1000:1001 it on the host" in reason.hint
 
 
 def test_a_full_disk_is_no_bad_request(tmp_path: Path) -> None:

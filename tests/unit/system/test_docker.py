@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import uuid
 from pathlib import Path
 
+import psutil
 import pytest
 
 from orchestrator.errors import MachineError
@@ -13,6 +15,7 @@ from orchestrator.system import docker as module
 from orchestrator.system.docker import (
     Docker,
     NoDocker,
+    call_docker,
     caller_ids,
     find_docker,
     find_image,
@@ -170,12 +173,35 @@ def test_a_stand_in_client_without_compose(monkeypatch: pytest.MonkeyPatch, tmp_
     assert "docker-compose-plugin" in str(caught.value.hint)
 
 
-def test_a_client_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(module, "_ANSWER_S", 0.2)
-    put_client(monkeypatch, tmp_path, "#!/bin/sh\nexec /bin/sleep 60\n")
-    assert find_docker() == NoDocker(
-        "docker info does not answer for 0.2 s", "the engine may hang: `sudo systemctl restart docker`"
-    )
+def test_a_client_that_hangs_is_not_waited_for_and_neither_is_its_plugin(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    put_client(monkeypatch, tmp_path, f"#!/bin/sh\n/bin/sleep 60 &\necho $! > {tmp_path}/plugin\nwait\n")
+    with pytest.raises(MachineError, match=r"docker info does not answer for 0\.5 s") as caught:
+        call_docker("info", timeout_s=0.5)
+    assert caught.value.hint == "the engine may hang: `sudo systemctl restart docker`"
+    assert_ends(int((tmp_path / "plugin").read_text()))
+
+
+def test_a_plugin_that_outlives_its_client_is_ended_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    put_client(monkeypatch, tmp_path, f"#!/bin/sh\n/bin/sleep 60 &\necho $! > {tmp_path}/plugin\n")
+    with pytest.raises(MachineError, match="does not answer"):
+        call_docker("compose", "config", timeout_s=0.5)
+    assert_ends(int((tmp_path / "plugin").read_text()))
+
+
+def test_a_client_does_not_hear_the_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    put_client(monkeypatch, tmp_path, "#!/bin/sh\nread -r _ _ _ _ _ session _ < /proc/self/stat\necho $session $PWD\n")
+    session, folder = call_docker("info", folder=tmp_path).stdout.split()
+    assert int(session) != os.getsid(0)
+    assert folder == str(tmp_path)
+
+
+def assert_ends(process: int) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        ended = psutil.Process(process)
+        psutil.wait_procs([ended], timeout=10)
+        assert not ended.is_running() or ended.status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_client_that_is_no_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

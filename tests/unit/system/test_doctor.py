@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -103,8 +105,41 @@ def test_room_is_looked_at_where_results_will_be(tmp_path: Path) -> None:
     assert "GiB free in" in results.seen
     assert "GiB free in" in images.seen
     assert only(machine.disks(away, NONE)).name == "disk: results"
-    assert only(machine.disks(away, Docker("28", False, frozenset(), tmp_path / "remote", "5"))).name == "disk: results"
+    _, elsewhere = machine.disks(away, Docker("28", False, frozenset(), tmp_path / "remote", "5"))
+    assert (elsewhere.status, "cannot be seen from here" in elsewhere.seen) == (Status.UNKNOWN, True)
     assert list(tmp_path.iterdir()) == []
+
+
+CLOSED = """
+import sys
+from pathlib import Path
+from orchestrator.system.config import UserConfig
+from orchestrator.system.docker import Docker
+from orchestrator.system.doctor import containers, machine
+from orchestrator.system.project import Project
+
+hidden = Path(sys.argv[1])
+docker = Docker("28", False, frozenset(), hidden, "5")
+project = Project(hidden, UserConfig())
+for finding in (*machine.disks(project, docker), *containers.ownership(project, docker, {})):
+    print(finding.name, finding.status, finding.seen, sep="; ")
+"""
+
+
+def test_what_lies_behind_a_closed_folder_cannot_be_seen(tmp_path: Path) -> None:
+    """As Docker's own folder does where it remaps users."""
+    hidden = tmp_path / "closed" / "hidden"
+    hidden.mkdir(parents=True)
+    hidden.parent.chmod(0)
+    powerless = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    argv = [*powerless, sys.executable, "-c", CLOSED, hidden]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    hidden.parent.chmod(0o700)
+    assert done.stdout.splitlines() == [
+        f"disk: results; broken; {hidden.parent} cannot be written",
+        f"disk: images; unknown; {hidden}, where Docker keeps images, cannot be seen from here",
+        "PUID, PGID; missing; not set: containers started by hand refuse to run",
+    ], done.stderr
 
 
 @pytest.mark.parametrize(
@@ -174,17 +209,17 @@ def test_compose_files_with_a_stand_in_client(
 ) -> None:
     stand_in(monkeypatch, project.folder, {"compose --project-directory": (CONFIG, "", 0)})
     variables = {} if files is None else {"COMPOSE_FILE": files}
-    finding = only(containers.compose_files(project, docker, gpus, variables))
+    finding = only(containers.files(project, docker, gpus, variables))
     assert finding.status is status
     assert told in finding.seen
 
 
 def test_compose_files_that_are_not_there_or_not_ours(tmp_path: Path) -> None:
     project = Project(tmp_path, UserConfig())
-    absent = only(containers.compose_files(project, NONE, NO_GPU, {}))
+    absent = only(containers.files(project, NONE, NO_GPU, {}))
     assert (absent.status, "orchestrate init" in absent.advice) == (Status.MISSING, True)
     (tmp_path / "compose.yaml").write_text("services: {}\n")
-    foreign = only(containers.compose_files(project, NONE, NO_GPU, {}))
+    foreign = only(containers.files(project, NONE, NO_GPU, {}))
     assert (foreign.status, "is not of orchestrate" in foreign.seen) == (Status.MISSING, True)
     assert only(containers.images(project, PLAIN)).status is Status.UNKNOWN
 
@@ -245,6 +280,20 @@ def test_results_that_belong_to_somebody_else(project: Project, monkeypatch: pyt
     *_, results = containers.ownership(project, PLAIN, mine)
     assert (results.name, results.status) == ("results", Status.WARNING)
     assert results.advice.startswith(f"sudo chown -R {os.getuid()}:")
+
+
+def test_results_shared_by_a_group_are_fine(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.results.mkdir()
+    project.results.chmod(0o2775)
+    status = project.results.stat()
+    monkeypatch.setattr(os, "getuid", lambda: status.st_uid + 1)
+    monkeypatch.setattr(os, "getgid", lambda: status.st_gid + 1)
+    monkeypatch.setattr(os, "getgroups", lambda: [status.st_gid])
+    fitting = {"PUID": str(os.getuid()), "PGID": str(status.st_gid)}
+    assert only(containers.ownership(project, PLAIN, fitting)).status is Status.OK
+    wrong, *more = containers.ownership(project, PLAIN, {**fitting, "PGID": str(os.getgid())})
+    assert (wrong.status, more) == (Status.WARNING, [])
+    assert f"PGID={status.st_gid}" in wrong.advice
 
 
 LOCAL = {"backend pytorch": Status.OK, "CUDA": Status.NOT_NEEDED}

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import InputError, MachineError, OrchestratorError
-from orchestrator.system.docker import Docker
-from orchestrator.system.project_env import complete_env, read_env, wanted_env
+from orchestrator.system.docker import Docker, service_images
+from orchestrator.system.project_env import complete_env, compose_files, read_env, wanted_env
 from runners.contract.request import Gpu
+from tests.unit.system.docker_states import use_real_engine
 
 GPUS = [Gpu(index=0, uuid="GPU-0", name="H200")]
 WANTED = {"PUID": "1000", "PGID": "1000"}
@@ -29,12 +30,69 @@ def docker(*, rootless: bool = False, runtimes: tuple[str, ...] = ("runc",)) -> 
     ],
 )
 def test_the_gpu_file_is_named_where_containers_can_have_a_gpu(engine: Docker, gpus: list[Gpu], files: str) -> None:
-    assert wanted_env(engine, gpus)["COMPOSE_FILE"] == files
+    assert wanted_env(engine, gpus, Path("results"))["COMPOSE_FILE"] == files
 
 
 def test_whom_results_belong_to() -> None:
-    assert wanted_env(docker(), []).items() >= {"PUID": str(os.getuid()), "PGID": str(os.getgid())}.items()
-    assert wanted_env(docker(rootless=True), []).items() >= {"PUID": "0", "PGID": "0"}.items()
+    assert (
+        wanted_env(docker(), [], Path("results")).items()
+        >= {"PUID": str(os.getuid()), "PGID": str(os.getgid())}.items()
+    )
+    assert wanted_env(docker(rootless=True), [], Path("results")).items() >= {"PUID": "0", "PGID": "0"}.items()
+
+
+def test_with_the_group_that_may_write_the_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.chmod(0o775)
+    group = tmp_path.stat().st_gid
+    monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1)
+    monkeypatch.setattr(os, "getgid", lambda: group + 1)
+    monkeypatch.setattr(os, "getgroups", lambda: [group])
+    assert wanted_env(docker(), [], tmp_path)["PGID"] == str(group)
+
+
+FILE, SEPARATOR = "COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR"
+
+
+@pytest.mark.parametrize(
+    ("env", "environ", "files"),
+    [
+        ("", {}, ["compose.yaml"]),
+        ("COMPOSE_FILE=\n", {}, ["compose.yaml"]),
+        ("COMPOSE_FILE=a:b\n", {}, ["a", "b"]),
+        ("COMPOSE_FILE=a:b\n", {FILE: "c"}, ["c"]),
+        ("COMPOSE_FILE=a;b:c\nCOMPOSE_PATH_SEPARATOR=;\n", {}, ["a", "b:c"]),
+        ("COMPOSE_PATH_SEPARATOR=;\n", {FILE: "a;b:c"}, ["a", "b:c"]),
+        ("COMPOSE_FILE=a,b;c\nCOMPOSE_PATH_SEPARATOR=;\n", {SEPARATOR: ","}, ["a", "b;c"]),
+        ("COMPOSE_FILE=a:b;c\nCOMPOSE_PATH_SEPARATOR=;\n", {SEPARATOR: ""}, ["a", "b;c"]),
+    ],
+)
+def test_the_compose_files_of_a_project(env: str, environ: dict[str, str], files: list[str], tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(env)
+    assert compose_files(tmp_path, environ) == tuple(files)
+
+
+@pytest.mark.parametrize(
+    ("env", "environ"),
+    [
+        ("", {}),
+        ("COMPOSE_FILE=a.yaml:b.yaml\n", {}),
+        ("COMPOSE_FILE=a.yaml:b.yaml\n", {FILE: "b.yaml"}),
+        ("COMPOSE_FILE=a.yaml;b.yaml\nCOMPOSE_PATH_SEPARATOR=;\n", {}),
+        ("COMPOSE_PATH_SEPARATOR=;\n", {FILE: "a.yaml;b.yaml"}),
+        ("COMPOSE_FILE=a.yaml,b.yaml\nCOMPOSE_PATH_SEPARATOR=;\n", {SEPARATOR: ","}),
+        ("COMPOSE_FILE=a.yaml:b.yaml\nCOMPOSE_PATH_SEPARATOR=;\n", {SEPARATOR: ""}),
+    ],
+)
+def test_they_are_those_that_real_compose_reads(
+    env: str, environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_real_engine(monkeypatch)
+    for name in ("compose", "a", "b"):
+        (tmp_path / f"{name}.yaml").write_text(f"services: {{{name}: {{image: {name}.yaml}}}}\n")
+    (tmp_path / ".env").write_text(env)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert sorted(service_images(tmp_path).values()) == sorted(compose_files(tmp_path, os.environ))
 
 
 def test_made_then_read_then_left_alone(tmp_path: Path) -> None:
