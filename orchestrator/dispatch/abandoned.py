@@ -7,6 +7,7 @@ from pathlib import Path
 
 from orchestrator.errors import MachineError
 from orchestrator.manifest.lock import is_held
+from runners.contract.paths import ADHOC
 
 
 def refuse_beside(own: Path, at_work: Iterable[tuple[Path, str]]) -> None:
@@ -27,7 +28,9 @@ def refuse_beside(own: Path, at_work: Iterable[tuple[Path, str]]) -> None:
             raise MachineError(
                 f"a run of {campaign} is still at work in {what}, and its orchestrator is gone:"
                 " its energy would be counted as ours",
-                hint=f"`orchestrate resume {campaign.name}` takes it over; or stop it",
+                hint="the next `orchestrate run` stops it"
+                if campaign.name == ADHOC
+                else f"`orchestrate resume {campaign.name}` takes it over; or stop it",
             )
 
 

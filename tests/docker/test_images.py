@@ -16,6 +16,7 @@ from tests.docker.conftest import IMAGES, REPOSITORY, USER, Clone, docker, inspe
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("image_names")]
 
+PROBED = {"ORCHESTRATE_MEASURING": "false"}
 INSIDE = (Path(__file__).parent / "inside.py").read_text()
 
 
@@ -166,7 +167,7 @@ def health(name: str) -> str | None:
 
 @pytest.mark.parametrize("backend", IMAGES)
 def test_a_container_whose_device_answers_is_healthy(backend: str, clone: Clone) -> None:
-    with clone.running(backend, "sleep", "60", override={"healthcheck": {"interval": "1s"}}) as name:
+    with clone.running(backend, "sleep", "60", override={"healthcheck": {"interval": "1s"}}, **PROBED) as name:
         wait_until(lambda: health(name) != "starting", "the first probe")
         assert health(name) == "healthy"
 
@@ -177,13 +178,13 @@ def test_a_container_whose_device_does_not_answer_is_unhealthy(clone: Clone) -> 
         "healthcheck": {"interval": "1s", "retries": 1},
         "environment": {"NVIDIA_VISIBLE_DEVICES": "all"},
     }
-    with clone.running("simulated", "sleep", "60", override=override) as name:
+    with clone.running("simulated", "sleep", "60", override=override, **PROBED) as name:
         wait_until(lambda: health(name) != "starting", "the first probe")
         assert health(name) == "unhealthy"
 
 
 def test_a_container_that_is_measured_has_no_probe(clone: Clone) -> None:
-    with clone.running("simulated", "sleep", "60", ORCHESTRATE_MEASURING="true") as name:
+    with clone.running("simulated", "sleep", "60") as name:
         assert health(name) is None
 
 

@@ -249,3 +249,38 @@ def test_interrupting_between_runs_loses_nothing(project: Project) -> None:
     assert project.processes() == []
     assert project.run("campaign", str(project.folder / "grid.yaml"), "-q").returncode == 0
     assert project.json("status", "grid")["completed"] == 4
+
+
+SINGLE = ("run", "--backend", "simulated", "--model", "any/model", "--prompts", "1", "--warmup-iterations", "0")
+LONG = (*SINGLE, "--output-tokens", "3000", "--tokens-per-s", "100")
+
+
+def test_single_runs_are_one_at_a_time(project: Project) -> None:
+    host = project.start(*LONG)
+    project.wait_for_runner(host, phase="window")
+    refused = project.run(*SINGLE)
+    assert refused.returncode == 4
+    assert "in use by process" in refused.stderr
+    host.terminate()
+    host.communicate()
+
+
+def test_what_a_killed_single_run_left_is_stopped_by_the_next(project: Project) -> None:
+    host = project.start(*LONG)
+    runner = project.wait_for_runner(host, phase="window")
+    kill(host)
+    done = project.run(*SINGLE)
+    assert done.returncode == 0, done.stderr
+    assert not runner.is_running()
+    assert project.processes() == []
+
+
+def test_nothing_is_measured_beside_a_run_that_nobody_watches(project: Project) -> None:
+    host = project.start(*LONG)
+    runner = project.wait_for_runner(host, phase="window")
+    kill(host)
+    file = project.write("grid.yaml", GRID)
+    refused = project.run("campaign", str(file))
+    assert refused.returncode == 3
+    assert f"still at work in process {runner.pid}" in refused.stderr
+    kill(runner)
