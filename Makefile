@@ -57,8 +57,9 @@ gpu-check: $(VENV)/.dev             ## What needs an NVIDIA GPU, on a machine th
 bench: $(VENV)/.dev                 ## The benchmarks of docs/benchmarks.md, as ratios.
 	$(BIN)/python -m tests.bench
 
-soak: $(VENV)/.dev                  ## Kill host and runner at 100 random moments; count what was lost.
+soak: $(VENV)/.dev                  ## Kill host, runner and container at 200 random moments; count what was lost.
 	ORCHESTRATE_KILLS=100 $(BIN)/pytest -q tests/e2e/test_kill.py
+	ORCHESTRATE_CONTAINER_KILLS=100 $(BIN)/pytest -q tests/docker/test_kill.py
 
 docs: $(VENV)/.dev                  ## Generate the reference pages.
 	$(BIN)/python docs/generate.py
