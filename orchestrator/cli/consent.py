@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from orchestrator.cli.interrupts import caught_signals
 from orchestrator.dispatch.base import Dispatcher
 from orchestrator.errors import InputError, MachineError
 
@@ -34,7 +35,8 @@ def agreed(dispatcher: Dispatcher, *, yes: bool, quiet: bool, begun: bool = Fals
             raise MachineError(
                 f"missing images: {services}", hint=f"build them: docker compose build {services}; or agree with --yes"
             )
-        dispatcher.build_images(quiet=quiet)
+        with caught_signals() as interrupts:
+            dispatcher.build_images(quiet=quiet, should_stop=interrupts.came)
     return dispatcher
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -90,11 +90,12 @@ class Dispatcher(Protocol):
     def missing_images(self) -> Sequence[str]:
         """The images that have to be built before anything can start, by their backends."""
 
-    def build_images(self, *, quiet: bool) -> None:
+    def build_images(self, *, quiet: bool, should_stop: Callable[[], bool]) -> None:
         """Build those, the progress going to standard error unless it is to be quiet.
 
         Raises:
             MachineError: that failed.
+            InterruptedCampaignError: ``should_stop`` said so.
         """
 
     def check(self, gpus: Sequence[Gpu]) -> None:

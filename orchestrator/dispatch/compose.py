@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from orchestrator.errors import MachineError
+from orchestrator.errors import InterruptedCampaignError, MachineError
 from orchestrator.system.docker import call_docker
 
 _TIMEOUT_S = 120.0
+_LOOK_EVERY_S = 0.2
+_SILENCE = "it said nothing"
 _DOCTOR = "orchestrate doctor"
 
 
@@ -53,7 +57,7 @@ def words_of(said: str) -> Words:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     hints = [line.removeprefix("hint: ") for line in lines if line.startswith("hint: ")]
     reasons = [line for line in lines if not line.startswith("hint: ")]
-    return Words(reasons[-1] if reasons else "it said nothing", hints[-1] if hints else None)
+    return Words(reasons[-1] if reasons else _SILENCE, hints[-1] if hints else None)
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,8 @@ class Compose:
         )
         if done.returncode:
             reason, hint = words_of(done.stderr)
-            raise MachineError(f"docker compose {command[0]} failed: {reason}", hint=hint or _DOCTOR)
+            code = f", exit code {done.returncode}" if reason == _SILENCE else ""
+            raise MachineError(f"docker compose {command[0]} failed: {reason}{code}", hint=hint or _DOCTOR)
         return done.stdout
 
     def config(self) -> dict[str, Any]:
@@ -112,19 +117,26 @@ class Compose:
         config: dict[str, Any] = json.loads(self.call("config", "--format", "json"))
         return config
 
-    def build(self, services: Sequence[str], *, quiet: bool) -> None:
+    def build(self, services: Sequence[str], *, quiet: bool, should_stop: Callable[[], bool]) -> None:
         """Build the images of services; their progress goes to standard error.
 
         Raises:
             MachineError: that fails.
+            InterruptedCampaignError: ``should_stop`` said so; the build was ended.
         """
         argv = ["docker", *self.arguments(["build", *(["--quiet"] if quiet else []), *services])]
-        done = subprocess.run(
-            argv, input=self._stdin().encode(), stdout=2, env=self.environment, cwd=self.folder, check=False
-        )
-        if done.returncode:
+        with subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=2, env=self.environment, cwd=self.folder, start_new_session=True
+        ) as client:
+            while client.poll() is None:
+                if should_stop():
+                    os.killpg(client.pid, signal.SIGKILL)
+                    raise InterruptedCampaignError("stopped while images were built; nothing was started")
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    client.wait(_LOOK_EVERY_S)
+        if client.returncode:
             raise MachineError(
-                f"docker compose build {' '.join(services)} failed with exit code {done.returncode}",
+                f"docker compose build {' '.join(services)} failed with exit code {client.returncode}",
                 hint="the lines above say why; a failed download can be tried again",
             )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,9 +94,9 @@ class ComposeDispatcher:
         """The backends whose image is not built."""
         return self._services.missing()
 
-    def build_images(self, *, quiet: bool) -> None:
+    def build_images(self, *, quiet: bool, should_stop: Callable[[], bool]) -> None:
         """Build what is missing."""
-        self._services.build(quiet=quiet)
+        self._services.build(quiet=quiet, should_stop=should_stop)
 
     def check(self, gpus: Sequence[Gpu]) -> None:
         """See that images are there and fit, and that containers get these GPUs."""
@@ -192,9 +193,17 @@ class ComposeDispatcher:
         try:
             said = self._services.for_run(self._gpus).call(*arguments)
         except MachineError as error:
-            containers.remove(name)
+            with contextlib.suppress(MachineError):  # an engine that does not answer is told of once
+                containers.remove(name)
             raise MachineError(f"the container of {backend} is not healthy: {error}", hint=error.hint) from None
-        device, wanted = json.loads(said)["device"], "cuda" if self._gpus else "cpu"
+        try:
+            device = json.loads(said)["device"]
+        except (ValueError, KeyError, TypeError):
+            raise MachineError(
+                f"the container of {backend} answers {said.strip()!r} when asked for its health",
+                hint=f"its image may be an old one, or not ours: docker compose build {backend}",
+            ) from None
+        wanted = "cuda" if self._gpus else "cpu"
         if device != wanted:
             raise MachineError(f"the container of {backend} sees {device}, not {wanted}", hint="orchestrate doctor")
 
@@ -223,7 +232,7 @@ class ComposeDispatcher:
             name = parse_attempt_name(folder.name)
             container = container_name(folder, name, self._scene.campaign) if name else ""
             while time.monotonic() < deadline and any(process.is_running() for process in processes):
-                if containers.state_of(container) == "running":
+                if containers.state_of(container) in containers.AT_WORK:
                     break
                 time.sleep(0.1)
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from collections.abc import Mapping
@@ -36,9 +37,9 @@ def list_containers(label: str, *labels: str) -> list[Container]:
     Raises:
         MachineError: the engine does not answer.
     """
-    fields = ["{{.Names}}", "{{.State}}", *(f'{{{{.Label "{name}"}}}}' for name in labels)]
-    listing = docker("ps", "--all", "--filter", f"label={label}", "--format", "\t".join(fields))
-    rows = [line.split("\t") for line in listing.splitlines()]
+    fields = ["{{json .Names}}", "{{json .State}}", *(f'{{{{json (.Label "{name}")}}}}' for name in labels)]
+    listing = docker("ps", "--all", "--filter", f"label={label}", "--format", f"[{','.join(fields)}]")
+    rows = [json.loads(line) for line in listing.splitlines()]
     return [Container(name, state, dict(zip(labels, values, strict=True))) for name, state, *values in rows]
 
 

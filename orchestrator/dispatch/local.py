@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -81,7 +81,7 @@ class LocalDispatcher:
         """None: there are no images."""
         return ()
 
-    def build_images(self, *, quiet: bool) -> None:
+    def build_images(self, *, quiet: bool, should_stop: Callable[[], bool]) -> None:
         """Nothing."""
 
     def check(self, gpus: Sequence[Gpu]) -> None:

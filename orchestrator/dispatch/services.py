@@ -7,7 +7,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,7 @@ from runners.contract.paths import CONTRACT_VERSION
 from runners.contract.request import Gpu
 
 GPU_RUNTIME = "nvidia"
+BACKEND_LABEL = "orchestrate.backend"
 _CAMPAIGNS = "campaigns"
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?")
 
@@ -70,15 +71,17 @@ class Services:
         """
         return [backend for backend, name in self._image_names().items() if find_image(name) is None]
 
-    def build(self, *, quiet: bool) -> None:
+    def build(self, *, quiet: bool, should_stop: Callable[[], bool]) -> None:
         """Build what is missing.
 
         Raises:
             MachineError: that fails.
+            InterruptedCampaignError: ``should_stop`` said so.
         """
         compose = self._compose()
         commit = {"GIT_COMMIT": _git_commit(self.scene.project)}
-        replace(compose, environment={**commit, **compose.environment}).build(self.missing(), quiet=quiet)
+        compose = replace(compose, environment={**commit, **compose.environment})
+        compose.build(self.missing(), quiet=quiet, should_stop=should_stop)
 
     def check(self, gpus: Sequence[Gpu]) -> None:
         """Complete the project's ``.env``, then see that images are there and fit, and that containers get these GPUs.
@@ -90,6 +93,12 @@ class Services:
         (self.scene.project / _CAMPAIGNS).mkdir(exist_ok=True)
         services = self._services()
         for backend, image in self.images.items():
+            if image.labels.get(BACKEND_LABEL) != backend:
+                raise MachineError(
+                    f"the image {services[backend]['image']} is not one of ours for {backend}: it lacks the label"
+                    f" {BACKEND_LABEL}={backend}",
+                    hint="see which image the compose files name for this service",
+                )
             contract = image.labels.get(CONTRACT_LABEL)
             if contract != str(CONTRACT_VERSION):
                 raise MachineError(
@@ -151,6 +160,7 @@ class Services:
             "PUID": str(ids.uid),
             "PGID": str(ids.gid),
             "ORCHESTRATE_RESULTS": str(scene.results),
+            "ORCHESTRATE_MEASURING": "true",
         }
         return Compose(scene.project, compose_files(scene.project, os.environ), environment)
 

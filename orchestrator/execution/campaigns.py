@@ -241,7 +241,7 @@ def _as_begun(campaign: str, flag: str, begun: str | None, wanted: str | None) -
     if wanted and begun and wanted != begun:
         raise InputError(
             f"campaign {campaign!r} was begun with {flag} {begun}: all of its runs are started alike",
-            hint=f"leave {flag} out; or measure it anew under another name: --name {campaign}-{wanted}",
+            hint=f"leave {flag} out; or measure it anew: orchestrate campaign FILE --name {campaign}-{wanted}",
         )
 
 

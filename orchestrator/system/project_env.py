@@ -95,7 +95,7 @@ def _read(path: Path) -> str:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    draft = path.with_name(path.name + ".new")
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
     before = path.stat() if path.exists() else None
     try:
         # Tokens may stand in it: the draft is never more open than the file.

@@ -7,10 +7,12 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from orchestrator.dispatch.compose import Compose, exec_arguments, run_arguments
-from orchestrator.errors import MachineError
+from orchestrator.errors import InterruptedCampaignError, MachineError
+from tests.unit.dispatch.test_local import until
 
 
 def test_a_run_is_removed_and_marked() -> None:
@@ -67,7 +69,20 @@ def test_a_client_that_does_not_answer_is_given_up(client: Callable[[str], Compo
 
 def test_a_failed_build_is_an_error(client: Callable[[str], Compose]) -> None:
     with pytest.raises(MachineError, match="build pytorch failed with exit code 17"):
-        client("exit 17").build(["pytorch"], quiet=True)
+        client("exit 17").build(["pytorch"], quiet=True, should_stop=lambda: False)
+
+
+def test_a_build_that_is_asked_to_stop_is_ended(client: Callable[[str], Compose], tmp_path: Path) -> None:
+    building = client(f"sleep 60 & echo $! > {tmp_path}/child; wait")
+    with pytest.raises(InterruptedCampaignError):
+        building.build(["pytorch"], quiet=True, should_stop=(tmp_path / "child").exists)
+    child = int(until(lambda: (tmp_path / "child").read_text().strip()))
+    until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_silent_failure_tells_its_exit_code(client: Callable[[str], Compose]) -> None:
+    with pytest.raises(MachineError, match="it said nothing, exit code 7"):
+        client("exit 7").call("run")
 
 
 def test_a_started_client_has_its_own_session_and_variables(client: Callable[[str], Compose], tmp_path: Path) -> None:
