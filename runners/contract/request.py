@@ -6,11 +6,14 @@ and the runner all take them from these models.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from runners.contract.paths import CONTRACT_VERSION
+
+SIMULATED_NAME: Final = "Simulated "
+"""How the name of every simulated GPU begins."""
 
 
 class ContractModel(BaseModel):
@@ -140,6 +143,11 @@ class Gpu(ContractModel):
     index: int = Field(ge=0)
     uuid: str
     name: str
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it is none, but a power curve in NVML's place."""
+        return self.name.startswith(SIMULATED_NAME)
 
 
 class RunRequest(ContractModel):
