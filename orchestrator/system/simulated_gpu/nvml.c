@@ -2,7 +2,8 @@
 
    What is simulated stands in $ORCHESTRATE_SIMULATED_GPU/gpus.conf; settings.py beside this file says what may stand
    there. Every answer is a pure function of that file and of the clock, so all processes and containers of a machine see
-   the same GPUs on the same timeline.
+   the same GPUs on the same timeline. Where NVIDIA_VISIBLE_DEVICES names some of their UUIDs, only those are seen,
+   counted from 0, as in a container that NVIDIA's runtime started.
 
    Layouts, numbers and names are those of NVIDIA's published NVML interface. What is not here, pynvml reports as
    "function not found". Built on a host and used inside containers with an older C library: nothing here may need a
@@ -23,6 +24,7 @@
 #include <time.h>
 
 #define VARIABLE "ORCHESTRATE_SIMULATED_GPU"
+#define VISIBLE_VARIABLE "NVIDIA_VISIBLE_DEVICES"
 #define DRIVER_VERSION "999.0-simulated"
 #define CUDA_VERSION 12080
 #define NAME_PREFIX "Simulated "
@@ -80,7 +82,7 @@ struct fault {
 };
 
 struct gpu {
-    int index, line;
+    int index, slot, line; /* index: among the visible; slot: among all of the machine */
     char uuid[96], name[96];
     struct step *steps;
     int step_count;
@@ -280,9 +282,9 @@ static bool parse_gpu_setting(struct reader *reader, struct gpu *gpu, const char
     return fail(reader, "no such setting of a GPU: %.40s", key);
 }
 
-static struct gpu *new_gpu(int index, int line) {
+static struct gpu *new_gpu(int slot, int line) {
     struct gpu *gpu = grown(NULL, 0, sizeof *gpu);
-    gpu->index = index;
+    gpu->slot = slot;
     gpu->line = line;
     gpu->before_w = -1;
     gpu->counter_period_s = 0.1;
@@ -316,7 +318,7 @@ static bool complete(struct reader *reader, struct machine *machine, struct gpu 
         return fail(reader, "a GPU needs a uuid that begins with GPU-");
     if (strncmp(gpu->name, NAME_PREFIX, strlen(NAME_PREFIX)))
         return fail(reader, "the name of a simulated GPU begins with \"" NAME_PREFIX "\"");
-    for (int i = 0; i < gpu->index; i++)
+    for (int i = 0; i < gpu->slot; i++)
         if (!strcmp(machine->gpus[i]->uuid, gpu->uuid))
             return fail(reader, "a second GPU with the uuid %.50s", gpu->uuid);
     if (!gpu->step_count)
@@ -355,6 +357,12 @@ static bool parse_line(struct reader *reader, struct machine *machine, char *lin
         machine->gpus = grown(machine->gpus, machine->gpu_count, sizeof *machine->gpus);
         machine->gpus[machine->gpu_count] = new_gpu(machine->gpu_count, reader->line);
         machine->gpu_count++;
+    } else if (!strcmp(key, "origin_s")) {
+        if (!parse_number(reader, next_word(&rest), -1e12, 1e12, &machine->origin_s))
+            return false;
+    } else if (!strcmp(key, "call_s")) {
+        if (!parse_number(reader, next_word(&rest), 0, 1, &machine->call_s))
+            return false;
     } else if (gpu && !strcmp(key, "uuid")) {
         return parse_text(reader, gpu->uuid, sizeof gpu->uuid, rest);
     } else if (gpu && !strcmp(key, "name")) {
@@ -362,17 +370,33 @@ static bool parse_line(struct reader *reader, struct machine *machine, char *lin
     } else if (gpu) {
         if (!parse_gpu_setting(reader, gpu, key, &rest))
             return false;
-    } else if (!strcmp(key, "origin_s")) {
-        if (!parse_number(reader, next_word(&rest), -1e12, 1e12, &machine->origin_s))
-            return false;
-    } else if (!strcmp(key, "call_s")) {
-        if (!parse_number(reader, next_word(&rest), 0, 1, &machine->call_s))
-            return false;
     } else {
         return fail(reader, "no such setting before the first [gpu]: %.40s", key);
     }
     key = next_word(&rest);
     return !key || fail(reader, "%.40s is one word too many", key);
+}
+
+static bool is_named(const struct gpu *gpu, const char *named) {
+    size_t length = strlen(gpu->uuid);
+    for (const char *at = strstr(named, gpu->uuid); at; at = strstr(at + 1, gpu->uuid))
+        if ((at == named || at[-1] == ',') && (!at[length] || at[length] == ','))
+            return true;
+    return false;
+}
+
+static void keep_visible(struct machine *machine) {
+    const char *named = getenv(VISIBLE_VARIABLE);
+    bool some = false;
+    int kept = 0;
+    for (int i = 0; named && i < machine->gpu_count; i++)
+        some = some || is_named(machine->gpus[i], named);
+    for (int i = 0; i < machine->gpu_count; i++)
+        if (!some || is_named(machine->gpus[i], named)) {
+            machine->gpus[i]->index = kept;
+            machine->gpus[kept++] = machine->gpus[i];
+        }
+    machine->gpu_count = kept;
 }
 
 /* The machine that a text says; the text is kept for comparison. Of a bad text nothing is freed: it ends the attempt. */
@@ -397,7 +421,10 @@ static struct machine *parse(struct reader *reader, const char *text, size_t len
     for (int i = 0; right && i < machine->gpu_count; i++)
         right = complete(reader, machine, machine->gpus[i]);
     free(work);
-    return right ? machine : NULL;
+    if (!right)
+        return NULL;
+    keep_visible(machine);
+    return machine;
 }
 
 static char *read_file(const char *path, size_t *length) {
@@ -748,7 +775,7 @@ int nvmlDeviceGetCount_v2(unsigned *count) {
 int nvmlDeviceGetCount(unsigned *count) { return nvmlDeviceGetCount_v2(count); }
 
 static void bus_id(const struct gpu *gpu, char *to, size_t size, const char *format) {
-    snprintf(to, size, format, 0u, (unsigned)gpu->index + 1, 0u);
+    snprintf(to, size, format, 0u, (unsigned)gpu->slot + 1, 0u);
 }
 
 #define LONG_BUS_ID "%08X:%02X:%02X.0"
@@ -855,7 +882,7 @@ int nvmlDeviceGetPciInfo_v3(const void *device, struct pci *pci) {
         memset(pci, 0, sizeof *pci);
         bus_id(call.gpu, pci->legacy_id, sizeof pci->legacy_id, SHORT_BUS_ID);
         bus_id(call.gpu, pci->id, sizeof pci->id, LONG_BUS_ID);
-        pci->bus = (unsigned)call.gpu->index + 1;
+        pci->bus = (unsigned)call.gpu->slot + 1;
     }
     return end(&call, code);
 }
