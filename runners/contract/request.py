@@ -6,11 +6,14 @@ and the runner all take them from these models.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from runners.contract.paths import CONTRACT_VERSION
+
+SIMULATED_NAME: Final = "Simulated "
+"""How the name of every simulated GPU begins."""
 
 
 class ContractModel(BaseModel):
@@ -206,6 +209,11 @@ class Baseline(ContractModel):
     power_w: dict[str, float] = Field(description="mean power of each source, in watts")
     measured_at: AwareDatetime
     duration_s: float = Field(gt=0)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it is none, but a power curve in NVML's place."""
+        return self.name.startswith(SIMULATED_NAME)
 
 
 class RunRequest(ContractModel):
