@@ -107,7 +107,7 @@ class Gpu(ContractModel):
     @property
     def simulated(self) -> bool:
         """Whether a simulated NVML plays it."""
-        return self.name.startswith("Simulated ")
+        return self.name.startswith(SIMULATED_NAME)
 
 
 class Experiment(ContractModel):
@@ -209,11 +209,6 @@ class Baseline(ContractModel):
     power_w: dict[str, float] = Field(description="mean power of each source, in watts")
     measured_at: AwareDatetime
     duration_s: float = Field(gt=0)
-
-    @property
-    def simulated(self) -> bool:
-        """Whether it is none, but a power curve in NVML's place."""
-        return self.name.startswith(SIMULATED_NAME)
 
 
 class RunRequest(ContractModel):

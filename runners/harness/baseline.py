@@ -1,4 +1,4 @@
-"""The power of the idle machine: measured before the engine loads, or taken from an earlier run and held against now."""
+"""The power of the idle machine: measured before the engine loads, or an earlier run's, held against now."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from runners.contract.request import Baseline, Measurement
-from runners.contract.result import BaselineReport, Mark, MeterSource
+from runners.contract.result import Mark, MeterSource
 from runners.contract.series import Series, mean_power_w, primary_of
 
 _BASELINE_S = 10.0
@@ -65,15 +65,6 @@ def agrees(cached: Mapping[str, float], seen: Mapping[str, float], sources: Sequ
         and abs(seen[source.name] - cached[source.name]) <= max(_TOLERANCE * cached[source.name], _TOLERANCE_W)
         for source in primary_of(sources)
     )
-
-
-def power_of(report: BaselineReport | None, sources: Sequence[MeterSource]) -> float | None:
-    """The baseline of the primary sources together, in watts; None where one of them has none."""
-    if report is None:
-        return None
-    powers = [report.power_w.get(source.name) for source in primary_of(sources)]
-    known = [power for power in powers if power is not None]
-    return sum(known) if powers and len(known) == len(powers) else None
 
 
 def _default(asked_s: float | None, default_s: float, sources: Sequence[MeterSource]) -> float:

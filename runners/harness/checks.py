@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import IntFlag
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
+from runners.contract.joules import baseline_power_w
 from runners.contract.request import RunRequest
 from runners.contract.result import BaselineReport, Check, Mark, Throttle, WarmupReport
 from runners.contract.series import Figures, Series
@@ -45,7 +47,7 @@ class Evidence(NamedTuple):
 
     request: RunRequest
     recording: Recording
-    series: dict[str, Series]
+    series: Mapping[str, Series]
     window: Mark
     figures: Figures
     throttle: Throttle | None
@@ -115,7 +117,7 @@ def _samples_complete(evidence: Evidence) -> Check:
     period_s = 1 / evidence.request.measurement.sample_hz
     expected = int((end_s - start_s) / period_s)
     moments = [start_s, *(tick.t_s for tick in ticks), end_s]
-    gap_s = max(after - before for before, after in zip(moments, moments[1:], strict=False))
+    gap_s = max(after - before for before, after in pairwise(moments))
     return _check(
         "samples_complete",
         "warning",
@@ -178,7 +180,7 @@ def _clocks_steady(gpus: Sequence[str], clocks: Sequence[tuple[str, float | None
             "clocks_steady",
             "warning",
             max(spreads) <= _CLOCK_SPREAD,
-            f"the SM clock's 5th to 95th percentile spans {max(spreads):.0%} of its median (at most {_CLOCK_SPREAD:.0%})",
+            f"nine tenths of the SM clock's samples span {max(spreads):.0%} of it (at most {_CLOCK_SPREAD:.0%})",
             "lock the clocks (nvidia-smi --lock-gpu-clocks), or take the spread between cycles for what it is",
         )
 
@@ -222,7 +224,8 @@ def _baseline_fresh(evidence: Evidence) -> Iterator[Check]:
     report = evidence.baseline
     if report is None:
         return
-    loaded_w, baseline_w = evidence.figures.loaded_idle_power_w, _baseline_w(evidence)
+    loaded_w = evidence.figures.loaded_idle_power_w
+    baseline_w = baseline_power_w(report, evidence.recording.primary())
     old = report.age_s > evidence.request.measurement.baseline_max_age_s
     below = loaded_w is not None and baseline_w is not None and loaded_w < (1 - _BASELINE_SHIFT) * baseline_w
     how = f"{report.age_s:.0f} s old and held against now" if report.age_s else "measured in this run"
@@ -235,13 +238,6 @@ def _baseline_fresh(evidence: Evidence) -> Iterator[Check]:
         f"{shown}, {how}{loaded}",
         "see what used the machine before the engine loaded; energy_adjusted_j is as good as the baseline",
     )
-
-
-def _baseline_w(evidence: Evidence) -> float | None:
-    report = evidence.baseline
-    powers = [report.power_w.get(source.name) for source in evidence.recording.primary()] if report else []
-    known = [power for power in powers if power is not None]
-    return sum(known) if powers and len(known) == len(powers) else None
 
 
 def _output_length(evidence: Evidence) -> Check:

@@ -61,7 +61,12 @@ class NvmlMeter:
     def sample(self) -> Sampled:
         """The state of all GPUs, and the updates of their counters."""
         sampled = [gpu.sample() for gpu in self._gpus]
-        return Sampled(*(sum(parts, []) for parts in zip(*sampled, strict=True)))
+        return Sampled(
+            [reading for one in sampled for reading in one.readings],
+            [edge for one in sampled for edge in one.edges],
+            [power for one in sampled for power in one.powers],
+            [error for one in sampled for error in one.errors],
+        )
 
     def close(self) -> None:
         """Shuts NVML down."""

@@ -21,9 +21,9 @@ _EARLY = 0.3
 def sample_until_eof(spec: Spec, opened: Opened, stdin: int, parent: int) -> None:
     """Samples until the standard input ends or the parent is gone.
 
-    The first line is ``{"sources", "notes"}``. Each further line is one tick: ``{"t_s", "cpu_s", "rss_bytes", "readings", "edges", "powers", "errors"}``, where ``cpu_s``
-    is the CPU time that the sampler itself has used so far, ``rss_bytes`` the runner's memory, and the others are
-    what the meters said since the last tick.
+    The first line is ``{"sources", "notes"}``. Each further line is one tick: ``{"t_s", "cpu_s", "rss_bytes",
+    "readings", "edges", "powers", "errors"}``, where ``cpu_s`` is the CPU time that the sampler itself has used so
+    far, ``rss_bytes`` the runner's memory, and the others are what the meters said since the last tick.
 
     Args:
         spec: where to write, how often, and whose memory.
