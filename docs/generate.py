@@ -107,7 +107,8 @@ def quantities() -> Iterator[str]:
     yield "# Quantities\n"
     yield "The figures of a result, by their names in `result.json`. What was not measured is null, never 0. The file"
     yield "holds each in the unit that its name ends with; the unit here is the one that it is shown in."
-    yield "How they are measured: [measurement](../explanation/measurement.md).\n"
+    yield "Method, error and limits: [energy](../explanation/energy.md). Procedure:"
+    yield "[measurement](../explanation/measurement.md).\n"
     yield "| name | shown as | type | unit | better | definition |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for quantity in QUANTITIES.values():
