@@ -24,9 +24,6 @@ NOT_YET = {
     "force_cold_start": "cold starts",
     "parallel": "several runs at once",
     "notify": "notifications",
-    "measurement.baseline_s": "the measured baseline",
-    "measurement.warmup.until_cv": "warming up until convergence",
-    "measurement.warmup.max_iterations": "warming up until convergence",
 }
 """Keys of the grammar that are not built yet: refused, never ignored."""
 

@@ -12,6 +12,7 @@ from orchestrator.errors import InputError
 from runners.contract.messages import first_fault
 from runners.contract.paths import RESULT, RUNS, parse_cycle_name
 from runners.contract.result import SCHEMA_VERSION, RunFailure, RunResult
+from runners.contract.upgrade import upgraded
 
 
 def load_result(path: str | Path) -> RunResult:
@@ -70,6 +71,12 @@ def parse_result(content: bytes) -> RunResult:
     Raises:
         ValidationError: it is none.
     """
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        document = None
+    if isinstance(document, dict) and document.get("schema_version") != SCHEMA_VERSION:
+        content = json.dumps(upgraded(document)).encode()
     return RunResult.model_validate_json(content)
 
 

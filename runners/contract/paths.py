@@ -13,7 +13,7 @@ import re
 from enum import Enum
 from typing import Final, NamedTuple
 
-CONTRACT_VERSION: Final = 1
+CONTRACT_VERSION: Final = 2
 
 # In an attempt folder, and after publication in a run folder.
 REQUEST = "request.json"
@@ -25,6 +25,8 @@ REQUESTS = "requests.parquet"
 EVENTS = "events.jsonl"
 LOG = "runner.log"
 SAMPLES = "samples.jsonl"
+HOST_SAMPLES = "host-samples.jsonl"
+HOST = "host.json"
 
 # In a campaign's results folder.
 CAMPAIGN = "campaign.json"
@@ -39,6 +41,7 @@ ENV_CAMPAIGN_NAME = "ORCHESTRATE_CAMPAIGN_NAME"
 ENV_CYCLE = "ORCHESTRATE_CYCLE"
 ENV_CYCLES = "ORCHESTRATE_CYCLES"
 ENV_VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
+ENV_SIMULATED_GPU = "ORCHESTRATE_SIMULATED_GPU"
 SECRET_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
 # What a container has in its environment besides.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from runners.contract.paths import CONTRACT_VERSION
 
@@ -116,16 +116,64 @@ class Experiment(ContractModel):
 
 
 class Warmup(ContractModel):
-    """How the engine is brought into its steady state before the window opens."""
+    """How the engine is brought into its steady state before the window opens: by default until it converges."""
 
-    iterations: int = Field(1, ge=0, le=10_000, description="batches generated before the window")
+    iterations: int | None = Field(
+        None, ge=0, le=10_000, description="generate so many batches, whether or not they converge; null: until they do"
+    )
+    until_cv: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="go on until the last three batches' durations have at most this coefficient of variation;"
+        " null: 0.05",
+    )
+    max_iterations: int | None = Field(None, ge=3, le=10_000, description="and give up after so many batches; null: 10")
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Warmup:
+        if self.iterations is not None and (self.until_cv is not None or self.max_iterations is not None):
+            raise ValueError("iterations is a fixed count: leave out until_cv and max_iterations, or iterations")
+        return self
 
 
 class Measurement(ContractModel):
     """How a run is measured. Not part of an experiment's identity."""
 
     warmup: Warmup = Warmup()
+    meter: Literal["auto", "nvml", "rapl", "estimate", "zeus", "codecarbon"] = Field(
+        "auto",
+        description="what measures the energy; auto: nvml where there is a GPU, else rapl where it can be read,"
+        " else estimate",
+    )
     sample_hz: float = Field(10.0, ge=0.1, le=100, description="samples of power and memory a second")
+    baseline_s: float | None = Field(
+        None,
+        ge=0,
+        le=3600,
+        description="idle time before the engine loads in which the baseline power is measured; 0: none;"
+        " null: 10 where energy is measured, else none",
+    )
+    baseline_max_age_s: float = Field(
+        3600.0, ge=0, le=30 * 86_400, description="a baseline of the same machine is used again for so long"
+    )
+    loaded_idle_s: float | None = Field(
+        None,
+        ge=0,
+        le=3600,
+        description="idle time with the model loaded in which its power is measured; 0: none;"
+        " null: 2 where energy is measured, else none",
+    )
+    min_window_s: float | None = Field(
+        None, gt=0, le=86_400, description="ask rounds of fresh prompts until the window is this long"
+    )
+    target_relative_uncertainty: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="ask rounds of fresh prompts until half the interval of the energy is at most this share of it",
+    )
+    max_rounds: int = Field(100, ge=1, le=10_000, description="but never more rounds of prompts than this")
     cpu_tdp_w: float | None = Field(
         None,
         gt=0,
@@ -141,11 +189,25 @@ class Gpu(ContractModel):
     uuid: str
     name: str
 
+    @property
+    def simulated(self) -> bool:
+        """Whether a simulated NVML plays it."""
+        return self.name.startswith("Simulated ")
+
+
+class Baseline(ContractModel):
+    """The power of an idle machine, before any engine was loaded."""
+
+    machine: str = Field(description="what it was measured on: host, sources, power limits; another machine's is void")
+    power_w: dict[str, float] = Field(description="mean power of each source, in watts")
+    measured_at: AwareDatetime
+    duration_s: float = Field(gt=0)
+
 
 class RunRequest(ContractModel):
     """The whole configuration of one attempt; nothing else configures it."""
 
-    contract_version: Literal[1] = CONTRACT_VERSION
+    contract_version: Literal[2] = CONTRACT_VERSION
     campaign: str
     experiment_id: str
     cycle: int = Field(ge=1)
@@ -156,6 +218,10 @@ class RunRequest(ContractModel):
     measurement: Measurement = Measurement()
     seed: int = Field(0, ge=0, lt=2**63, description="seed for sampling")
     gpus: list[Gpu] = Field(default_factory=list, description="empty: the CPU")
+    baseline: Baseline | None = Field(None, description="of an earlier run on this machine; filled in by the host")
+    host_samples: bool = Field(
+        False, description="whether the host samples what a container cannot read, beside it; filled in by the host"
+    )
     model_path: str | None = Field(None, description="where a local model lies, as the runner sees it")
     dataset_path: str | None = Field(None, description="where a prompt file lies, as the runner sees it")
     container_strategy: Literal["ephemeral", "persistent"] | None = Field(

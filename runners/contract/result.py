@@ -13,10 +13,12 @@ from pydantic import AwareDatetime, Field
 from runners.contract.paths import FailureKind
 from runners.contract.request import ContractModel, Experiment
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
-Phase = Literal["load", "baseline", "warmup", "prefill", "decode", "teardown", "window"]
-EnergyMethod = Literal["nvml", "rapl", "estimated", "simulated"]
+Phase = Literal["baseline", "load", "loaded_idle", "warmup", "prefill", "decode", "teardown", "window"]
+EnergyMethod = Literal["nvml", "rapl", "zeus", "codecarbon", "estimated", "simulated"]
+EnergyBasis = Literal["counter", "power"]
+"""Whether an energy counter told the joules, or power was integrated over time."""
 
 
 class Distribution(ContractModel):
@@ -44,16 +46,48 @@ class Check(ContractModel):
     passed: bool
     severity: Literal["critical", "warning"]
     observed: str
+    hint: str | None = None
+    """What to do about it; None where it passed."""
+
+
+class MeterSource(ContractModel):
+    """One thing that was metered, and what is known of its meter; what recomputing needs besides the series."""
+
+    name: str
+    """The ``source`` column of the tables."""
+    kind: Literal["gpu", "cpu", "dram", "psys", "machine", "simulated"]
+    method: EnergyMethod
+    scope: str
+    """Whose energy it is: ``gpu``, ``package``, ``dram``, ``platform``, ``machine`` or ``simulated``."""
+    assumption: str | None = None
+    """What the figures rest on, where they are not measured."""
+    uuid: str | None = None
+    has_counter: bool = True
+    resolution_j: float = 0.0
+    """The smallest step of the energy counter."""
+    power_limit_w: float | None = None
+    """The most that it is taken to draw, for the bounds; None: unknown."""
 
 
 class GpuEnergy(ContractModel):
-    """The energy of one GPU over the window."""
+    """The energy of one GPU over the window: the raw part that ``energy_j`` sums."""
 
     uuid: str
     name: str
     energy_j: float | None
     energy_low_j: float | None
     energy_high_j: float | None
+    energy_basis: EnergyBasis | None = None
+    energy_prefill_j: float | None = None
+    energy_decode_j: float | None = None
+    energy_period_s: float | None = None
+    """The learned update period of its counter."""
+    counter_to_integral: float | None = None
+    """Energy by the counter ÷ energy by integrating power, over the window."""
+    baseline_power_w: float | None = None
+    power_mean_w: float | None = None
+    power_max_w: float | None = None
+    memory_device_bytes: int | None = None
 
 
 class Throttle(ContractModel):
@@ -68,6 +102,24 @@ class WarmupReport(ContractModel):
 
     iterations: int
     durations_s: list[float]
+    cv: float | None = None
+    """Coefficient of variation of the last three durations."""
+    converged: bool | None = None
+    """None where the number of iterations was fixed."""
+
+
+class BaselineReport(ContractModel):
+    """Which baseline was subtracted, and what it was held against."""
+
+    power_w: dict[str, float]
+    """Of each source, in watts."""
+    machine: str
+    measured_at: AwareDatetime
+    duration_s: float
+    age_s: float
+    """0 where this run measured it."""
+    seen_power_w: dict[str, float] | None = None
+    """What a cached one was validated against: the power just before this run's engine loaded."""
 
 
 class Environment(ContractModel):
@@ -101,7 +153,7 @@ class FileRecord(ContractModel):
 class RunResult(ContractModel):
     """Everything that one complete run measured; ``result.json``, written last."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     run_id: str
     campaign: str
     experiment_id: str
@@ -122,6 +174,8 @@ class RunResult(ContractModel):
 
     load_s: float
     duration_s: float
+    rounds: int = 1
+    """How often the workload's number of prompts was asked, fresh ones each time."""
     requests: int
     input_tokens: int
     output_tokens: int
@@ -131,8 +185,13 @@ class RunResult(ContractModel):
     energy_high_j: float | None
     energy_method: EnergyMethod | None
     energy_scope: str | None
+    energy_basis: EnergyBasis | None = None
+    energy_period_s: float | None = None
+    energy_periods: float | None = None
+    counter_to_integral: float | None = None
     baseline_power_w: float | None = None
     energy_adjusted_j: float | None = None
+    loaded_idle_power_w: float | None = None
     energy_per_output_token_j: float | None
     energy_per_total_token_j: float | None
     energy_per_request_j: float | None
@@ -140,6 +199,7 @@ class RunResult(ContractModel):
     energy_decode_j: float | None
     cpu_energy_j: float | None
     dram_energy_j: float | None
+    psys_energy_j: float | None = None
     power_mean_w: float | None
     power_max_w: float | None
 
@@ -159,10 +219,14 @@ class RunResult(ContractModel):
     memory_device_bytes: int | None
     flops: float | None = None
     flops_method: str | None = None
+    flops_per_output_token: float | None = None
+    flops_per_j: float | None = None
     metering_cpu_s: float | None
 
     gpus: list[GpuEnergy]
+    sources: list[MeterSource] = Field(default_factory=list)
     throttle: Throttle | None
+    baseline: BaselineReport | None = None
     warmup: WarmupReport
     marks: list[Mark]
     checks: list[Check]
@@ -175,7 +239,7 @@ class RunResult(ContractModel):
 class RunFailure(ContractModel):
     """Why an attempt gave no result; ``failure.json``."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     run_id: str | None
     kind: FailureKind
     message: str
