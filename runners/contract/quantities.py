@@ -55,6 +55,7 @@ class Quantity(NamedTuple):
 
 _MIB = 1 / 2**20
 _MS = 1e3
+_GIGA = 1e-9
 
 _LATENCIES = {
     "ttft_s": ("TTFT", "time to first token: from the start of the request's batch to its first token on the host"),
@@ -76,6 +77,8 @@ _TABLE = (
              "from the start of loading the model to the device being ready; without conversion or download"),
     Quantity("duration_s", float, "s", None, 4, "window",
              "length of the window"),
+    Quantity("rounds", int, "", None, 4, "rounds",
+             "how often the workload's number of prompts was asked in the window, fresh ones each time"),
     Quantity("requests", int, "", None, 6, "requests",
              "requests answered in the window"),
     Quantity("input_tokens", int, "", None, 6, "input tokens",
@@ -88,10 +91,18 @@ _TABLE = (
              "lower bound of `energy_j` by the meter's error model; null where that states none"),
     Quantity("energy_high_j", float, "J", None, 4, "energy, high",
              "upper bound of `energy_j` by the meter's error model; null where that states none"),
+    Quantity("energy_period_s", float, "ms", None, 3, "update period of the meter",
+             "longest of the learned update periods of the energy counters; of integrated power, of its samples", _MS),
+    Quantity("energy_periods", float, "", None, 3, "window ÷ update period",
+             "`duration_s` ÷ `energy_period_s`: how many updates tell the energy"),
+    Quantity("counter_to_integral", float, "", None, 4, "counter ÷ integral",
+             "energy by the counter ÷ energy by integrating the sampled power, over the window"),
     Quantity("baseline_power_w", float, "W", None, 3, "baseline power",
              "mean power of the idle device, before the engine loads"),
     Quantity("energy_adjusted_j", float, "J", "lower", 4, "energy above baseline",
              "`energy_j` − `baseline_power_w` × `duration_s`"),
+    Quantity("loaded_idle_power_w", float, "W", None, 3, "idle power, model loaded",
+             "mean power with the model loaded and nothing to do, before the warm-up"),
     Quantity("energy_per_output_token_j", float, "J/token", "lower", 3, "energy per output token",
              "`energy_j` ÷ `output_tokens`; prefill included"),
     Quantity("energy_per_total_token_j", float, "J/token", "lower", 3, "energy per token",
@@ -106,6 +117,8 @@ _TABLE = (
              "energy of the CPU packages within the window; null where they are not metered"),
     Quantity("dram_energy_j", float, "J", "lower", 4, "DRAM energy",
              "energy of the memory within the window; null where it is not metered"),
+    Quantity("psys_energy_j", float, "J", "lower", 4, "platform energy",
+             "energy of the platform within the window, the CPU packages in it; null where it is not metered"),
     Quantity("power_mean_w", float, "W", "lower", 3, "mean power",
              "`energy_j` ÷ `duration_s`"),
     Quantity("power_max_w", float, "W", None, 3, "peak power",
@@ -136,6 +149,10 @@ _TABLE = (
              "GPU: most in use at one sample in the window by anybody, as the driver says; null on a CPU", _MIB),
     Quantity("flops", float, "FLOP", None, 3, "floating-point operations",
              "of the matrix products that the window's requests ask for, counted as `flops_method` says"),
+    Quantity("flops_per_output_token", float, "GFLOP/token", None, 3, "operations per output token",
+             "`flops` ÷ `output_tokens`; prefill included", _GIGA),
+    Quantity("flops_per_j", float, "GFLOP/J", "higher", 3, "operations per joule",
+             "`flops` ÷ `energy_j`", _GIGA),
     Quantity("metering_cpu_s", float, "s", "lower", 3, "CPU time of the sampler",
              "CPU time that the sampler took within the window"),
 )
