@@ -257,7 +257,7 @@ def ready(campaign: Campaign, project: Project, dispatcher: Dispatcher) -> Bench
     wanted = campaign.file.gpus
     gpus = (
         choose_gpus(wanted, list_gpus(), os.environ.get(ENV_VISIBLE_GPUS))
-        if wanted is not None or any(map(_may_use_gpu, grids))
+        if wanted is not None or ENV_SIMULATED_GPU in os.environ or any(map(_may_use_gpu, grids))
         else []
     )
     dispatcher.check(gpus)

@@ -6,11 +6,14 @@ and the runner all take them from these models.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from runners.contract.paths import CONTRACT_VERSION
+
+SIMULATED_NAME: Final = "Simulated "
+"""How the name of every simulated GPU begins."""
 
 
 class ContractModel(BaseModel):
@@ -94,6 +97,19 @@ OPTIONS: dict[str, type[BackendOptions]] = {
 }
 
 
+class Gpu(ContractModel):
+    """A GPU that a run was given."""
+
+    index: int = Field(ge=0)
+    uuid: str
+    name: str
+
+    @property
+    def simulated(self) -> bool:
+        """Whether a simulated NVML plays it."""
+        return self.name.startswith("Simulated ")
+
+
 class Experiment(ContractModel):
     """One fully resolved configuration of one backend."""
 
@@ -113,6 +129,10 @@ class Experiment(ContractModel):
     def may_use_gpu(self) -> bool:
         """Whether its engine takes a GPU where there is one."""
         return isinstance(self.options, PytorchOptions) and self.options.device != "cpu"
+
+    def takes(self, gpu: Gpu) -> bool:
+        """Whether its engine takes this GPU; the simulated backend takes simulated ones."""
+        return gpu.simulated if isinstance(self.options, SimulatedOptions) else self.may_use_gpu
 
 
 class Warmup(ContractModel):
@@ -182,19 +202,6 @@ class Measurement(ContractModel):
     )
 
 
-class Gpu(ContractModel):
-    """A GPU that a run was given."""
-
-    index: int = Field(ge=0)
-    uuid: str
-    name: str
-
-    @property
-    def simulated(self) -> bool:
-        """Whether a simulated NVML plays it."""
-        return self.name.startswith("Simulated ")
-
-
 class Baseline(ContractModel):
     """The power of an idle machine, before any engine was loaded."""
 
@@ -202,6 +209,11 @@ class Baseline(ContractModel):
     power_w: dict[str, float] = Field(description="mean power of each source, in watts")
     measured_at: AwareDatetime
     duration_s: float = Field(gt=0)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it is none, but a power curve in NVML's place."""
+        return self.name.startswith(SIMULATED_NAME)
 
 
 class RunRequest(ContractModel):

@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from runners.contract.energy import CounterEdge, PowerReading
+from runners.contract.energy import CounterEdge, EnergyError, PowerReading, total
 from runners.contract.result import MeterSource
 from runners.contract.series import Series, primary_of
-from runners.meters.reading import Edge, Power, Reading, ReadError
+from runners.meters.reading import Edge, Power, ReadError, Reading
 
 _RECENT = 3
 
@@ -75,6 +75,22 @@ class Recording(NamedTuple):
             (*self.notes, *other.notes),
             sorted((*self.ticks, *others), key=lambda tick: tick.t_s),
         )
+
+    def relative_uncertainty(self, start_s: float) -> float | None:
+        """Half the interval of the energy from a moment to the latest update, as a share of it; None if unknown."""
+        energies = []
+        for source in self.primary():
+            series = self.series()[source.name]
+            if series.counter is None:
+                return None
+            try:
+                energies.append(series.energy(start_s, series.edges[-1].earliest_s).energy)
+            except EnergyError:
+                return None
+        energy = total(energies)
+        if energy.low is None or energy.high is None or energy.joules <= 0:
+            return None
+        return (energy.high - energy.low) / 2 / energy.joules
 
     def latest_power_w(self) -> float | None:
         """The latest power of the primary sources together, in watts; None where one is not known yet."""

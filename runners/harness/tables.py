@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from runners.contract.series import Series
 from runners.files import replaced
 from runners.harness.recording import Recording
-from runners.contract.series import Series
 from runners.harness.requests import RequestRecord
 
 

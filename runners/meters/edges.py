@@ -16,7 +16,7 @@ _STILL_S = 1.0
 _STILL_STEP_S = 0.02
 _FASTEST_PERIOD_S = 0.01
 _CURRENT_STEP_S = 0.02
-_LEAST_MARGIN_S = 0.0005
+_LEAST_MARGIN_S = 0.0004
 _MOST_MARGIN = 0.25
 _PAIRS_PER_S = 10.0
 _MEMORY = 16
@@ -70,10 +70,7 @@ class EdgeTracker:
             self.due_s = max(self.due_s + _CURRENT_STEP_S, after_s)
             return CounterEdge(before_s - self.period_s, after_s, energy_j) if edge else None
         elif edge:
-            late = before_s - self.due_s > self._margin_s
-            if late and self._ahead:
-                self._widen(self.period_s)
-            elif not late:
+            if before_s - self.due_s < self._margin_s:  # a poll that was itself late tells nothing of the pace
                 self._adjust(edge, self.period_s)
             self._expect(after_s)
         else:
@@ -125,7 +122,7 @@ class EdgeTracker:
         elif edge.latest_s - edge.earliest_s < period_s / 2:
             self._pace.note(_middle(edge), period_s)
             self._paired_s = edge.latest_s
-            self._margin_s = max(0.98 * self._margin_s, _LEAST_MARGIN_S)
+            self._margin_s = max(0.93 * self._margin_s, _LEAST_MARGIN_S)
         self.period_s = self._pace.period_s(period_s)
 
     def _widen(self, period_s: float) -> None:

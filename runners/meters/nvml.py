@@ -12,7 +12,7 @@ import pynvml
 from runners.errors import MeterError
 from runners.meters.edges import EdgeTracker
 from runners.meters.nvml_session import NotSupportedError, TransientError, call, optional, session
-from runners.meters.reading import Edge, Power, Reading, ReadError, Sampled, Source
+from runners.meters.reading import Edge, Power, ReadError, Reading, Sampled, Source
 
 POWER_HEADROOM = 1.25
 """A GPU may draw more than its power limit for moments; the bounds allow for this factor."""

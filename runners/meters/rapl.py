@@ -93,7 +93,7 @@ def _kind(zone_name: str) -> SourceKind | None:
     if zone_name.startswith("package"):
         return "cpu"
     if zone_name in ("dram", "psys"):
-        return cast(SourceKind, zone_name)
+        return cast("SourceKind", zone_name)
     return None
 
 

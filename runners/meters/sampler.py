@@ -15,7 +15,6 @@ from runners.meters.choose import Opened, Spec
 from runners.meters.process import resident_bytes
 from runners.meters.reading import Polled
 
-
 _EARLY = 0.3
 
 
