@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -15,7 +14,7 @@ import click
 from pydantic.fields import FieldInfo
 
 from orchestrator.campaign.schema import NOT_YET, CampaignFile
-from orchestrator.cli import COMMANDS, cli
+from orchestrator.cli import COMMANDS, cli, load_command
 from orchestrator.system.config import UserConfig
 from runners.contract.paths import EXIT_CODES
 from runners.contract.quantities import QUANTITIES
@@ -121,7 +120,7 @@ def commands() -> Iterator[str]:
     yield "130 and 143 interrupted.\n"
     yield from help_of(cli, "orchestrate")
     for name in COMMANDS:
-        command: click.Command = import_module(f"orchestrator.cli.{name}").command
+        command = load_command(name)
         yield from help_of(command, f"orchestrate {name}")
         if isinstance(command, click.Group):
             for inner in command.commands.values():

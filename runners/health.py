@@ -23,7 +23,7 @@ class Health(NamedTuple):
     """The device that answered."""
 
     device: str
-    """``cpu`` or ``cuda``."""
+    """``cpu``, ``cuda``, or ``simulated``: GPUs that only NVML shows."""
     detail: str
 
 
@@ -56,14 +56,18 @@ def health(variables: Mapping[str, str]) -> Health:
     try:
         import pynvml
 
+        from runners.meters.nvml_info import present
         from runners.meters.nvml_session import call, session
     except ImportError as error:
         raise gpus.without_nvml() from error
     with session():
-        count, driver = call(pynvml.nvmlDeviceGetCount), call(pynvml.nvmlSystemGetDriverVersion)
-    gpus.require_some(count, variables)
+        driver, found = call(pynvml.nvmlSystemGetDriverVersion), present()
+    gpus.require_some(len(found), variables)
+    detail = f"{len(found)} {'GPU' if len(found) == 1 else 'GPUs'}, driver {driver}"
+    if any(gpu.simulated for gpu in found):
+        return Health("simulated", detail)
     _require_cuda()
-    return Health("cuda", f"{count} {'GPU' if count == 1 else 'GPUs'}, driver {driver}")
+    return Health("cuda", detail)
 
 
 def _require_cuda() -> None:

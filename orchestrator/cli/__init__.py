@@ -20,6 +20,7 @@ COMMANDS = {
     "status": "Show where campaigns stand.",
     "results": "List and show the results of campaigns.",
     "doctor": "Say what of all that a run may need is here, and what to do about the rest.",
+    "simulate-gpu": "Run a command on GPUs that are simulated: to try things, and for tests.",
     "init": "Make a folder a project: compose files, images, a first campaign, .env.",
 }
 """Each command with its help, so that `orchestrate --help` loads none of them."""
@@ -27,6 +28,12 @@ COMMANDS = {
 
 class _ReaderGoneError(Exception):
     """Whoever read our output stopped. click's own answer is exit code 1, which here means that runs failed."""
+
+
+def load_command(name: str) -> click.Command:
+    """One of :data:`COMMANDS`, with its module loaded."""
+    command: click.Command = import_module(f"orchestrator.cli.{name.replace('-', '_')}").command
+    return command
 
 
 class _LazyGroup(click.Group):
@@ -42,8 +49,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"orchestrator.cli.{cmd_name}").command
-        return command
+        return load_command(cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -203,7 +203,7 @@ class ComposeDispatcher:
                 f"the container of {backend} answers {said.strip()!r} when asked for its health",
                 hint=f"its image may be an old one, or not ours: docker compose build {backend}",
             ) from None
-        wanted = "cuda" if self._gpus else "cpu"
+        wanted = "cpu" if not self._gpus else "simulated" if self._gpus[0].simulated else "cuda"
         if device != wanted:
             raise MachineError(f"the container of {backend} sees {device}, not {wanted}", hint="orchestrate doctor")
 

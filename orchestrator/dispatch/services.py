@@ -21,10 +21,17 @@ from orchestrator.system.gpu import list_gpus
 from orchestrator.system.ids import ids_for
 from orchestrator.system.project import COMPOSE
 from orchestrator.system.project_env import complete_env, compose_files, wanted_env
-from runners.contract.paths import CONTRACT_VERSION
+from orchestrator.system.simulated_gpu.build import simulated_folder
+from runners.contract.paths import (
+    CONTAINER_SIMULATED_GPU,
+    CONTRACT_VERSION,
+    ENV_LIBRARY_PATH,
+    ENV_SIMULATED_GPU,
+)
 from runners.contract.request import Gpu
 
 GPU_RUNTIME = "nvidia"
+_PLAIN_RUNTIME = "runc"
 BACKEND_LABEL = "orchestrate.backend"
 _CAMPAIGNS = "campaigns"
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?")
@@ -106,7 +113,7 @@ class Services:
                     f" and this orchestrate version {CONTRACT_VERSION}",
                     hint=f"build it anew: docker compose build {backend}",
                 )
-            if gpus and services[backend].get("runtime") != GPU_RUNTIME:
+            if gpus and not _simulated(gpus) and services[backend].get("runtime") != GPU_RUNTIME:
                 raise MachineError(
                     f"this machine has a GPU, and the service {backend} would not get it",
                     hint="have COMPOSE_FILE=compose.yaml:compose.gpu.yaml in .env, and NVIDIA's container toolkit"
@@ -122,19 +129,19 @@ class Services:
         """
         same: dict[str, Any] = {
             "pull_policy": "never",
-            "volumes": [
-                {
-                    "type": "bind",
-                    "source": str(mount.source),
-                    "target": mount.target,
-                    "read_only": True,
-                    "bind": {"create_host_path": False},
-                }
-                for mount in dict.fromkeys(self.mounts.values())
-            ],
+            "volumes": [_read_only(mount.source, mount.target) for mount in dict.fromkeys(self.mounts.values())],
         }
         if _HOST_NAME.fullmatch(platform.node()):
             same["hostname"] = platform.node()
+        if _simulated(gpus):
+            same["volumes"].append(_read_only(simulated_folder(os.environ), CONTAINER_SIMULATED_GPU))
+            same["environment"] = {
+                **gpu_variables(gpus),
+                ENV_LIBRARY_PATH: CONTAINER_SIMULATED_GPU,
+                ENV_SIMULATED_GPU: CONTAINER_SIMULATED_GPU,
+            }
+            # NVIDIA's would look for such GPUs among the real ones.
+            same["runtime"] = _PLAIN_RUNTIME
         services = {
             backend: {**same, "image": self.images[backend].id, **(changes or {}).get(backend, {})}
             for backend in self.backends
@@ -183,6 +190,20 @@ class Services:
 def gpu_variables(gpus: Sequence[Gpu]) -> dict[str, str]:
     """What decides in the client's environment which GPUs a container gets."""
     return {"NVIDIA_VISIBLE_DEVICES": ",".join(gpu.uuid for gpu in gpus) or "void"}
+
+
+def _simulated(gpus: Sequence[Gpu]) -> bool:
+    return any(gpu.simulated for gpu in gpus)
+
+
+def _read_only(source: Path, target: str) -> dict[str, Any]:
+    return {
+        "type": "bind",
+        "source": str(source),
+        "target": target,
+        "read_only": True,
+        "bind": {"create_host_path": False},
+    }
 
 
 def _git_commit(folder: Path) -> str:

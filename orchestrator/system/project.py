@@ -102,10 +102,11 @@ def find_folder(named: str | Path | None = None) -> Path:
         here = Path.cwd()
     except FileNotFoundError:
         raise InputError("the current folder is gone", hint="cd to one that exists, or use --project-dir") from None
-    return next((path for path in (here, *here.parents) if _is_project(path)), here)
+    return next((path for path in (here, *here.parents) if is_project(path)), here)
 
 
-def _is_project(folder: Path) -> bool:
+def is_project(folder: Path) -> bool:
+    """Whether a folder says that it is a project's."""
     if (folder / CONFIG_FILE).is_file() or is_our_compose(folder / COMPOSE):
         return True
     state = folder / STATE

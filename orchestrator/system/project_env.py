@@ -28,7 +28,8 @@ def wanted_env(docker: Docker, gpus: Sequence[Gpu], results: Path) -> dict[str, 
         results: the folder that containers write in.
     """
     owner = ids_for(results, docker)
-    files = [COMPOSE, COMPOSE_GPU] if gpus and docker.nvidia else [COMPOSE]
+    real = any(not gpu.simulated for gpu in gpus)
+    files = [COMPOSE, COMPOSE_GPU] if real and docker.nvidia else [COMPOSE]
     return {"PUID": str(owner.uid), "PGID": str(owner.gid), "COMPOSE_FILE": os.pathsep.join(files)}
 
 

@@ -6,11 +6,14 @@ and the runner all take them from these models.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from runners.contract.paths import CONTRACT_VERSION
+
+SIMULATED_NAME: Final = "Simulated "
+"""How the name of every simulated GPU begins."""
 
 
 class ContractModel(BaseModel):
@@ -191,8 +194,8 @@ class Gpu(ContractModel):
 
     @property
     def simulated(self) -> bool:
-        """Whether a simulated NVML plays it."""
-        return self.name.startswith("Simulated ")
+        """Whether it is none, but a power curve in NVML's place."""
+        return self.name.startswith(SIMULATED_NAME)
 
 
 class Baseline(ContractModel):

@@ -46,6 +46,8 @@ def toolkit(docker: Docker | NoDocker, gpus: Gpus | None) -> Iterator[Finding]:
         yield Finding(name, Status.UNKNOWN, "the GPUs cannot be looked at")
     elif not gpus.allocated:
         yield Finding(name, Status.NOT_NEEDED, "there is no GPU to use")
+    elif gpus.simulated:
+        yield Finding(name, Status.NOT_NEEDED, "containers get a simulated GPU without it")
     elif isinstance(docker, NoDocker):
         yield Finding(name, Status.UNKNOWN, _NO_ENGINE)
     elif docker.nvidia:
@@ -88,7 +90,7 @@ def files(
     if names_gpus and not docker.nvidia:
         seen = f"COMPOSE_FILE names {COMPOSE_GPU}, and Docker has no runtime nvidia"
         yield Finding(name, Status.BROKEN, seen, f"install the NVIDIA container toolkit, or set COMPOSE_FILE={COMPOSE}")
-    elif gpus and gpus.allocated and docker.nvidia and not names_gpus:
+    elif gpus and gpus.allocated and not gpus.simulated and docker.nvidia and not names_gpus:
         wanted = wanted_env(docker, gpus.allocated, project.results)["COMPOSE_FILE"]
         seen = f"COMPOSE_FILE does not name {COMPOSE_GPU}: containers do not get the GPUs"
         yield Finding(name, Status.MISSING, seen, f"set COMPOSE_FILE={wanted} in {ENV_FILE}")

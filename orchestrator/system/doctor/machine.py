@@ -34,6 +34,11 @@ class Gpus(NamedTuple):
     allocated: list[Gpu]
     driver: Driver | None
 
+    @property
+    def simulated(self) -> bool:
+        """Whether what we have are none, but power curves in NVML's place."""
+        return any(gpu.simulated for gpu in self.allocated)
+
 
 def find_gpus() -> Gpus:
     """Ask NVML.
@@ -63,6 +68,8 @@ def gpus(found: Gpus) -> Iterator[Finding]:
         yield Finding("GPU", Status.NOT_NEEDED, "none: runs use the CPU")
         return
     seen = ", ".join(f"{gpu.index}: {gpu.name}" for gpu in found.present)
+    if found.simulated:
+        seen += "; simulated, none is measured"
     if found.driver:
         seen += f"; driver {found.driver.version}"
     if found.allocated == found.present:
@@ -84,6 +91,9 @@ def cuda(found: Gpus | None, engines: Mapping[str, Engine]) -> Iterator[Finding]
         return
     if not found.allocated or found.driver is None:
         yield Finding("CUDA", Status.NOT_NEEDED, "there is no GPU to use")
+        return
+    if found.simulated:
+        yield Finding("CUDA", Status.NOT_NEEDED, "a simulated GPU has none: engines compute on the CPU")
         return
     driver = f"the driver knows CUDA {found.driver.cuda}"
     installed = {backend: engine for backend, engine in engines.items() if engine.versions}
