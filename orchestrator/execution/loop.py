@@ -97,7 +97,12 @@ class Loop:
             self._failed(row, name.attempt, outcome)
 
     def _start(self, row: RunRow, experiment: Experiment) -> LiveAttempt:
-        await_vacant(self._bench.gpus_of(experiment), self._observe, self._should_stop)
+        try:
+            await_vacant(self._bench.gpus_of(experiment), self._observe, self._should_stop)
+        except MachineError as error:
+            raise MachineError(
+                str(error), hint=f"{error.hint}; then `orchestrate resume {self._bench.campaign.name}`"
+            ) from None
         if self._should_stop():
             raise self._interrupted()
         folder = self._bench.folder
