@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from orchestrator.system.doctor.finding import Status
+from orchestrator.system.doctor.machine import gpu_vacancy
 from orchestrator.system.gpu_state import GpuState, Tenant, process_name, told_by_pid
 from orchestrator.system.vacancy import DISPLAY_BYTES, LEFTOVER_BYTES, displays, obstacle, others
 from runners.contract.request import Gpu
@@ -113,3 +115,28 @@ def test_processes_are_told_by_their_id_on_the_machine_itself_and_on_simulated_g
 def test_a_process_that_is_gone_has_no_name() -> None:
     assert process_name(os.getpid())
     assert process_name(2**22 + 1) is None
+
+
+@pytest.mark.parametrize(
+    ("seen", "status", "text"),
+    [
+        (
+            state(power_limit_w=700.0, persistence=True, mig=False),
+            Status.OK,
+            "80.0 of 80.0 GiB free, limit 700 W, persistence on, MIG off",
+        ),
+        (state(Tenant(9, False, GIB), persistence=False), Status.WARNING, "in use by process 9 (python3, 1.0 GiB)"),
+        (state(memory_used_bytes=2 * GIB), Status.WARNING, "2.0 GiB of the memory of GPU 3 are in use"),
+        (state(mig=True), Status.WARNING, "MIG on"),
+        (state(ecc_uncorrected=3), Status.WARNING, "3 uncorrected ECC errors"),
+        (state(Tenant(7, True, GIB // 8)), Status.WARNING, "a desktop draws power on it: process 7"),
+        (state(remap_pending=True), Status.BROKEN, "until it is reset"),
+        (GpuState(GPU, lost="GPU 3 (GPU-1) is lost"), Status.BROKEN, "is lost"),
+        (GpuState(GPU), Status.OK, "who is on it is not told"),
+    ],
+)
+def test_the_doctor_tells_how_each_gpu_stands(seen: GpuState, status: Status, text: str) -> None:
+    (finding,) = gpu_vacancy([seen], alive)
+    assert (finding.name, finding.status) == ("GPU 3", status)
+    assert text in finding.seen
+    assert bool(finding.advice) == (status is not Status.OK)
