@@ -22,7 +22,7 @@ from orchestrator.campaign.schema import NOT_YET, Campaign, CampaignFile
 from orchestrator.errors import FileError, InputError, Issue
 from runners.contract.messages import nearest, validation_messages
 from runners.contract.names import is_prompt_file
-from runners.contract.request import ContractModel, Measurement, Warmup, Workload
+from runners.contract.request import OPTIONS, ContractModel, Measurement, Warmup, Workload
 
 _PLACES: dict[tuple[str, ...], type[ContractModel]] = {
     (): CampaignFile,
@@ -110,7 +110,7 @@ def campaign_from_document(document: Document, folder: Path) -> Campaign:
     campaign = Campaign(file=file, folder=folder)
     grids, found = resolve_grids(file)
     datasets, faults = _dataset_hashes(campaign)
-    findings += found + faults
+    findings += [*found, *faults, *_several_gpus(file, grids), *_idle_longer_than_the_run(file)]
     if not findings:
         models, faults = _model_fingerprints(grids, folder)
         campaign = campaign.model_copy(update={"dataset_sha256": datasets, "model_sha256": models})
@@ -165,6 +165,23 @@ def _hint(path: FieldPath, data: dict[str, Any]) -> str | None:
     if path == ("order",) and data.get("order") == "reversed":
         return "reversed is not supported yet"
     return None
+
+
+def _several_gpus(file: CampaignFile, grids: list[Grid]) -> Iterator[Finding]:
+    """Engines that cannot use more than one GPU yet, in a campaign that names more."""
+    engines = sorted({grid.backend for grid in grids if OPTIONS[grid.backend].MODULES})
+    if file.gpus and len(file.gpus) > 1 and engines:
+        yield Finding(("gpus",), f"several GPUs are not supported yet by {', '.join(engines)}", "name one")
+
+
+def _idle_longer_than_the_run(file: CampaignFile) -> Iterator[Finding]:
+    """Idle times that leave nothing of the time that a run may take."""
+    asked = {name: getattr(file.measurement, name) or 0.0 for name in ("baseline_s", "loaded_idle_s")}
+    if sum(asked.values()) >= file.timeout_s:
+        names = " + ".join(name for name, seconds in asked.items() if seconds)
+        message = f"{names} = {sum(asked.values()):g} s do not fit into timeout_s = {file.timeout_s:g} s"
+        longest = max(asked, key=lambda name: asked[name])
+        yield Finding(("measurement", longest), message, "shorten them, or raise timeout_s")
 
 
 def _dataset_hashes(campaign: Campaign) -> tuple[dict[str, str], list[Finding]]:

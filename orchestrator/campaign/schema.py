@@ -37,9 +37,9 @@ def _free_name(name: str) -> str:
     return name
 
 
-def _one_gpu(gpus: list[int]) -> list[int]:
-    if len(gpus) > 1:
-        raise ValueError("several GPUs are not supported yet; name one")
+def _distinct(gpus: list[int]) -> list[int]:
+    if len(set(gpus)) < len(gpus):
+        raise ValueError("a GPU is named twice")
     return gpus
 
 
@@ -73,7 +73,7 @@ class CampaignFile(ContractModel):
     cycles: int = Field(1, ge=1, le=1_000_000)
     order: Literal["grouped", "interleaved", "shuffled"] = "interleaved"
     seed: int = Field(0, ge=0, lt=2**63)
-    gpus: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(_one_gpu)] | None = None
+    gpus: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(_distinct)] | None = None
     timeout_s: float = Field(3600.0, gt=0, le=30 * 86_400)
     silence_timeout_s: float = Field(900.0, gt=0, le=30 * 86_400)
 

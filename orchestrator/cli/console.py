@@ -24,6 +24,7 @@ from orchestrator.execution.events import (
     CampaignEvent,
     CampaignStarted,
     CycleStarted,
+    GpuAwaited,
     Observer,
     RunCompleted,
     RunFailed,
@@ -161,6 +162,8 @@ class _PlainLines:
                 yield from _heading(event)
             case CycleStarted():
                 yield f"=== Cycle {event.cycle} of {event.cycles} ==="
+            case GpuAwaited():
+                yield f"waiting up to {event.patience_s:g} s: {event.what}"
             case RunStarted():
                 self._runs, self._position = event.runs, event.position
                 taken_over = "found alive, watched to its end: " if event.adopted else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -63,6 +63,13 @@ class LiveAttempt(Protocol):
 
     def ending(self) -> Ending:
         """How it ended, once it has."""
+
+    def owned(self, pids: Collection[int]) -> set[int]:
+        """Which of these processes are its own, by the process ids of this machine. May be asked in another thread.
+
+        Raises:
+            MachineError: what it runs in does not answer.
+        """
 
     def stop(self) -> None:
         """End it and all that it started, gently at first; return once everything is confirmed dead.

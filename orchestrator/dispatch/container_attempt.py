@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from orchestrator.dispatch import containers
@@ -50,6 +51,7 @@ class ContainerAttempt:
         self._started_s = time.monotonic() - age_s
         self._started_unix_s = time.time() - age_s
         self._ending: Ending | None = None
+        self._id: str | None = None
 
     @property
     def age_s(self) -> float:
@@ -83,6 +85,15 @@ class ContainerAttempt:
         """How it ended."""
         return self._ending or Ending(None)
 
+    def owned(self, pids: Collection[int]) -> set[int]:
+        """Those in the container.
+
+        Raises:
+            MachineError: the engine does not answer.
+        """
+        self._id = self._id or containers.id_of(self._container)
+        return containers.within(self._id, pids) if self._id else set()
+
     def stop(self) -> None:
         """End the client, so that it starts nothing more; then stop the container itself and see it removed.
 
@@ -115,6 +126,7 @@ class ExecutedAttempt:
         self._started_s = time.monotonic()
         self._started_unix_s = time.time()
         self._ending: Ending | None = None
+        self._id: str | None = None
 
     @property
     def age_s(self) -> float:
@@ -143,6 +155,15 @@ class ExecutedAttempt:
     def ending(self) -> Ending:
         """How it ended."""
         return self._ending or Ending(None)
+
+    def owned(self, pids: Collection[int]) -> set[int]:
+        """Those in the container.
+
+        Raises:
+            MachineError: the engine does not answer.
+        """
+        self._id = self._id or containers.id_of(self._container)
+        return containers.within(self._id, pids) if self._id else set()
 
     def stop(self) -> None:
         """Remove the container, and with it the runner, which is not asked first; the next run gets a new one.

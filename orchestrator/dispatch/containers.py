@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 
 from orchestrator.errors import MachineError
@@ -59,6 +60,34 @@ def started_at(name: str) -> datetime | None:
     if done.returncode:
         return None
     return datetime.fromisoformat(done.stdout.strip()[:26].rstrip("Z") + "+00:00")
+
+
+def id_of(name: str) -> str | None:
+    """The engine's id of a container; None if it is gone.
+
+    Raises:
+        MachineError: the engine does not answer.
+    """
+    done = call_docker("inspect", "--format", "{{.Id}}", name)
+    if done.returncode:
+        _require_engine()
+        return None
+    return done.stdout.strip()
+
+
+def within(container_id: str, pids: Collection[int], proc: Path = Path("/proc")) -> set[int]:
+    """Which processes of this machine are in a container: the kernel names it in their control group.
+
+    The engine is not asked, so this is cheap, and counts what was executed in a container like what it began with.
+    """
+    return {pid for pid in pids if container_id in _control_group(proc / str(pid) / "cgroup")}
+
+
+def _control_group(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def ran_out_of_memory(name: str, since_s: float) -> bool:

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -196,6 +196,22 @@ class LocalAttempt:
     def ending(self) -> Ending:
         """Its exit code, which only a child of ours tells."""
         return Ending(self._exit_code)
+
+    def owned(self, pids: Collection[int]) -> set[int]:
+        """Those in the runner's session, below it, or with its mark."""
+        return {pid for pid in pids if self._owns(pid)}
+
+    def _owns(self, pid: int) -> bool:
+        runner = self._process.pid
+        try:
+            if os.getsid(pid) == runner:
+                return True
+            process = psutil.Process(pid)
+            if runner in (parent.pid for parent in process.parents()):
+                return True
+            return process.environ().get(ENV_ATTEMPT) == str(self._folder)
+        except (ProcessLookupError, PermissionError, psutil.Error):
+            return False
 
     def stop(self) -> None:
         """SIGTERM, and SIGKILL to whatever is left after a grace; returns once all is dead."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from orchestrator.campaign.inputs import model_folder, prompt_file
 from orchestrator.campaign.schema import Campaign
 from orchestrator.dispatch.base import Attempt, Dispatcher, Ending, LiveAttempt
 from orchestrator.execution.supervise import Limits, Verdict, supervise
+from orchestrator.execution.watch import GpuWatch
 from orchestrator.files import write_durably
 from orchestrator.results.folders import CampaignFolder, UnverifiedError
 from runners.contract.events import RunnerEvent
@@ -44,6 +46,10 @@ class Bench:
     def limits(self) -> Limits:
         """The time limits of each attempt."""
         return Limits(self.campaign.file.timeout_s, self.campaign.file.silence_timeout_s)
+
+    def gpus_of(self, experiment: Experiment) -> tuple[Gpu, ...]:
+        """The GPUs that an experiment is measured on; none for one that stays on the CPU."""
+        return () if getattr(experiment.options, "device", None) == "cpu" else self.gpus
 
 
 def prepare(bench: Bench, name: AttemptName, experiment: Experiment, order_index: int) -> Attempt:
@@ -79,12 +85,16 @@ def prepare(bench: Bench, name: AttemptName, experiment: Experiment, order_index
 def follow(
     bench: Bench,
     live: LiveAttempt,
+    experiment: Experiment,
     on_event: Callable[[RunnerEvent], None],
     should_stop: Callable[[], bool],
 ) -> Published | RunFailure:
     """Watch a live attempt to its end and settle it: published as its run, or a failure on record."""
     folder = bench.folder.attempt_folder(live.name)
-    verdict = supervise(live, folder, bench.limits, on_event, should_stop)
+    gpus = bench.gpus_of(experiment)
+    with GpuWatch(folder, gpus, live.owned) if gpus else nullcontext() as watch:
+        fault = watch.fault if watch else lambda: None
+        verdict = supervise(live, folder, bench.limits, on_event, should_stop, fault)
     if bench.folder.has_result(live.name):
         try:
             return _publish(bench.folder, live.name)

@@ -38,6 +38,15 @@ class CycleStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class GpuAwaited:
+    """Before the next run something on its GPU has to pass."""
+
+    what: str
+    patience_s: float
+    """After which it is refused."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted:
     """A run was started, or one left alive was taken over."""
 
@@ -91,5 +100,7 @@ class CampaignEnded:
     pending: int
 
 
-CampaignEvent = CampaignStarted | CycleStarted | RunStarted | RunProgress | RunCompleted | RunFailed | CampaignEnded
+CampaignEvent = (
+    CampaignStarted | CycleStarted | GpuAwaited | RunStarted | RunProgress | RunCompleted | RunFailed | CampaignEnded
+)
 Observer = Callable[[CampaignEvent], None]

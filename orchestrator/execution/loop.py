@@ -17,10 +17,12 @@ from orchestrator.execution.events import (
     RunStarted,
 )
 from orchestrator.execution.supervise import in_charge_of
+from orchestrator.execution.vacant import await_vacant
 from orchestrator.manifest.store import Manifest, RunRow, Status
 from orchestrator.reconcile import Standing
 from runners.contract.identity import experiment_from
 from runners.contract.paths import AttemptName, FailureKind
+from runners.contract.request import Experiment
 from runners.contract.result import RunFailure
 
 _STOPS_THE_CAMPAIGN = {FailureKind.DISK_FULL}
@@ -45,7 +47,7 @@ class Loop:
 
         Raises:
             InterruptedCampaignError: it was asked to stop; the run in flight is pending again.
-            MachineError: the disk is full, or nothing can be started; likewise.
+            MachineError: the disk is full, a GPU is in use by others or unfit, or nothing can be started; likewise.
         """
         for order_index, live in self._standing.alive:
             self._one(self._manifest.run(order_index), live)
@@ -68,7 +70,8 @@ class Loop:
         if self._bench.campaign.file.order != "grouped" and cycles > 1 and row.cycle != self._cycle:
             self._cycle = row.cycle
             self._observe(CycleStarted(row.cycle, cycles))
-        started = live or self._start(row)
+        experiment = experiment_from(self._manifest.config(row.experiment_id))
+        started = live or self._start(row, experiment)
         name = started.name
         place = row.order_index + 1
         with in_charge_of(started):
@@ -79,6 +82,7 @@ class Loop:
                 outcome = follow(
                     self._bench,
                     started,
+                    experiment,
                     lambda event: self._observe(RunProgress(row.experiment_id, event)),
                     self._should_stop,
                 )
@@ -92,10 +96,17 @@ class Loop:
         else:
             self._failed(row, name.attempt, outcome)
 
-    def _start(self, row: RunRow) -> LiveAttempt:
+    def _start(self, row: RunRow, experiment: Experiment) -> LiveAttempt:
+        try:
+            await_vacant(self._bench.gpus_of(experiment), self._observe, self._should_stop)
+        except MachineError as error:
+            raise MachineError(
+                str(error), hint=f"{error.hint}; then `orchestrate resume {self._bench.campaign.name}`"
+            ) from None
+        if self._should_stop():
+            raise self._interrupted()
         folder = self._bench.folder
         name = folder.make_attempt(row.experiment_id, row.cycle, row.attempts + 1)
-        experiment = experiment_from(self._manifest.config(row.experiment_id))
         attempt = prepare(self._bench, name, experiment, row.order_index)
         self._manifest.begin_attempt(row.order_index, name.attempt)
         try:

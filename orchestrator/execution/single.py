@@ -15,6 +15,7 @@ from orchestrator.execution.attempts import Published, follow, prepare
 from orchestrator.execution.campaigns import dispatcher_for, ready
 from orchestrator.execution.events import Observer, RunCompleted, RunProgress, RunStarted
 from orchestrator.execution.supervise import in_charge_of
+from orchestrator.execution.vacant import await_vacant
 from orchestrator.manifest.lock import campaign_lock
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.system.project import Project, find_project
@@ -127,13 +128,20 @@ def carry_out(
         for left in dispatcher.find_live(folder.attempts):
             left.stop()
         dispatcher.open()
-        name = first_free(folder.path, planned.experiment_id)
         try:
+            await_vacant(bench.gpus_of(planned.experiment), on_event, should_stop)
+            if should_stop():
+                raise InterruptedCampaignError("stopped before the run was started")
+            name = first_free(folder.path, planned.experiment_id)
             live = dispatcher.start(prepare(bench, name, planned.experiment, order_index=0))
             with in_charge_of(live):
                 on_event(RunStarted(name.experiment_id, name.cycle, name.attempt, 1, 1, adopted=False))
                 outcome = follow(
-                    bench, live, lambda event: on_event(RunProgress(name.experiment_id, event)), should_stop
+                    bench,
+                    live,
+                    planned.experiment,
+                    lambda event: on_event(RunProgress(name.experiment_id, event)),
+                    should_stop,
                 )
         finally:
             dispatcher.close()

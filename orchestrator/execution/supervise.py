@@ -52,8 +52,17 @@ def supervise(
     limits: Limits,
     on_event: Callable[[RunnerEvent], None],
     should_stop: Callable[[], bool],
+    fault: Callable[[], Verdict | None] = lambda: None,
 ) -> Verdict | None:
     """Watch an attempt until it has ended, or end it.
+
+    Args:
+        attempt: what is watched.
+        folder: where it works.
+        limits: its time limits.
+        on_event: called with each event of the runner.
+        should_stop: whether it is to be ended.
+        fault: tells why it must be ended, where the machine lets it down.
 
     Returns:
         Why it was ended by us, or None where it ended by itself, well or badly.
@@ -64,7 +73,7 @@ def supervise(
         for event in lines.new_events():
             last_sign_s = time.monotonic()
             on_event(event)
-        verdict = None
+        verdict = fault()
         if should_stop():
             verdict = Verdict(FailureKind.INTERRUPTED, "the campaign was asked to stop", "orchestrate resume")
         elif attempt.age_s > limits.timeout_s:

@@ -13,8 +13,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from orchestrator.errors import OrchestratorError
-from orchestrator.results.reading import parse_result, read_failure
+from orchestrator.results.reading import host_checks, parse_result, read_failure
 from runners.contract import fingerprint, folders
+from runners.contract.host import with_host_checks
 from runners.contract.messages import first_fault
 from runners.contract.paths import (
     ATTEMPTS,
@@ -101,7 +102,7 @@ class CampaignFolder:
         return read_failure(self.attempt_folder(name) / FAILURE)
 
     def verify(self, name: AttemptName) -> RunResult:
-        """Read an attempt's result and hold it against its name and its files.
+        """Read an attempt's result, with what the host checked, and hold it against its name and its files.
 
         Raises:
             UnverifiedError: it is not a result, or not of this attempt, or a file differs.
@@ -120,7 +121,7 @@ class CampaignFolder:
             as_recorded = path.is_file() and path.stat().st_size == record.size_bytes
             if not as_recorded or fingerprint.of_file(path) != record.sha256:
                 raise UnverifiedError(f"{file_name} is missing, or not the file that {RESULT} describes")
-        return result
+        return with_host_checks(result, host_checks(folder))
 
     def publish(self, name: AttemptName) -> Path | None:
         """Turn a verified attempt into its run, durably; None where the run was there first."""

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from orchestrator.errors import InputError
+from runners.contract.host import NO_OTHER_PROCESS, HostReport, with_host_checks
 from runners.contract.messages import first_fault
-from runners.contract.paths import RESULT, RUNS, parse_cycle_name
-from runners.contract.result import SCHEMA_VERSION, RunFailure, RunResult
+from runners.contract.paths import HOST, RESULT, RUNS, parse_cycle_name
+from runners.contract.result import SCHEMA_VERSION, Check, RunFailure, RunResult
 from runners.contract.upgrade import upgraded
 
 
 def load_result(path: str | Path) -> RunResult:
-    """Read the result of one run.
+    """Read the result of one run, with what the host checked while it ran.
 
     Args:
         path: a run folder, or the ``result.json`` in it.
@@ -35,7 +37,7 @@ def load_result(path: str | Path) -> RunResult:
         raise InputError(f"{file} cannot be read: {error.strerror}") from None
     _refuse_newer(content, file)
     try:
-        return parse_result(content)
+        return with_host_checks(parse_result(content), host_checks(file.parent))
     except ValidationError as error:
         raise InputError(f"{file} is not a result: {first_fault(error)}") from None
 
@@ -86,6 +88,32 @@ def read_failure(path: Path) -> RunFailure | None:
         return RunFailure.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
         return None
+
+
+def read_host_report(folder: Path) -> HostReport | None:
+    """What the host saw of an attempt or a run; None where it did not look, or nobody can tell any more."""
+    try:
+        return HostReport.model_validate_json((folder / HOST).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def host_checks(folder: Path) -> list[Check]:
+    """What the host checked of an attempt or a run; nothing where it did not look."""
+    report = read_host_report(folder)
+    if report is not None:
+        return report.checks
+    if not os.path.lexists(folder / HOST):
+        return []
+    return [
+        Check(
+            name=NO_OTHER_PROCESS,
+            passed=False,
+            severity="warning",
+            observed=f"what the host saw cannot be read from {HOST}",
+            hint="a newer version of orchestrate may have written it, or it was changed",
+        )
+    ]
 
 
 def _refuse_newer(content: bytes, file: Path) -> None:

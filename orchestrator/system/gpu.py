@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, TypeVar
 
 from orchestrator.errors import MachineError
@@ -10,6 +11,10 @@ from runners.contract.allocation import AllocationError, allocated
 from runners.contract.request import Gpu
 
 _T = TypeVar("_T")
+
+
+class NoDriverError(MachineError):
+    """There is no NVIDIA driver here."""
 
 
 class Driver(NamedTuple):
@@ -38,26 +43,42 @@ def find_driver() -> Driver | None:
     return _ask(_driver)
 
 
-def _ask(question: Callable[[Any], _T]) -> _T | None:
-    """What NVML answers; None where there is no driver."""
+@contextmanager
+def nvml_session() -> Iterator[Any]:
+    """pynvml, with NVML started for as long as the context lasts.
+
+    Raises:
+        NoDriverError: there is no driver here.
+        MachineError: there is one, and NVML does not start; or what is asked of it fails.
+    """
     import pynvml
 
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
         if error.value in (pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, pynvml.NVML_ERROR_DRIVER_NOT_LOADED):
-            return None
+            raise NoDriverError("there is no NVIDIA driver here") from None
         raise MachineError(
             f"NVML does not start: {error}", hint="check `nvidia-smi`; the driver may be broken"
         ) from None
     try:
-        return question(pynvml)
+        yield pynvml
     except pynvml.NVMLError as error:
         raise MachineError(
             f"NVML cannot describe this machine's GPUs: {error}", hint="check `nvidia-smi`; a GPU may be lost"
         ) from None
     finally:
-        pynvml.nvmlShutdown()
+        with suppress(pynvml.NVMLError):
+            pynvml.nvmlShutdown()
+
+
+def _ask(question: Callable[[Any], _T]) -> _T | None:
+    """What NVML answers; None where there is no driver."""
+    try:
+        with nvml_session() as nvml:
+            return question(nvml)
+    except NoDriverError:
+        return None
 
 
 def _list(nvml: Any) -> list[Gpu]:

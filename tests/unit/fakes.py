@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ class FakeAttempt:
     code: int | None = 0
     age_s: float = 0.0
     stopped: bool = False
+    pids: set[int] = field(default_factory=set)
 
     def wait(self, timeout_s: float) -> bool:
         if self.stopped or not self.script:
@@ -28,6 +29,9 @@ class FakeAttempt:
 
     def ending(self) -> Ending:
         return Ending(-15 if self.stopped else self.code)
+
+    def owned(self, pids: Collection[int]) -> set[int]:
+        return set(pids) & self.pids
 
     def stop(self) -> None:
         self.stopped = True

@@ -14,6 +14,7 @@ from orchestrator.system.docker import NoDocker, find_docker
 from orchestrator.system.doctor import containers, machine
 from orchestrator.system.doctor.engines import backends, find_engine
 from orchestrator.system.doctor.finding import Examination, Finding, Status
+from orchestrator.system.gpu_state import gpu_states
 from orchestrator.system.project import Project
 from orchestrator.system.project_env import ENV_FILE, read_env
 from runners.contract.request import OPTIONS
@@ -38,6 +39,7 @@ def examine(folder: Path) -> list[Finding]:
     gpus = seen.look("GPU", machine.find_gpus)
     if gpus is not None:
         seen.add("GPU", lambda: machine.gpus(gpus))
+        seen.add("GPU", lambda: machine.gpu_vacancy(gpu_states(gpus.allocated) if gpus.allocated else ()))
     engines = {}
     for backend in OPTIONS:
         engine = seen.look(f"backend {backend}", partial(find_engine, backend))

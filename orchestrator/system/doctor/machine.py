@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,9 @@ from orchestrator.system.docker import Docker, NoDocker
 from orchestrator.system.doctor.engines import Engine
 from orchestrator.system.doctor.finding import Finding, Status
 from orchestrator.system.gpu import Driver, allocated_gpus, find_driver, list_gpus
+from orchestrator.system.gpu_state import GpuState, process_name
 from orchestrator.system.project import Project
+from orchestrator.system.vacancy import Names, describe, displays, obstacle
 from runners.contract.paths import ENV_VISIBLE_GPUS
 from runners.contract.request import Gpu
 
@@ -82,6 +84,48 @@ def gpus(found: Gpus) -> Iterator[Finding]:
         yield Finding("GPU", Status.OK, seen)
     else:
         yield Finding("GPU", Status.WARNING, f"{seen}: runs use the CPU", f"unset {ENV_VISIBLE_GPUS} to use a GPU")
+
+
+def gpu_vacancy(states: Iterable[GpuState], name_of: Names = process_name) -> Iterator[Finding]:
+    """Whether each GPU can be measured on now: its memory, who is on it, how it is set, what is broken.
+
+    Args:
+        states: of the GPUs that are ours.
+        name_of: tells what a process is called.
+    """
+    for state in states:
+        name, hindrance = f"GPU {state.gpu.index}", obstacle(state, name_of)
+        broken = state.lost or state.remap_failed or state.remap_pending
+        if hindrance and broken:
+            yield Finding(name, Status.BROKEN, hindrance.what, hindrance.hint)
+        elif hindrance:
+            yield Finding(name, Status.WARNING, f"{hindrance.what}; {_setting(state)}", hindrance.hint)
+        elif state.mig:
+            advice = "`sudo nvidia-smi --multi-instance-gpu=0`: a slice's share of the energy cannot be told apart"
+            yield Finding(name, Status.WARNING, _setting(state), advice)
+        elif state.ecc_uncorrected:
+            advice = "reset the GPU; if they come back, have it replaced"
+            yield Finding(name, Status.WARNING, _setting(state), advice)
+        elif desktop := displays(state.tenants or ()):
+            who = ", ".join(describe(tenant, name_of(tenant.pid)) for tenant in desktop)
+            seen = f"a desktop draws power on it: {who}; {_setting(state)}"
+            yield Finding(name, Status.WARNING, seen, "measure without a desktop, or on another GPU")
+        else:
+            yield Finding(name, Status.OK, _setting(state))
+
+
+def _setting(state: GpuState) -> str:
+    """How a GPU is set, as far as it tells."""
+    used, total = state.memory_used_bytes, state.memory_total_bytes
+    parts = [
+        None if used is None or total is None else f"{(total - used) / _GIB:.1f} of {total / _GIB:.1f} GiB free",
+        "who is on it is not told" if state.tenants is None else None,
+        None if state.power_limit_w is None else f"limit {state.power_limit_w:.0f} W",
+        None if state.persistence is None else f"persistence {'on' if state.persistence else 'off'}",
+        None if state.mig is None else f"MIG {'on' if state.mig else 'off'}",
+        f"{state.ecc_uncorrected} uncorrected ECC errors" if state.ecc_uncorrected else None,
+    ]
+    return ", ".join(part for part in parts if part) or "it tells nothing of itself"
 
 
 def cuda(found: Gpus | None, engines: Mapping[str, Engine]) -> Iterator[Finding]:

@@ -379,11 +379,38 @@ def test_backends_to_come_are_refused_as_such(backend: str) -> None:
     assert "not supported yet" in issue.message
 
 
-@pytest.mark.parametrize("gpus", ["[0, 1]", "[0, 0]"])
-def test_several_gpus_are_refused_until_they_are_metered_right(gpus: str) -> None:
-    (issue,) = issues(BASE + f"gpus: {gpus}\n")
+def test_several_gpus_are_refused_for_an_engine_that_cannot_use_them_yet() -> None:
+    (issue,) = issues(BASE + "  pytorch: {}\ngpus: [0, 1]\n")
+    assert (issue.line, issue.field, issue.hint) == (6, "gpus", "name one")
+    assert "not supported yet by pytorch" in issue.message
+    load(BASE + "  pytorch: {}\ngpus: [1]\n")
+    load(BASE + "gpus: [0, 1]\n")
+
+
+def test_a_gpu_that_is_named_twice_is_refused() -> None:
+    (issue,) = issues(BASE + "gpus: [0, 0]\n")
     assert (issue.line, issue.field) == (5, "gpus")
-    assert "not supported yet" in issue.message
+    assert "named twice" in issue.message
+
+
+@pytest.mark.parametrize(
+    ("measurement", "field", "message"),
+    [
+        ("{baseline_s: 60}", "measurement.baseline_s", "baseline_s = 60 s do not fit into timeout_s = 60 s"),
+        ("{loaded_idle_s: 61}", "measurement.loaded_idle_s", "loaded_idle_s = 61 s do not fit"),
+        (
+            "{baseline_s: 20, loaded_idle_s: 41}",
+            "measurement.loaded_idle_s",
+            "baseline_s + loaded_idle_s = 61 s do not fit into timeout_s = 60 s",
+        ),
+    ],
+)
+def test_idle_times_as_long_as_a_run_may_take_are_refused(measurement: str, field: str, message: str) -> None:
+    (issue,) = issues(BASE + f"timeout_s: 60\nmeasurement: {measurement}\n")
+    assert (issue.line, issue.field) == (6, field)
+    assert message in issue.message
+    assert issue.hint
+    load(BASE + "timeout_s: 60\nmeasurement: {baseline_s: 20, loaded_idle_s: 39}\n")
 
 
 def test_a_campaign_that_rules_leave_nothing_of_is_refused_with_its_line() -> None:

@@ -85,6 +85,7 @@ ARGUMENTS: dict[str, tuple[tuple[str, ...], int, list[str]]] = {
     "a foreign flag": ((*RUN, "--dtype", "float32"), 2, ["simulated has no parameter --dtype"]),
     "a broken rule": ((*RUN, "--batch-size", "9", "--prompts", "1"), 2, ["batch-exceeds-prompts"]),
     "no time": ((*RUN, "--timeout-s", "nan"), 2, ["timeout_s"]),
+    "a baseline without end": ((*RUN, "--baseline-s", "50", "--timeout-s", "40"), 2, ["baseline_s = 50 s do not fit"]),
     "an absent GPU": ((*RUN, "--gpu", "99"), 3, ["gpus: 99 not found"]),
     "an unknown command": (("campain",), 2, ["no such command 'campain'; did you mean 'campaign'?"]),
     "an unknown flag": (("campaign", "c.yaml", "--dryrun"), 2, ["--dry-run"]),

@@ -270,3 +270,14 @@ def test_a_backend_that_is_not_installed_is_named_with_what_to_do(monkeypatch: p
         LocalDispatcher(["simulated", "pytorch"], ATTEMPTS).check([])
     assert "pip install" in (caught.value.hint or "")
     LocalDispatcher(["simulated"], ATTEMPTS).check([])
+
+
+def test_its_own_processes_are_the_runner_and_whatever_it_started(
+    attempt: Attempt, run_instead: Callable[[str], None]
+) -> None:
+    """Also a child in a session of its own; but not we, nor one that is not there."""
+    run_instead(STAYS)
+    live = LocalDispatcher([], ATTEMPTS).start(attempt)
+    runner, child, away = pids(attempt.folder)
+    assert live.owned([runner, child, away, os.getpid(), os.getppid(), 2**22 + 1]) == {runner, child, away}
+    live.stop()
