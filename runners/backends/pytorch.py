@@ -10,10 +10,12 @@ from typing import Any
 import torch
 import transformers
 
+from runners.backends.architecture import architecture_of
 from runners.backends.base import Batch, DeviceMemory, TokenIds
 from runners.backends.models import LocatedModel, locate
 from runners.backends.pytorch_config import asked_generation, read_back, require_honoured
 from runners.backends.resident import make_resident
+from runners.contract.flops import Architecture
 from runners.contract.request import PytorchOptions, RunRequest
 from runners.errors import BadRequestError, EngineError
 
@@ -143,6 +145,10 @@ class PytorchBackend:
             peak_bytes=torch.cuda.max_memory_allocated(self._device),
             reserved_bytes=torch.cuda.max_memory_reserved(self._device),
         )
+
+    def architecture(self) -> Architecture | None:
+        """As the model's configuration tells; None for a kind of model whose FLOPs are not known."""
+        return architecture_of(self._model.config)
 
     def effective_config(self) -> dict[str, Any]:
         """What engine and model say of themselves.
