@@ -70,6 +70,7 @@ def measure(backend: Backend, request: RunRequest, supply: Supply, sampler: Samp
     """
     started_at = datetime.now(timezone.utc)
     clock = _Clock(backend)
+    sampler.follow(time.monotonic())  # until the counters' updates are seen, the first phase would have none before it
     sources = sampler.recording().sources
     baseline = _baseline(request, sampler, clock, events)
 

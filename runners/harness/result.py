@@ -67,6 +67,7 @@ def result_of(
             records,
             measured.warmup,
             measured.baseline,
+            measured.marks,
             gpu_changes,
         )
     )
