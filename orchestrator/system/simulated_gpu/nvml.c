@@ -416,8 +416,10 @@ static struct machine *parse(struct reader *reader, const char *text, size_t len
         right = parse_line(reader, machine, line);
         line = end ? end + 1 : NULL;
     }
-    if (right && !machine->gpu_count)
+    if (right && !machine->gpu_count) {
+        reader->line = 0;
         right = fail(reader, "no [gpu]");
+    }
     for (int i = 0; right && i < machine->gpu_count; i++)
         right = complete(reader, machine, machine->gpus[i]);
     free(work);
