@@ -23,7 +23,7 @@ gpus: [1]
 backends:
   simulated: {tokens_per_s: 100}
 """
-SIMULATE = ("simulate-gpu", "--gpus", "2", "--curve", "square", "--counter-period-s", "0.02", "--", str(ORCHESTRATE))
+SIMULATE = ("simulate-gpu", "--gpus", "2", "--curve", "square", "--counter-period-s", "0.02", "--", ORCHESTRATE)
 LOOK = """
 import json, time
 import pynvml as n

@@ -474,6 +474,7 @@ def test_a_container_sees_the_gpus_that_are_named_to_it(named: str, seen: list[i
         ("[gpu]\nuuid GPU-1\ncurve 1:2\ncounter_jitter_s 0.05\n", ":1", "less than half"),
         ("[gpu]\nuuid GPU-1\ncurve 1:2\nfault melted 0 1\n", ":4", "no such fault: melted"),
         ("[gpu]\nuuid GPU-1\ncurve 1:2\nfault stuck 2 1\n", ":4", "ends before it begins"),
+        ("[gpu]\nuuid GPU-1\ncurve 1:2\nfault stuck -1e10 inf\n", ":4", "-1e10 is not a number from -1e+09"),
         ("[gpu]\nuuid GPU-1\ncurve 1:2\nfault reset -inf inf\n", ":4", "a reset happens at a moment"),
         ("[gpu]\nuuid GPU-1\ncurve 1:2\nmig 1 2\n", ":4", "2 is one word too many"),
         ("[gpu]\nuuid GPU-1\ncurve 1:2\ntemperature_c nan\n", ":4", "nan is not a number"),

@@ -163,6 +163,7 @@ def test_how_much_room_is_enough(
         (PLAIN, NO_GPU, Status.NOT_NEEDED),
         (NONE, NO_GPU, Status.NOT_NEEDED),
         (NVIDIA, HIDDEN, Status.NOT_NEEDED),
+        (PLAIN, SIMULATED, Status.NOT_NEEDED),
         (PLAIN, ONE_GPU, Status.MISSING),
         (NVIDIA, ONE_GPU, Status.OK),
         (NONE, ONE_GPU, Status.UNKNOWN),
@@ -199,6 +200,7 @@ CONFIG = (
         (PLAIN, NO_GPU, "compose.yaml:compose.gpu.yaml", Status.BROKEN, "no runtime nvidia"),
         (NVIDIA, ONE_GPU, None, Status.MISSING, "does not name compose.gpu.yaml"),
         (NVIDIA, HIDDEN, None, Status.OK, "compose.yaml"),
+        (NVIDIA, SIMULATED, None, Status.OK, "compose.yaml"),
         (NVIDIA, ONE_GPU, "compose.yaml:compose.gpu.yaml", Status.OK, "compose.gpu.yaml"),
     ],
 )

@@ -108,6 +108,7 @@ def test_no_curve(text: str, reason: str) -> None:
         (lambda: SimulatedGpu(name="NVIDIA H100"), 'begins with "Simulated "'),
         (lambda: SimulatedGpu(uuid="MIG-1"), "begins with GPU-"),
         (lambda: SimulatedGpu(faults=(Fault("stuck", 2, 1),)), "ends before it begins"),
+        (lambda: SimulatedGpu(faults=(Fault("stuck", -1e10),)), "at most 1e"),
         (lambda: SimulatedGpu(faults=(Fault("reset"),)), "happens at a moment"),
         (lambda: SimulatedGpu(changes=(Change("temperature_c", 999, 0),)), "a change of temperature_c 999"),
         (lambda: Simulation(()), "without GPUs"),
