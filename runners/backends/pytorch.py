@@ -215,14 +215,17 @@ class _Steps(transformers.LogitsProcessor):  # type: ignore[misc]
 
 
 def _device(request: RunRequest, options: PytorchOptions) -> torch.device:
-    """The device of a run.
+    """The device of a run; beside a simulated GPU, which computes nothing, that is the CPU.
 
     Raises:
         BadRequestError: a GPU was asked for and there is none or several, or it is not the one that is metered.
     """
-    wanted = options.device
-    if wanted == "cpu" or (wanted == "auto" and all(gpu.simulated for gpu in request.gpus)):
+    simulated = any(gpu.simulated for gpu in request.gpus)
+    wanted = options.device if options.device != "auto" else ("cuda" if request.gpus and not simulated else "cpu")
+    if wanted == "cpu":
         return torch.device("cpu")
+    if simulated:
+        raise BadRequestError("device is cuda, and the run's GPU is simulated", "set device: auto, or use a real GPU")
     if not request.gpus:
         raise BadRequestError(
             "device is cuda, but the run was given no GPU", "set gpus in the campaign, or device: cpu"
