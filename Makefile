@@ -9,7 +9,7 @@ TORCH_INDEX ?=
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev quickstart check test gpu-check format bench soak docs images clean
+.PHONY: help setup setup-dev quickstart check test test-meters gpu-check format bench soak docs images clean
 
 help:            ## Show the targets.
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 14
@@ -51,6 +51,16 @@ format: $(VENV)/.dev                ## Format and sort.
 test: $(VENV)/.dev                  ## All tests, on the real engine.
 	$(BIN)/pytest
 
+# Zeus and CodeCarbon bring much with them, so they get an environment of their own.
+test-meters: $(VENV)-meters/.done   ## Zeus and CodeCarbon as meters, on simulated GPUs.
+	$(VENV)-meters/bin/python -m pytest -m meters tests/integration
+
+$(VENV)-meters/.done: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-meters
+	$(VENV)-meters/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[zeus,codecarbon]' \
+	  'hypothesis>=6.130' 'pytest>=8.4'
+	@touch $@
+
 gpu-check: $(VENV)/.dev             ## What needs an NVIDIA GPU, on a machine that has one.
 	$(BIN)/pytest -m gpu
 
@@ -72,4 +82,4 @@ images:                             ## Build the container images of compose.yam
 	GIT_COMMIT=$$(git rev-parse HEAD 2>/dev/null) docker compose build
 
 clean:                              ## Remove the environment and all caches; results stay.
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-meters .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -104,12 +104,17 @@ def parameters() -> Iterator[str]:
 def quantities() -> Iterator[str]:
     """The table of quantities."""
     yield "# Quantities\n"
-    yield "The figures of a result, by their names in `result.json`. What was not measured is null, never 0."
-    yield "How each is defined: [measurement](../explanation/measurement.md).\n"
-    yield "| name | shown as | unit | better |"
-    yield "| --- | --- | --- | --- |"
+    yield "The figures of a result, by their names in `result.json`. What was not measured is null, never 0. The file"
+    yield "holds each in the unit that its name ends with; the unit here is the one that it is shown in."
+    yield "Method, error and limits: [energy](../explanation/energy.md). Procedure:"
+    yield "[measurement](../explanation/measurement.md).\n"
+    yield "| name | shown as | type | unit | better | definition |"
+    yield "| --- | --- | --- | --- | --- | --- |"
     for quantity in QUANTITIES.values():
-        yield f"| `{quantity.name}` | {quantity.title} | {quantity.unit or '–'} | {quantity.better or '–'} |"
+        yield (
+            f"| `{quantity.name}` | {quantity.title} | {type_of(quantity.type)} | {quantity.unit or '–'} |"
+            f" {quantity.better or '–'} | {quantity.meaning} |"
+        )
 
 
 def commands() -> Iterator[str]:

@@ -30,7 +30,9 @@ def main(arguments: list[str]) -> int:
     results = results_folder(os.environ)
     try:
         asked = command_line.read(arguments)
-        given = gpus.first(os.environ) if asked.experiment.may_use_gpu else []
+        may_use_gpu = asked.experiment.may_use_gpu or paths.ENV_SIMULATED_GPU in os.environ
+        found = gpus.first(os.environ) if may_use_gpu else []
+        given = [gpu for gpu in found if asked.experiment.takes(gpu)]
         return _run(asked, given, results / paths.ADHOC)
     except FlagError as error:
         return _complain(str(error), error.hint, FailureKind.BAD_REQUEST)

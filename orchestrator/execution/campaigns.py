@@ -28,7 +28,7 @@ from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.frozen import FrozenCampaign, thaw
 from orchestrator.system.gpu import choose_gpus, list_gpus
 from orchestrator.system.project import Project, find_project
-from runners.contract.paths import ADHOC, CAMPAIGN, ENV_VISIBLE_GPUS
+from runners.contract.paths import ADHOC, CAMPAIGN, ENV_SIMULATED_GPU, ENV_VISIBLE_GPUS
 from runners.contract.request import OPTIONS
 
 _ROOM_NEEDED_BYTES = 64 * 2**20
@@ -258,7 +258,7 @@ def ready(campaign: Campaign, project: Project, dispatcher: Dispatcher) -> Bench
     wanted = campaign.file.gpus
     gpus = (
         choose_gpus(wanted, list_gpus(), os.environ.get(ENV_VISIBLE_GPUS))
-        if wanted is not None or any(map(_may_use_gpu, grids))
+        if wanted is not None or ENV_SIMULATED_GPU in os.environ or any(map(_may_use_gpu, grids))
         else []
     )
     dispatcher.check(gpus)

@@ -214,8 +214,8 @@ def _device(request: RunRequest, options: PytorchOptions) -> torch.device:
     Raises:
         BadRequestError: a GPU was asked for and there is none or several, or it is not the one that is metered.
     """
-    wanted = options.device if options.device != "auto" else ("cuda" if request.gpus else "cpu")
-    if wanted == "cpu":
+    wanted = options.device
+    if wanted == "cpu" or (wanted == "auto" and all(gpu.simulated for gpu in request.gpus)):
         return torch.device("cpu")
     if not request.gpus:
         raise BadRequestError(

@@ -1,26 +1,36 @@
 """Energy between two moments of a recorded series: pure, standard library only.
 
-A sampler records, at each reading, the value of an energy counter and the power. From that record the
-energy of any stretch of time follows afterwards, so that every joule of a result can be recomputed.
+A sampler records when an energy counter was updated, and the power. From that record the energy of any
+stretch of time follows afterwards, so that every joule of a result can be recomputed.
 
-Two properties of real counters are used. A counter never runs ahead: the value read at *t* holds energy
-spent up to some moment not later than *t*. And it is behind by no more than one update period; *p* is the
-longest that one can have lasted, given when the counter was polled. Hence, with C(t) the latest reading at
-*t*, the energy between *a* and *b* lies in [C(b) - C(a + p), C(b + p) - C(a)].
+The model of a counter: an update at a moment τ holds all energy spent up to τ. The sampler polls, so of τ it
+knows an interval, from the last poll that had the old value to the first that had the new one. Let F(t) be the
+energy spent up to t, and P the most that the device may draw. Each update (τ in [earliest, latest], value E)
+then bounds F at any t: once it is past, E ≤ F(t) ≤ E + P·(t − earliest); while it is to come,
+E − P·(latest − t) ≤ F(t) ≤ E. The energy from a to b lies between F's bounds at b and at a. Between updates
+the estimate itself is linear.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from statistics import median
 from typing import NamedTuple
 
+_NEIGHBOURS = 5
+_NARROW = 0.2
+_FEWEST_EDGES = 4
 
-class CounterReading(NamedTuple):
-    """An energy counter's value at a moment of CLOCK_MONOTONIC."""
 
-    t_s: float
+class CounterEdge(NamedTuple):
+    """An update of an energy counter: it happened at a moment of CLOCK_MONOTONIC between two polls."""
+
+    earliest_s: float
+    """The last poll that had the old value began."""
+    latest_s: float
+    """The first poll that had the new value was answered."""
     energy_j: float
 
 
@@ -29,22 +39,6 @@ class PowerReading(NamedTuple):
 
     t_s: float
     power_w: float
-
-
-class CounterEdge(NamedTuple):
-    """An update of a counter: seen at ``t_s``, while the reading at ``previous_t_s`` had the old value."""
-
-    t_s: float
-    previous_t_s: float
-    energy_j: float
-
-
-class Counter(NamedTuple):
-    """A counter's updates, and the period that follows from them; made once, by :func:`counter_of`."""
-
-    edges: Sequence[CounterEdge]
-    period_s: float | None
-    """As :func:`update_period_s` says."""
 
 
 class Energy(NamedTuple):
@@ -59,96 +53,147 @@ class EnergyError(ValueError):
     """A series does not tell the energy of the stretch that was asked for."""
 
 
-def counter_edges(readings: Sequence[CounterReading]) -> list[CounterEdge]:
-    """The updates of a counter among its readings, the first reading included as the origin.
+class Counter:
+    """The updates of one energy counter, ready to be asked for the energy of any number of stretches.
+
+    Args:
+        edges: the updates, in order of time.
+        resolution_j: the counter's smallest step; its values are cut off to it.
+        power_limit_w: the most that the device may draw; None: unknown, which makes the bounds wider.
 
     Raises:
-        EnergyError: the counter ran backwards (it was reset, or wrapped unnoticed).
+        EnergyError: the counter fell, or there are fewer than four updates.
     """
-    edges: list[CounterEdge] = []
-    previous_t_s = float("nan")
-    for t_s, energy_j in readings:
-        if not edges:
-            edges.append(CounterEdge(t_s, t_s, energy_j))
-        elif energy_j < edges[-1].energy_j:
-            raise EnergyError(
-                f"the energy counter fell from {edges[-1].energy_j:.3f} J to {energy_j:.3f} J: it was reset"
-            )
-        elif energy_j > edges[-1].energy_j:
-            edges.append(CounterEdge(t_s, previous_t_s, energy_j))
-        previous_t_s = t_s
-    return edges
+
+    def __init__(
+        self, edges: Sequence[CounterEdge], resolution_j: float = 0.0, power_limit_w: float | None = None
+    ) -> None:
+        for before, after in pairwise(edges):
+            if after.energy_j < before.energy_j:
+                raise EnergyError(
+                    f"the energy counter fell from {before.energy_j:.3f} J to {after.energy_j:.3f} J: it was reset"
+                )
+        if len(edges) < _FEWEST_EDGES:
+            raise EnergyError(f"the energy counter was updated {len(edges)} times, which is too few")
+        self.edges = edges
+        self.period_s = period_of(edges)
+        self.moments = moments_of(edges, self.period_s)
+        self._resolution_j = resolution_j
+        self._power_limit_w = power_limit_w
+
+    def energy(self, start_s: float, end_s: float) -> Energy:
+        """Energy between two moments.
+
+        Raises:
+            EnergyError: the updates do not reach around them.
+        """
+        if start_s < self.edges[0].latest_s or end_s > self.edges[-1].earliest_s:
+            raise EnergyError("the energy counter's updates do not reach around the window")
+        joules = self.interpolated(end_s) - self.interpolated(start_s)
+        low_start, high_start = self._bounds(start_s)
+        low_end, high_end = self._bounds(end_s)
+        low, high = max(low_end - high_start, 0.0), high_end - low_start
+        if self._power_limit_w is not None:
+            high = min(high, self._power_limit_w * (end_s - start_s))
+        # Where power exceeds the limit the bounds may cross; a check says so, and the estimate stays between them.
+        return Energy(joules, min(low, joules), max(high, joules))
+
+    def updates(self, start_s: float, end_s: float) -> int:
+        """How many updates fell between two moments."""
+        return bisect_right(self.moments, end_s) - bisect_left(self.moments, start_s)
+
+    def interpolated(self, t_s: float) -> float:
+        """The counter's value at a moment within the record, as if it rose evenly between updates."""
+        after = min(max(bisect_left(self.moments, t_s), 1), len(self.moments) - 1)
+        start_s, end_s = self.moments[after - 1], self.moments[after]
+        start_j, end_j = self.edges[after - 1].energy_j, self.edges[after].energy_j
+        return start_j + (t_s - start_s) / (end_s - start_s) * (end_j - start_j)
+
+    def _bounds(self, t_s: float) -> tuple[float, float]:
+        """The least and the most that was spent up to a moment, from the updates around it."""
+        place = bisect_right(self.moments, t_s)
+        lows, highs = [], []
+        for edge in self.edges[max(place - _NEIGHBOURS, 0) : place + _NEIGHBOURS]:
+            top_j = edge.energy_j + self._resolution_j
+            past, to_come = edge.latest_s <= t_s, edge.earliest_s >= t_s
+            if past:
+                lows.append(edge.energy_j)
+            elif self._power_limit_w is not None:
+                lows.append(edge.energy_j - self._power_limit_w * (edge.latest_s - t_s))
+            if to_come:
+                highs.append(top_j)
+            elif self._power_limit_w is not None:
+                highs.append(top_j + self._power_limit_w * (t_s - edge.earliest_s))
+        return max(lows), min(highs)
 
 
-def reading_edges(readings: Sequence[CounterReading]) -> list[CounterEdge]:
-    """The readings of a counter that is current whenever it is read: each is an update, also where it stood still.
+def period_of(edges: Sequence[CounterEdge]) -> float:
+    """The median time from one update to the next, in seconds; of at least two updates."""
+    middles = [(edge.earliest_s + edge.latest_s) / 2 for edge in edges]
+    return median(after - before for before, after in pairwise(middles))
 
-    Raises:
-        EnergyError: the counter ran backwards.
+
+def moments_of(edges: Sequence[CounterEdge], period_s: float) -> list[float]:
+    """When each update most likely happened, strictly rising.
+
+    The middle between two polls that lie close together; where they do not, evenly spaced between the nearest
+    updates that are known better, because counters are updated at a steady pace.
     """
-    counter_edges(readings)
-    before = [readings[0], *readings[:-1]]
-    return [CounterEdge(t_s, last.t_s, energy_j) for last, (t_s, energy_j) in zip(before, readings, strict=True)]
+    known = [place for place, edge in enumerate(edges) if edge.latest_s - edge.earliest_s <= _NARROW * period_s]
+    moments = [(edge.earliest_s + edge.latest_s) / 2 for edge in edges]
+    for first, last in pairwise(known):
+        step_s = (moments[last] - moments[first]) / (last - first)
+        if abs(step_s - period_s) <= _NARROW * period_s:
+            for place in range(first + 1, last):
+                moments[place] = _within(edges[place], moments[first] + (place - first) * step_s)
+    if known:
+        for place in range(known[0] - 1, -1, -1):
+            moments[place] = _within(edges[place], moments[place + 1] - period_s)
+        for place in range(known[-1] + 1, len(edges)):
+            moments[place] = _within(edges[place], moments[place - 1] + period_s)
+    return list(accumulate(moments, lambda before, after: max(after, before + 1e-9)))
 
 
-def update_period_s(edges: Sequence[CounterEdge]) -> float | None:
-    """The longest that a counter can have taken from one update to the next; None with fewer than two.
-
-    An update happened at some moment between two polls, so the stretch is taken from the poll before one
-    update to the poll that saw the next. The first edge is the first reading, not an update.
-    """
-    updates = edges[1:]
-    if len(updates) < 2:
-        return None
-    return max(after.t_s - before.previous_t_s for before, after in pairwise(updates))
-
-
-def counter_of(edges: Sequence[CounterEdge]) -> Counter:
-    """The counter that made these updates, ready to be asked for the energy of any number of stretches."""
-    return Counter(edges, update_period_s(edges))
-
-
-def counter_energy(counter: Counter, start_s: float, end_s: float) -> Energy:
-    """Energy between two moments from a counter's updates, interpolated linearly between them.
-
-    The upper bound is None where the record ends less than one update period after the stretch.
-
-    Raises:
-        EnergyError: the updates do not reach around the stretch, or there are too few.
-    """
-    edges, period_s = counter
-    if period_s is None:
-        raise EnergyError("the energy counter did not move")
-    if start_s < edges[0].t_s or end_s > edges[-1].t_s:
-        raise EnergyError("the energy counter's updates do not reach around the window")
-    low = _held(edges, end_s) - _held(edges, start_s + period_s)
-    high = None
-    if end_s + period_s <= edges[-1].t_s:
-        high = _held(edges, end_s + period_s) - _held(edges, start_s)
-    return Energy(_interpolated(edges, end_s) - _interpolated(edges, start_s), max(low, 0.0), high)
+def _within(edge: CounterEdge, t_s: float) -> float:
+    return min(max(t_s, edge.earliest_s), edge.latest_s)
 
 
 def power_energy(readings: Sequence[PowerReading], start_s: float, end_s: float) -> Energy:
     """Energy between two moments by the trapezoidal rule over power readings.
 
-    The bounds hold where the power between two readings stays between their values.
+    The bounds take the power between two readings to lie between the lowest and the highest of the readings
+    around them (five on either side): readings that are sparser than the load's own rhythm cannot tell more.
 
     Raises:
         EnergyError: the readings do not reach around the stretch.
     """
-    if not readings or start_s < readings[0].t_s or end_s > readings[-1].t_s:
+    if len(readings) < 2 or start_s < readings[0].t_s or end_s > readings[-1].t_s:
         raise EnergyError("the power readings do not reach around the window")
-    points = [PowerReading(start_s, _power_at(readings, start_s))]
-    inner = bisect_right(readings, start_s, key=_moment), bisect_left(readings, end_s, key=_moment)
-    points += readings[slice(*inner)]
-    points.append(PowerReading(end_s, _power_at(readings, end_s)))
+    first = bisect_right(readings, start_s, key=_moment)
+    last = bisect_left(readings, end_s, key=_moment)
+    points = [PowerReading(start_s, power_at(readings, start_s)), *readings[first:last]]
+    points.append(PowerReading(end_s, power_at(readings, end_s)))
     joules = low = high = 0.0
-    for before, after in pairwise(points):
+    for place, (before, after) in enumerate(pairwise(points), start=first):
         step_s = after.t_s - before.t_s
+        around = [reading.power_w for reading in readings[max(place - _NEIGHBOURS, 0) : place + _NEIGHBOURS]]
         joules += step_s * (before.power_w + after.power_w) / 2
-        low += step_s * min(before.power_w, after.power_w)
-        high += step_s * max(before.power_w, after.power_w)
+        low += step_s * min(around)
+        high += step_s * max(around)
     return Energy(joules, low, high)
+
+
+def power_at(readings: Sequence[PowerReading], t_s: float) -> float:
+    """The power at a moment, in watts: interpolated between the readings around it, held beyond them."""
+    place = bisect_left(readings, t_s, key=_moment)
+    if place == len(readings):
+        return readings[-1].power_w
+    after = readings[place]
+    if place == 0 or after.t_s == t_s:
+        return after.power_w
+    before = readings[place - 1]
+    share = (t_s - before.t_s) / (after.t_s - before.t_s)
+    return before.power_w + share * (after.power_w - before.power_w)
 
 
 def total(energies: Sequence[Energy]) -> Energy:
@@ -162,29 +207,5 @@ def total(energies: Sequence[Energy]) -> Energy:
     )
 
 
-def _moment(seen: CounterEdge | PowerReading) -> float:
-    return seen.t_s
-
-
-def _held(edges: Sequence[CounterEdge], t_s: float) -> float:
-    position = bisect_right(edges, t_s, key=_moment)
-    return edges[max(position - 1, 0)].energy_j
-
-
-def _interpolated(edges: Sequence[CounterEdge], t_s: float) -> float:
-    position = bisect_left(edges, t_s, key=_moment)
-    if position == 0:
-        return edges[0].energy_j
-    before, after = edges[position - 1], edges[position]
-    share = (t_s - before.t_s) / (after.t_s - before.t_s)
-    return before.energy_j + share * (after.energy_j - before.energy_j)
-
-
-def _power_at(readings: Sequence[PowerReading], t_s: float) -> float:
-    position = bisect_left(readings, t_s, key=_moment)
-    after = readings[position]
-    if after.t_s == t_s or position == 0:
-        return after.power_w
-    before = readings[position - 1]
-    share = (t_s - before.t_s) / (after.t_s - before.t_s)
-    return before.power_w + share * (after.power_w - before.power_w)
+def _moment(reading: PowerReading) -> float:
+    return reading.t_s

@@ -11,7 +11,7 @@ class RunnerEvent(ContractModel):
     """One line of progress. Silence for longer than the host allows ends the run."""
 
     event: Literal["phase", "progress"]
-    phase: Literal["prepare", "load", "warmup", "window", "teardown"]
+    phase: Literal["prepare", "baseline", "load", "loaded_idle", "warmup", "window", "teardown"]
     done: int | None = None
     """Requests answered so far in the window."""
     total: int | None = None

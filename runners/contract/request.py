@@ -97,6 +97,19 @@ OPTIONS: dict[str, type[BackendOptions]] = {
 }
 
 
+class Gpu(ContractModel):
+    """A GPU that a run was given."""
+
+    index: int = Field(ge=0)
+    uuid: str
+    name: str
+
+    @property
+    def simulated(self) -> bool:
+        """Whether a simulated NVML plays it."""
+        return self.name.startswith(SIMULATED_NAME)
+
+
 class Experiment(ContractModel):
     """One fully resolved configuration of one backend."""
 
@@ -116,6 +129,10 @@ class Experiment(ContractModel):
     def may_use_gpu(self) -> bool:
         """Whether its engine takes a GPU where there is one."""
         return isinstance(self.options, PytorchOptions) and self.options.device != "cpu"
+
+    def takes(self, gpu: Gpu) -> bool:
+        """Whether its engine takes this GPU; the simulated backend takes simulated ones."""
+        return gpu.simulated if isinstance(self.options, SimulatedOptions) else self.may_use_gpu
 
 
 class Warmup(ContractModel):
@@ -183,19 +200,6 @@ class Measurement(ContractModel):
         le=100_000,
         description="power of the whole CPU at full load, for estimates; null: a default per core",
     )
-
-
-class Gpu(ContractModel):
-    """A GPU that a run was given."""
-
-    index: int = Field(ge=0)
-    uuid: str
-    name: str
-
-    @property
-    def simulated(self) -> bool:
-        """Whether it is none, but a power curve in NVML's place."""
-        return self.name.startswith(SIMULATED_NAME)
 
 
 class Baseline(ContractModel):

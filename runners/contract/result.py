@@ -87,7 +87,6 @@ class GpuEnergy(ContractModel):
     baseline_power_w: float | None = None
     power_mean_w: float | None = None
     power_max_w: float | None = None
-    memory_device_bytes: int | None = None
 
 
 class Throttle(ContractModel):

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import IntFlag
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
+from runners.contract.joules import baseline_power_w
 from runners.contract.request import RunRequest
-from runners.contract.result import Check, Mark, Throttle
-from runners.harness.energies import Energies
+from runners.contract.result import BaselineReport, Check, Mark, Throttle, WarmupReport
+from runners.contract.series import Figures, Series
+from runners.harness.convergence import UNTIL_CV
+from runners.harness.meter_checks import meter_checks
 from runners.harness.recording import Recording
 from runners.harness.requests import RequestRecord
 
-_PERIODS_IN_WINDOW = 10
 _SHARE_OF_SAMPLES = 0.9
+_LONGEST_GAP = 3.0
 _THROTTLED_SHARE = 0.01
+_CLOCK_SPREAD = 0.05
+_WARMING_C = 10.0
+_BASELINE_SHIFT = 0.1
 
 
 class ClocksEventReason(IntFlag):
@@ -40,10 +47,15 @@ class Evidence(NamedTuple):
 
     request: RunRequest
     recording: Recording
+    series: Mapping[str, Series]
     window: Mark
-    energies: Energies
+    figures: Figures
     throttle: Throttle | None
     records: Sequence[RequestRecord]
+    warmup: WarmupReport
+    baseline: BaselineReport | None
+    gpu_changes: Sequence[str]
+    """What NVML says otherwise of the GPUs than before the run."""
 
 
 def throttle_of(recording: Recording, window: Mark) -> Throttle | None:
@@ -62,16 +74,15 @@ def throttle_of(recording: Recording, window: Mark) -> Throttle | None:
 
 def checks_of(evidence: Evidence) -> list[Check]:
     """Every check that applies to a run."""
-    checks = [
+    return [
         _energy_measured(evidence),
-        _counter_moved(evidence),
-        _window_long_enough(evidence),
+        *meter_checks(evidence.recording, evidence.series, evidence.figures, evidence.window),
         _samples_complete(evidence),
+        *_gpu(evidence),
+        _warmup_converged(evidence.warmup),
+        *_baseline_fresh(evidence),
         _output_length(evidence),
     ]
-    if evidence.throttle is not None:
-        checks += [_not_held_back_by_heat(evidence.throttle), _not_held_back_by_power(evidence.throttle)]
-    return checks
 
 
 def verdict_of(checks: Sequence[Check]) -> Literal["good", "suspect"]:
@@ -79,15 +90,20 @@ def verdict_of(checks: Sequence[Check]) -> Literal["good", "suspect"]:
     return "suspect" if any(c.severity == "critical" and not c.passed for c in checks) else "good"
 
 
+def _check(name: str, severity: Literal["critical", "warning"], passed: bool, observed: str, hint: str) -> Check:
+    return Check(name=name, passed=passed, severity=severity, observed=observed, hint=None if passed else hint)
+
+
 def _energy_measured(evidence: Evidence) -> Check:
     primary = evidence.recording.primary()
     described = sorted({_described(source.method, source.assumption) for source in primary})
-    notes = [note for note in evidence.recording.notes if not all(s.method == "nvml" for s in primary)]
-    return Check(
-        name="energy_measured",
-        passed=bool(primary) and all(source.method in ("nvml", "rapl") for source in primary),
-        severity="warning",
-        observed="; ".join([*described, *notes]),
+    notes = [note for note in evidence.recording.notes if not all(s.kind == "gpu" for s in primary)]
+    return _check(
+        "energy_measured",
+        "warning",
+        bool(primary) and all(source.method not in ("estimated", "simulated") for source in primary),
+        "; ".join([*described, *notes]),
+        "do not publish such joules as measured; measure on a machine with an NVIDIA GPU or with RAPL",
     )
 
 
@@ -95,41 +111,132 @@ def _described(method: str, assumption: str | None) -> str:
     return f"{method}: {assumption}" if assumption else f"measured by {method}"
 
 
-def _counter_moved(evidence: Evidence) -> Check:
-    energy, fault = evidence.energies.window, evidence.energies.fault
-    observed = f"no energy: {fault}" if energy is None else f"{energy.joules:.4g} J in the window"
-    return Check(name="counter_moved", passed=energy is not None, severity="critical", observed=observed)
-
-
-def _window_long_enough(evidence: Evidence) -> Check:
-    measured = all(source.method in ("nvml", "rapl") for source in evidence.recording.primary())
-    duration_s = evidence.window.end_s - evidence.window.start_s
-    period_s = evidence.energies.period_s
-    if period_s is None:
-        passed, observed = False, f"{duration_s:.3g} s, in which the counter was updated fewer than three times"
-    else:
-        passed = duration_s >= _PERIODS_IN_WINDOW * period_s
-        observed = (
-            f"{duration_s:.3g} s, {duration_s / period_s:.1f} update periods of {period_s:.3g} s"
-            f" (at least {_PERIODS_IN_WINDOW}; more prompts or output_tokens make it longer)"
-        )
-    return Check(
-        name="window_long_enough",
-        passed=passed,
-        severity="critical" if measured else "warning",
-        observed=observed,
+def _samples_complete(evidence: Evidence) -> Check:
+    start_s, end_s = evidence.window.start_s, evidence.window.end_s
+    ticks = evidence.recording.between(start_s, end_s)
+    period_s = 1 / evidence.request.measurement.sample_hz
+    expected = int((end_s - start_s) / period_s)
+    moments = [start_s, *(tick.t_s for tick in ticks), end_s]
+    gap_s = max(after - before for before, after in pairwise(moments))
+    return _check(
+        "samples_complete",
+        "warning",
+        len(ticks) >= _SHARE_OF_SAMPLES * expected and (not expected or gap_s <= _LONGEST_GAP * period_s),
+        f"{len(ticks)} samples in the window, {expected} expected; the longest gap is {gap_s:.2g} s",
+        "leave a CPU core to the sampler, or lower measurement.sample_hz",
     )
 
 
-def _samples_complete(evidence: Evidence) -> Check:
-    start_s, end_s = evidence.window.start_s, evidence.window.end_s
-    expected = int((end_s - start_s) * evidence.request.measurement.sample_hz)
-    came = len(evidence.recording.between(start_s, end_s))
-    return Check(
-        name="samples_complete",
-        passed=came >= _SHARE_OF_SAMPLES * expected,
-        severity="warning",
-        observed=f"{came} of {expected} expected samples in the window",
+def _gpu(evidence: Evidence) -> Iterator[Check]:
+    """What holds of GPUs only."""
+    gpus = [source.name for source in evidence.recording.primary() if source.kind == "gpu"]
+    if not gpus:
+        return
+    yield _check(
+        "gpu_unchanged",
+        "critical",
+        not evidence.gpu_changes,
+        "; ".join(evidence.gpu_changes) or "driver, power limit, clock limits and MIG mode are as before the run",
+        "let nobody change the GPU's settings during a campaign, and run it again",
+    )
+    if evidence.throttle is not None:
+        yield _not_held_back_by_heat(evidence.throttle)
+        yield _not_held_back_by_power(evidence.throttle)
+    ticks = evidence.recording.between(evidence.window.start_s, evidence.window.end_s)
+    readings = [reading for tick in ticks for reading in tick.readings if reading.source in gpus]
+    yield from _clocks_steady(gpus, [(r.source, r.sm_clock_mhz) for r in readings])
+    yield from _temperature_steady(gpus, [(r.source, r.temperature_c) for r in readings])
+
+
+def _not_held_back_by_heat(throttle: Throttle) -> Check:
+    return _check(
+        "no_thermal_throttling",
+        "critical",
+        throttle.thermal <= _THROTTLED_SHARE,
+        f"held back by heat in {throttle.thermal:.0%} of the samples (at most {_THROTTLED_SHARE:.0%})",
+        "cool the GPU better, lower its power limit, or pause between runs",
+    )
+
+
+def _not_held_back_by_power(throttle: Throttle) -> Check:
+    """At its power limit a GPU does what it is set to do, so this warns and condemns nothing."""
+    return _check(
+        "no_power_capping",
+        "warning",
+        throttle.power <= _THROTTLED_SHARE,
+        f"held back by its power cap in {throttle.power:.0%} of the samples (at most {_THROTTLED_SHARE:.0%})",
+        "compare only runs under the same power limit, and name it with the figures",
+    )
+
+
+def _clocks_steady(gpus: Sequence[str], clocks: Sequence[tuple[str, float | None]]) -> Iterator[Check]:
+    spreads = []
+    for gpu in gpus:
+        known = sorted(clock for source, clock in clocks if source == gpu and clock is not None)
+        if known and (middle := known[len(known) // 2]):
+            spreads.append((known[int(0.95 * (len(known) - 1))] - known[int(0.05 * (len(known) - 1))]) / middle)
+    if spreads:
+        yield _check(
+            "clocks_steady",
+            "warning",
+            max(spreads) <= _CLOCK_SPREAD,
+            f"nine tenths of the SM clock's samples span {max(spreads):.0%} of it (at most {_CLOCK_SPREAD:.0%})",
+            "lock the clocks (nvidia-smi --lock-gpu-clocks), or take the spread between cycles for what it is",
+        )
+
+
+def _temperature_steady(gpus: Sequence[str], temperatures: Sequence[tuple[str, float | None]]) -> Iterator[Check]:
+    rises = []
+    for gpu in gpus:
+        known = [temperature for source, temperature in temperatures if source == gpu and temperature is not None]
+        if known:
+            quarter = max(len(known) // 4, 1)
+            rises.append(sum(known[-quarter:]) / quarter - sum(known[:quarter]) / quarter)
+    if rises:
+        rise_c = max(rises, key=abs)
+        yield _check(
+            "temperature_steady",
+            "warning",
+            abs(rise_c) <= _WARMING_C,
+            f"the last quarter of the window is {rise_c:+.1f} °C against the first (at most ±{_WARMING_C:g})",
+            "warm up for longer: leakage current, and so power, rises with temperature",
+        )
+
+
+def _warmup_converged(report: WarmupReport) -> Check:
+    observed = f"{report.iterations} batches, a fixed number"
+    if report.converged is not None:
+        cv = "unknown" if report.cv is None else f"{report.cv:.3f}"
+        observed = (
+            f"{report.iterations} batches; coefficient of variation of the last three {cv} (default limit {UNTIL_CV})"
+        )
+    return _check(
+        "warmup_converged",
+        "warning",
+        report.converged is not False,
+        observed,
+        "raise measurement.warmup.max_iterations, or look for what disturbs the machine",
+    )
+
+
+def _baseline_fresh(evidence: Evidence) -> Iterator[Check]:
+    """Of a run that has a baseline: it is no older than it may be, and the GPU does not idle below it when loaded."""
+    report = evidence.baseline
+    if report is None:
+        return
+    loaded_w = evidence.figures.loaded_idle_power_w
+    baseline_w = baseline_power_w(report, evidence.recording.primary())
+    old = report.age_s > evidence.request.measurement.baseline_max_age_s
+    below = loaded_w is not None and baseline_w is not None and loaded_w < (1 - _BASELINE_SHIFT) * baseline_w
+    how = f"{report.age_s:.0f} s old and held against now" if report.age_s else "measured in this run"
+    shown = "unknown" if baseline_w is None else f"{baseline_w:.4g} W"
+    loaded = "" if loaded_w is None else f"; {loaded_w:.4g} W idle with the model loaded"
+    yield _check(
+        "baseline_fresh",
+        "warning",
+        baseline_w is not None and not old and not below,
+        f"{shown}, {how}{loaded}",
+        "see what used the machine before the engine loaded; energy_adjusted_j is as good as the baseline",
     )
 
 
@@ -140,23 +247,10 @@ def _output_length(evidence: Evidence) -> Check:
     observed = f"all {len(lengths)} answers have {asked} tokens"
     if wrong:
         observed = f"{wrong} of {len(lengths)} answers have not {asked} tokens but {min(lengths)} to {max(lengths)}"
-    return Check(name="output_length", passed=not wrong, severity="critical", observed=observed)
-
-
-def _not_held_back_by_heat(throttle: Throttle) -> Check:
-    return Check(
-        name="no_thermal_throttling",
-        passed=throttle.thermal <= _THROTTLED_SHARE,
-        severity="critical",
-        observed=f"held back by heat in {throttle.thermal:.0%} of the samples (at most {_THROTTLED_SHARE:.0%})",
-    )
-
-
-def _not_held_back_by_power(throttle: Throttle) -> Check:
-    """At its power limit a GPU does what it is set to do, so this warns and condemns nothing."""
-    return Check(
-        name="no_power_capping",
-        passed=throttle.power <= _THROTTLED_SHARE,
-        severity="warning",
-        observed=f"held back by its power cap in {throttle.power:.0%} of the samples (at most {_THROTTLED_SHARE:.0%})",
+    return _check(
+        "output_length",
+        "critical",
+        not wrong,
+        observed,
+        "see runner.log: the engine did not keep to the length, so joules per token are of another workload",
     )

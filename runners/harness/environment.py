@@ -89,6 +89,21 @@ def snapshot(
     )
 
 
+def changes_of(gpus: Sequence[Gpu], before: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What NVML says otherwise of the GPUs than it did before the run, in words.
+
+    Raises:
+        MeterError: NVML does not answer, or does not know a GPU any more.
+    """
+    _, _, after = _gpus(gpus)
+    return [
+        f"{then.get('uuid')}: {name} was {then.get(name)} and is {now.get(name)}"
+        for then, now in zip(before, after, strict=True)
+        for name in now
+        if then.get(name) != now.get(name)
+    ]
+
+
 def identify(found: Mapping[str, Any]) -> str:
     """The hash of what bears on performance, as 16 hexadecimal digits."""
     canonical = json.dumps(found, sort_keys=True, separators=(",", ":"))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from runners.contract import paths
+from runners.contract.joules import Counts, joules_of
 from runners.contract.request import RunRequest
-from runners.contract.result import Environment, FileRecord, GpuEnergy, Mark, RunResult
+from runners.contract.result import Environment, FileRecord, Mark, RunResult
+from runners.contract.series import Series, figures_of
 from runners.harness.checks import Evidence, checks_of, throttle_of, verdict_of
-from runners.harness.energies import Energies
 from runners.harness.measure import Measured
 from runners.harness.recording import Recording
 from runners.harness.requests import RequestRecord, latencies_of
@@ -26,8 +27,9 @@ def result_of(
     request: RunRequest,
     measured: Measured,
     recording: Recording,
-    energies: Energies,
+    series: Mapping[str, Series],
     records: Sequence[RequestRecord],
+    gpu_changes: Sequence[str],
     environment: Environment,
     warnings: list[str],
     files: dict[str, FileRecord],
@@ -38,8 +40,9 @@ def result_of(
         request: what was asked.
         measured: what the harness recorded.
         recording: what the sampler recorded.
-        energies: what follows from both.
+        series: the same, by source.
         records: the requests of the window.
+        gpu_changes: what NVML says otherwise of the GPUs than before the run.
         environment: what the machine is.
         warnings: what Python and the libraries warned of.
         files: the files beside the result.
@@ -48,13 +51,24 @@ def result_of(
     duration_s = window.end_s - window.start_s
     input_tokens = sum(record.input_tokens for record in records)
     output_tokens = sum(record.output_tokens for record in records)
-    energy = energies.window
-    energy_j = energy.joules if energy else None
+    figures = figures_of(series, measured.marks)
     latencies = latencies_of(records)
     memory = _memory(measured, recording, window)
     throttle = throttle_of(recording, window)
-    checks = checks_of(Evidence(request, recording, window, energies, throttle, records))
-    primary = recording.primary()
+    checks = checks_of(
+        Evidence(
+            request,
+            recording,
+            series,
+            window,
+            figures,
+            throttle,
+            records,
+            measured.warmup,
+            measured.baseline,
+            gpu_changes,
+        )
+    )
     return RunResult(
         run_id=paths.run_id(request.experiment_id, request.cycle),
         campaign=request.campaign,
@@ -72,27 +86,16 @@ def result_of(
         verdict=verdict_of(checks),
         load_s=load.end_s - load.start_s,
         duration_s=duration_s,
+        rounds=measured.rounds,
         requests=len(records),
         input_tokens=input_tokens,
         output_tokens=output_tokens,
-        energy_j=energy_j,
-        energy_low_j=energy.low if energy else None,
-        energy_high_j=energy.high if energy else None,
-        energy_method=primary[0].method if energy else None,
-        energy_scope=primary[0].scope if energy else None,
-        energy_per_output_token_j=_ratio(energy_j, output_tokens),
-        energy_per_total_token_j=_ratio(energy_j, input_tokens + output_tokens),
-        energy_per_request_j=_ratio(energy_j, len(records)),
-        energy_prefill_j=energies.prefill_j,
-        energy_decode_j=energies.decode_j,
-        cpu_energy_j=energies.cpu_j,
-        dram_energy_j=energies.dram_j,
-        power_mean_w=energies.power_mean_w,
-        power_max_w=energies.power_max_w,
+        **joules_of(
+            series, measured.marks, Counts(len(records), input_tokens, output_tokens), measured.baseline, request.gpus
+        ),
         output_tokens_per_s=output_tokens / duration_s,
         total_tokens_per_s=(input_tokens + output_tokens) / duration_s,
         requests_per_s=len(records) / duration_s,
-        tokens_per_j=_ratio(output_tokens, energy_j),
         ttft_s=latencies.ttft_s,
         tpot_s=latencies.tpot_s,
         itl_s=latencies.itl_s,
@@ -103,8 +106,9 @@ def result_of(
         memory_reserved_bytes=memory.reserved_bytes,
         memory_device_bytes=memory.device_bytes,
         metering_cpu_s=_metering_cpu_s(recording, window),
-        gpus=[_gpu_energy(gpu.uuid, gpu.name, energies) for gpu in request.gpus if gpu.uuid in energies.gpus],
+        sources=list(recording.sources),
         throttle=throttle,
+        baseline=measured.baseline,
         warmup=measured.warmup,
         marks=measured.marks,
         checks=checks,
@@ -117,10 +121,6 @@ def result_of(
 
 def _mark(marks: Sequence[Mark], phase: str) -> Mark:
     return next(mark for mark in marks if mark.phase == phase)
-
-
-def _ratio(numerator: float | None, denominator: float | None) -> float | None:
-    return numerator / denominator if numerator is not None and denominator else None
 
 
 def _difference(after: int | None, before: int | None) -> int | None:
@@ -148,16 +148,5 @@ def _memory(measured: Measured, recording: Recording, window: Mark) -> _Memory:
 
 def _metering_cpu_s(recording: Recording, window: Mark) -> float | None:
     """CPU time that the sampler used from the first to the last sample of the window."""
-    ticks = recording.between(window.start_s, window.end_s)
-    return ticks[-1].cpu_s - ticks[0].cpu_s if len(ticks) > 1 else None
-
-
-def _gpu_energy(uuid: str, name: str, energies: Energies) -> GpuEnergy:
-    energy = energies.gpus[uuid]
-    return GpuEnergy(
-        uuid=uuid,
-        name=name,
-        energy_j=energy.joules if energy else None,
-        energy_low_j=energy.low if energy else None,
-        energy_high_j=energy.high if energy else None,
-    )
+    used = [tick.cpu_s for tick in recording.between(window.start_s, window.end_s) if tick.cpu_s is not None]
+    return used[-1] - used[0] if len(used) > 1 else None

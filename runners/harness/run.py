@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from runners.backends.base import Backend
 from runners.backends.create import create
 from runners.contract import paths
 from runners.contract.request import Gpu, RunRequest, SimulatedOptions
@@ -13,8 +12,7 @@ from runners.contract.result import FileRecord
 from runners.events import EventWriter
 from runners.files import record_of, write_atomically
 from runners.harness import tables
-from runners.harness.energies import energies_of, series_of
-from runners.harness.environment import snapshot
+from runners.harness.environment import changes_of, snapshot
 from runners.harness.measure import measure
 from runners.harness.requests import records_of
 from runners.harness.result import result_of
@@ -22,8 +20,7 @@ from runners.harness.sampling import Sampler
 from runners.harness.working import told_while_working
 from runners.logs import LOGGER, WarningCollector
 from runners.meters.choose import Spec
-from runners.workloads.lengths import Prompts, fit
-from runners.workloads.source import texts_of
+from runners.workloads.supply import Supply
 
 
 def run(request: RunRequest, folder: Path, events: EventWriter, warnings: WarningCollector) -> None:
@@ -41,33 +38,32 @@ def run(request: RunRequest, folder: Path, events: EventWriter, warnings: Warnin
     """
     events.phase("prepare")
     with told_while_working(events.alive):
-        texts = texts_of(request)
+        supply = Supply(request)
         backend = create(request, events.alive)
         gpus = _metered_gpus(request)
         environment = snapshot(gpus, os.environ, request.image_digest, request.container_strategy)
         backend.prepare()
 
-    def tokenise(loaded: Backend) -> Prompts:
-        workload = request.experiment.workload
-        return fit(texts, workload.prompts, workload.input_tokens, loaded.prefix, loaded.encode)
-
     samples = folder / paths.SAMPLES
-    with Sampler(_spec(request, gpus, samples)) as sampler:
-        measured = measure(backend, request, tokenise, sampler, events)
+    host_samples = folder / paths.HOST_SAMPLES if request.host_samples else None
+    with Sampler(_spec(request, gpus, samples), host_samples) as sampler:
+        measured = measure(backend, request, supply, sampler, events)
         recording = sampler.recording()
+    changes = changes_of(gpus, environment.gpus)
 
-    series = series_of(recording)
+    series = recording.series()
     records = records_of(measured.batches)
     tables.write_timeseries(folder / paths.TIMESERIES, recording)
-    tables.write_counters(folder / paths.COUNTERS, {name: one.counter.edges for name, one in series.items()})
+    tables.write_counters(folder / paths.COUNTERS, series)
     tables.write_requests(folder / paths.REQUESTS, records)
     samples.unlink()
     result = result_of(
         request=request,
         measured=measured,
         recording=recording,
-        energies=energies_of(recording, series, measured.marks),
+        series=series,
         records=records,
+        gpu_changes=changes,
         environment=environment,
         warnings=warnings.collected(),
         files=_files(folder),
@@ -78,8 +74,8 @@ def run(request: RunRequest, folder: Path, events: EventWriter, warnings: Warnin
 
 
 def _metered_gpus(request: RunRequest) -> list[Gpu]:
-    """The GPUs that the engine uses: none, if it was told to stay on the CPU, or if there is no engine."""
-    return request.gpus if request.experiment.may_use_gpu else []
+    """The GPUs that the engine uses, none if it was told to stay on the CPU; and those that are played for it."""
+    return [gpu for gpu in request.gpus if request.experiment.takes(gpu)]
 
 
 def _spec(request: RunRequest, gpus: list[Gpu], samples: Path) -> Spec:
@@ -90,6 +86,8 @@ def _spec(request: RunRequest, gpus: list[Gpu], samples: Path) -> Spec:
         runner_pid=os.getpid(),
         gpu_uuids=[gpu.uuid for gpu in gpus],
         cpu_tdp_w=request.measurement.cpu_tdp_w,
+        meter=request.measurement.meter,
+        host_samples=request.host_samples,
         simulated_power_w=options.power_w if isinstance(options, SimulatedOptions) else None,
     )
 

@@ -7,25 +7,17 @@ import os
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from runners.contract import paths
-from runners.contract.energy import EnergyError, counter_edges, update_period_s
+from runners.contract.result import MeterSource
 from runners.errors import DiskFullError, MeterError
-from runners.harness.recording import (
-    Recording,
-    Tick,
-    TornLineError,
-    counter_readings,
-    latest_power_w,
-    parse_tick,
-    readings_of,
-)
+from runners.harness.recording import Recording, Tick, TornLineError, parse_header, parse_tick
 from runners.logs import LOGGER
 from runners.meters.choose import Spec
-from runners.meters.reading import Source
 
 _HINT = "look at runner.log; if the machine is short of memory, something may have killed the sampler"
 _STOP_S = 10.0
@@ -34,18 +26,20 @@ _STOP_S = 10.0
 class Sampler:
     """A running sampler; use it in a ``with`` statement.
 
+    Args:
+        spec: what it samples.
+        host_samples: where the host writes what only it can sample; None: it does not.
+
     Raises:
         MeterError: on entering, if the meters cannot be opened.
         DiskFullError: if there is no space for the samples.
     """
 
-    def __init__(self, spec: Spec) -> None:
-        self._path = Path(spec.samples).resolve()
-        self._spec = spec._replace(samples=str(self._path))
-        self._offset = 0
-        self._ticks: list[Tick] = []
-        self._sources: tuple[Source, ...] = ()
-        self._notes: tuple[str, ...] = ()
+    def __init__(self, spec: Spec, host_samples: Path | None = None) -> None:
+        path = Path(spec.samples).resolve()
+        self._folder = path.parent
+        self._spec = spec._replace(samples=str(path))
+        self._samples = [_Samples(path), *([_Samples(host_samples)] if host_samples else [])]
 
     def __enter__(self) -> Sampler:
         # Nothing in the folder that the user stands in may pass for a module: Python 3.11 and later leave the
@@ -54,22 +48,20 @@ class Sampler:
             [sys.executable, "-m", "runners.meters"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            cwd=self._path.parent,
+            cwd=self._folder,
             env={**os.environ, "PYTHONSAFEPATH": "1"},
         )
         try:
             self._tell(json.dumps(self._spec._asdict()).encode() + b"\n")
-            ready = self._answer().get("ready")
-            if ready is None:
+            if not self._answer().get("ready"):
                 raise MeterError("the sampler's first words were not understood", _HINT)
+            recording = self.recording()
         except BaseException:
             self._end()
             raise
-        self._sources = tuple(Source(**source) for source in ready["sources"])
-        self._notes = tuple(ready["notes"])
-        for source in self._sources:
+        for source in recording.sources:
             LOGGER.info("metering %s: %s, scope %s", source.name, source.method, source.scope)
-        for note in self._notes:
+        for note in recording.notes:
             LOGGER.info("%s", note)
         return self
 
@@ -90,26 +82,22 @@ class Sampler:
             raise MeterError(f"the sampler ended before its time (exit code {self._process.returncode})", _HINT)
 
     def recording(self) -> Recording:
-        """Everything that has been sampled so far.
+        """Everything that has been sampled so far; what the host sampled comes after what was sampled here.
 
         Raises:
             MeterError: a line of the samples is torn.
         """
-        with self._path.open("rb") as file:
-            file.seek(self._offset)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break  # still being written
-                try:
-                    self._ticks.append(parse_tick(line, len(self._ticks) + 1))
-                except TornLineError as error:
-                    raise MeterError(str(error), "run it again; if it recurs, look for a full disk") from error
-                self._offset += len(line)
-        return Recording(self._sources, self._notes, self._ticks)
+        try:
+            parts = [samples.read() for samples in self._samples]
+        except TornLineError as error:
+            raise MeterError(str(error), "run it again; if it recurs, look for a full disk") from error
+        if len(parts) == 1:
+            return parts[0]
+        return parts[0].beside(parts[1])
 
     def power_w(self) -> float | None:
         """The latest power of what is metered, in watts, if there is one yet."""
-        return latest_power_w(self.recording())
+        return self.recording().latest_power_w()
 
     def follow(self, end_s: float) -> None:
         """Waits until the samples reach far enough past a moment for its energy to have bounds.
@@ -161,19 +149,50 @@ class Sampler:
         return answer
 
 
+class _Samples:
+    """A file of samples that grows."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._header: tuple[tuple[MeterSource, ...], tuple[str, ...]] | None = None
+        self._ticks: list[Tick] = []
+
+    def read(self) -> Recording:
+        """What is in it by now.
+
+        Raises:
+            TornLineError: a line is not what a sampler writes.
+            MeterError: the file is not there.
+        """
+        try:
+            opened = self._path.open("rb")
+        except FileNotFoundError:
+            raise MeterError(f"there are no samples {self._path.name}", _HINT) from None
+        with opened as file:
+            file.seek(self._offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break  # still being written
+                if self._header is None:
+                    self._header = parse_header(line)
+                else:
+                    self._ticks.append(parse_tick(line, len(self._ticks) + 2))
+                self._offset += len(line)
+        sources, notes = self._header or ((), ())
+        return Recording(sources, notes, self._ticks)
+
+
 def _reaches(recording: Recording, end_s: float) -> bool:
     """Whether each source's samples go on for long enough after a moment."""
+    if not recording.ticks or recording.ticks[-1].t_s < end_s:
+        return False
     for source in recording.sources:
-        readings = readings_of(recording.ticks, source.name)
-        if not readings or readings[-1].t_s < end_s:
+        edges = recording.edges(source.name)
+        # A counter that fell does not tell the energy, however long one waits; the result says so.
+        fell = any(after.energy_j < before.energy_j for before, after in pairwise(edges))
+        if source.has_counter and not fell and (not edges or edges[-1].earliest_s < end_s):
             return False
-        counted = counter_readings(readings)
-        if not counted or source.method == "estimated":
-            continue
-        try:
-            edges = counter_edges(counted)
-        except EnergyError:
-            continue  # it was reset: no waiting mends that, and the result says so
-        if edges[-1].t_s < end_s + (update_period_s(edges) or float("inf")):
+        if not source.has_counter and all(reading.t_s < end_s for reading in recording.readings(source.name)):
             return False
     return True

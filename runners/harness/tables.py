@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from runners.contract.energy import CounterEdge
+from runners.contract.series import Series
 from runners.files import replaced
-from runners.harness.recording import Recording, power_readings, readings_of
+from runners.harness.recording import Recording
 from runners.harness.requests import RequestRecord
 
 
@@ -24,13 +24,13 @@ class _Column(NamedTuple):
 
 _T_S = _Column("t_s", pa.float64(), "s", "moment, CLOCK_MONOTONIC")
 _SOURCE = _Column("source", pa.string(), "", "what was read; 'runner' is the process that ran the engine")
-_ENERGY = _Column("energy_j", pa.float64(), "J", "value of the energy counter, from an origin of its own")
+
+RUNNER = "runner"
 
 _TIMESERIES = (
     _T_S,
     _SOURCE,
-    _Column("power_w", pa.float64(), "W", "power; of a bare counter, its mean since the reading before"),
-    _ENERGY,
+    _Column("power_w", pa.float64(), "W", "power, as the source itself said"),
     _Column("memory_bytes", pa.int64(), "B", "memory in use; of 'runner', resident without child processes"),
     _Column("utilisation", pa.float64(), "", "share of the time that the device was busy, 0 to 1"),
     _Column("temperature_c", pa.float64(), "°C", "temperature of the GPU"),
@@ -40,9 +40,9 @@ _TIMESERIES = (
 )
 _COUNTERS = (
     _SOURCE,
-    _T_S,
-    _Column("previous_t_s", pa.float64(), "s", "the last reading that had the old value, CLOCK_MONOTONIC"),
-    _ENERGY,
+    _Column("earliest_s", pa.float64(), "s", "the update had not yet happened, CLOCK_MONOTONIC"),
+    _Column("latest_s", pa.float64(), "s", "the update had happened, CLOCK_MONOTONIC"),
+    _Column("energy_j", pa.float64(), "J", "value of the energy counter, from an origin of its own"),
 )
 _REQUESTS = (
     _Column("index", pa.int64(), "", "place of the request in the window, from 0"),
@@ -60,16 +60,18 @@ def write_timeseries(path: Path, recording: Recording) -> None:
     """Writes every reading, a row each: source by source, each in the order of time, and the runner's memory last."""
     rows: list[dict[str, Any]] = []
     for source in recording.sources:
-        readings = readings_of(recording.ticks, source.name)
-        power_at = {power.t_s: power.power_w for power in power_readings(readings)}
-        rows += [{**reading._asdict(), "power_w": power_at.get(reading.t_s)} for reading in readings]
-    rows += [{"t_s": t.t_s, "source": "runner", "memory_bytes": t.rss_bytes} for t in recording.ticks]
+        rows += [reading._asdict() for reading in recording.readings(source.name)]
+    rows += [
+        {"t_s": tick.t_s, "source": RUNNER, "memory_bytes": tick.rss_bytes}
+        for tick in recording.ticks
+        if tick.rss_bytes is not None
+    ]
     _write(path, _TIMESERIES, rows)
 
 
-def write_counters(path: Path, edges: Mapping[str, Sequence[CounterEdge]]) -> None:
-    """Writes every edge of every energy counter, by source."""
-    rows = [{"source": source, **edge._asdict()} for source, found in edges.items() for edge in found]
+def write_counters(path: Path, series: Mapping[str, Series]) -> None:
+    """Writes every update of every energy counter, by source."""
+    rows = [{"source": name, **edge._asdict()} for name, one in series.items() for edge in one.edges]
     _write(path, _COUNTERS, rows)
 
 

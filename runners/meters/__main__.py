@@ -27,7 +27,7 @@ def main() -> int:
     try:
         opened = open_meters(spec)
         first_sample(spec, opened)
-        _say({"ready": {"sources": [source._asdict() for source in opened.sources], "notes": opened.notes}})
+        _say({"ready": True})
         sample_until_eof(spec, opened, sys.stdin.fileno(), parent)
         for meter in opened.meters:
             meter.close()

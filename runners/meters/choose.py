@@ -23,7 +23,13 @@ class Spec(NamedTuple):
     gpu_uuids: list[str]
     cpu_tdp_w: float | None
     simulated_power_w: float | None
-    """Set for the simulated backend, which gets no other meter."""
+    """Set for the simulated backend; where it has no GPU either, this power is played."""
+    meter: str = "auto"
+    """``measurement.meter`` of the request."""
+    powercap: str = str(POWERCAP)
+    """The folder of RAPL's counters."""
+    host_samples: bool = False
+    """Whether the host samples the CPU."""
 
 
 class Opened(NamedTuple):
@@ -34,38 +40,61 @@ class Opened(NamedTuple):
     notes: list[str]
 
 
-def open_meters(spec: Spec, powercap: Path = POWERCAP) -> Opened:
+def open_meters(spec: Spec) -> Opened:
     """Opens the meters that a run needs.
 
     Args:
         spec: what is to be metered.
-        powercap: the folder of RAPL's counters.
 
     Raises:
-        MeterError: a meter without which the run makes no sense cannot be opened.
+        MeterError: a meter that was asked for, or without which the run makes no sense, cannot be opened.
     """
-    if spec.simulated_power_w is not None:
-        replay = ReplayMeter(spec.simulated_power_w)
-        return Opened([replay], replay.open(), [])
-    meters: list[Meter] = []
-    sources: list[Source] = []
-    if spec.gpu_uuids:
-        # Only here: where there is no GPU, its library is not needed.
-        from runners.meters.nvml import NvmlMeter
+    opened = Opened([], [], [])
+    if spec.meter == "auto" and spec.simulated_power_w is not None:
+        meter = _nvml(spec) if spec.gpu_uuids else ReplayMeter(spec.simulated_power_w)
+        _add(opened, meter)
+        return opened
+    if spec.meter == "auto":
+        if spec.gpu_uuids:
+            _add(opened, _nvml(spec))
+        _add_rapl(opened, spec)
+        if not opened.meters and not spec.host_samples:
+            _add(opened, EstimateMeter(spec.cpu_tdp_w))
+        return opened
+    _add(opened, _named(spec))
+    if spec.meter == "nvml":
+        _add_rapl(opened, spec)
+    return opened
 
-        nvml = NvmlMeter(spec.gpu_uuids)
-        sources += nvml.open()
-        meters.append(nvml)
-    rapl = RaplMeter(powercap)
+
+def _named(spec: Spec) -> Meter:
+    """The meter that was asked for by name."""
+    if spec.meter == "nvml":
+        return _nvml(spec)
+    if spec.meter == "rapl":
+        return RaplMeter(Path(spec.powercap))
+    return EstimateMeter(spec.cpu_tdp_w)
+
+
+def _nvml(spec: Spec) -> Meter:
+    if not spec.gpu_uuids:
+        raise MeterError(
+            "measurement.meter is nvml, and this run has no GPU", "name one in the campaign's gpus, or set meter: auto"
+        )
+    # Only here: where there is no GPU, its library is not needed.
+    from runners.meters.nvml import NvmlMeter
+
+    return NvmlMeter(spec.gpu_uuids)
+
+
+def _add(opened: Opened, meter: Meter) -> None:
+    opened.sources.extend(meter.open())
+    opened.meters.append(meter)
+
+
+def _add_rapl(opened: Opened, spec: Spec) -> None:
+    """Adds the CPU's counters where they can be read; where not, a note says why."""
     try:
-        sources += rapl.open()
-        meters.append(rapl)
+        _add(opened, RaplMeter(Path(spec.powercap)))
     except MeterError as error:
-        notes = [f"rapl not used: {error}"]
-    else:
-        notes = []
-    if not meters:
-        estimate = EstimateMeter(spec.cpu_tdp_w)
-        sources += estimate.open()
-        meters.append(estimate)
-    return Opened(meters, sources, notes)
+        opened.notes.append(f"rapl not used: {error}")

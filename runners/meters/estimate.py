@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from runners.errors import MeterError
-from runners.meters.reading import Reading, Source
+from runners.meters.reading import Edge, Reading, Sampled, Source
 
 PROC_STAT = Path("/proc/stat")
 DEFAULT_CORE_W = 10.0
@@ -51,11 +51,14 @@ class EstimateMeter:
             )
         return [Source("machine", "machine", "estimated", "machine", assumption)]
 
-    def sample(self) -> list[Reading]:
+    def sample(self) -> Sampled:
         """The estimated energy since the machine started."""
+        before_s = time.monotonic()
         fields = self._lines()[0].split()[1:]
         busy_s = sum(int(fields[position]) for position in _BUSY_FIELDS) * self._tick_s
-        return [Reading(time.monotonic(), "machine", energy_j=busy_s * self._core_w)]
+        now_s = time.monotonic()
+        edge = Edge("machine", before_s - self._tick_s, now_s, busy_s * self._core_w)
+        return Sampled([Reading(now_s, "machine")], [edge], [], [])
 
     def close(self) -> None:
         """Nothing stays open between readings."""

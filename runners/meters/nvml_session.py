@@ -27,6 +27,7 @@ _HINTS = {
 _OTHER_HINT = "look at nvidia-smi and dmesg"
 
 
+_TRANSIENT = {pynvml.NVML_ERROR_UNKNOWN, pynvml.NVML_ERROR_TIMEOUT}
 _NO_DRIVER = {pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, pynvml.NVML_ERROR_DRIVER_NOT_LOADED}
 
 
@@ -34,8 +35,19 @@ class NotSupportedError(MeterError):
     """The device or driver does not know this quantity."""
 
 
+class TransientError(MeterError):
+    """The driver did not answer this time, and may the next."""
+
+
 class NoDriverError(MeterError):
     """There is no NVIDIA driver here."""
+
+
+_KINDS: tuple[tuple[set[int], type[MeterError]], ...] = (
+    (_UNSUPPORTED, NotSupportedError),
+    (_NO_DRIVER, NoDriverError),
+    (_TRANSIENT, TransientError),
+)
 
 
 def call(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -44,13 +56,14 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
     Raises:
         NotSupportedError: the device does not know the quantity.
         NoDriverError: there is nothing to ask.
+        TransientError: it may answer if it is asked again.
         MeterError: anything else that NVML complains about.
     """
     try:
         return function(*arguments)
     except pynvml.NVMLError as error:
         code = error.value
-        kind = NotSupportedError if code in _UNSUPPORTED else NoDriverError if code in _NO_DRIVER else MeterError
+        kind = next((kind for codes, kind in _KINDS if code in codes), MeterError)
         raise kind(f"NVML: {error} ({function.__name__})", _HINTS.get(code, _OTHER_HINT)) from error
 
 

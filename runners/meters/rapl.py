@@ -1,21 +1,25 @@
-"""CPU and DRAM energy from RAPL, through Linux's powercap tree."""
+"""CPU, DRAM and platform energy from RAPL, through Linux's powercap tree."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import cast
 
 from runners.errors import MeterError
-from runners.meters.reading import Reading, Source, SourceKind
+from runners.meters.reading import Edge, Reading, Sampled, Source, SourceKind
 
 POWERCAP = Path("/sys/class/powercap")
 
 _HINT = "let the runner read energy_uj (root, or chmod a+r), or go without"
 _MICRO = 1e-6
+_PERIOD_S = 0.001
+_RESOLUTION_J = 61e-6
+_SCOPES = {"cpu": "package", "dram": "dram", "psys": "platform"}
 
 
 class RaplMeter:
-    """The energy counters of each CPU package and of its DRAM, where the CPU has one.
+    """The energy counters of each CPU package, of its DRAM and of the platform, where there are such.
 
     The counters hold what the whole package spent, whichever process caused it.
 
@@ -33,7 +37,7 @@ class RaplMeter:
         Raises:
             MeterError: there is no RAPL, or its counters may not be read.
         """
-        sources = []
+        sources: list[Source] = []
         self._zones = []
         for folder in sorted(self._root.glob("intel-rapl:*")):
             zone_name = _text(folder / "name")
@@ -43,18 +47,21 @@ class RaplMeter:
             zone = _Zone(f"{kind}:{folder.name.removeprefix('intel-rapl:')}", folder)
             zone.energy_j()
             self._zones.append(zone)
-            sources.append(Source(zone.name, kind, "rapl", "package" if kind == "cpu" else "dram"))
+            sources.append(Source(zone.name, kind, "rapl", _SCOPES[kind], resolution_j=_RESOLUTION_J))
         if not any(source.kind == "cpu" for source in sources):
             raise MeterError(f"there is no RAPL package under {self._root}", _HINT)
         return sources
 
-    def sample(self) -> list[Reading]:
-        """The counters of all zones."""
-        readings = []
+    def sample(self) -> Sampled:
+        """The counters of all zones; the hardware updates them about every millisecond."""
+        sampled = Sampled([], [], [], [])
         for zone in self._zones:
+            before_s = time.monotonic()
             energy_j = zone.energy_j()
-            readings.append(Reading(time.monotonic(), zone.name, energy_j=energy_j))
-        return readings
+            now_s = time.monotonic()
+            sampled.readings.append(Reading(now_s, zone.name))
+            sampled.edges.append(Edge(zone.name, before_s - _PERIOD_S, now_s, energy_j))
+        return sampled
 
     def close(self) -> None:
         """Nothing stays open between readings."""
@@ -85,7 +92,9 @@ class _Zone:
 def _kind(zone_name: str) -> SourceKind | None:
     if zone_name.startswith("package"):
         return "cpu"
-    return "dram" if zone_name == "dram" else None
+    if zone_name in ("dram", "psys"):
+        return cast("SourceKind", zone_name)
+    return None
 
 
 def _text(file: Path) -> str:

@@ -1,35 +1,34 @@
-"""What meters yield: sources, and readings of them."""
+"""What meters yield: sources, and what they said."""
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-SourceKind = Literal["gpu", "cpu", "dram", "machine", "simulated"]
-Method = Literal["nvml", "rapl", "estimated", "simulated"]
+SourceKind = Literal["gpu", "cpu", "dram", "psys", "machine", "simulated"]
+Method = Literal["nvml", "rapl", "zeus", "codecarbon", "estimated", "simulated"]
 
 
 class Source(NamedTuple):
-    """One thing that a meter reads, such as a GPU or a CPU package."""
+    """One thing that a meter reads, such as a GPU or a CPU package; :class:`MeterSource` of the result says more."""
 
     name: str
     """Unique among the sources of a run; the ``source`` column of the tables."""
     kind: SourceKind
     method: Method
     scope: str
-    """Whose energy it is: ``gpu``, ``package``, ``dram``, ``machine`` or ``simulated``."""
     assumption: str | None = None
-    """What the figures rest on, where they are not measured."""
     uuid: str | None = None
+    has_counter: bool = True
+    resolution_j: float = 0.0
+    power_limit_w: float | None = None
 
 
 class Reading(NamedTuple):
-    """What a source said at a moment; None where it does not know."""
+    """What a source said of its state at a moment; None where it does not know."""
 
     t_s: float
-    """CLOCK_MONOTONIC, taken right after the energy counter was read."""
+    """CLOCK_MONOTONIC."""
     source: str
-    energy_j: float | None = None
-    """The counter's value, from an origin of its own."""
     power_w: float | None = None
     memory_bytes: int | None = None
     utilisation: float | None = None
@@ -39,6 +38,41 @@ class Reading(NamedTuple):
     memory_clock_mhz: float | None = None
     throttle_reasons: int | None = None
     """NVML's bit mask of why the clocks are held back."""
+
+
+class Edge(NamedTuple):
+    """An update of a source's energy counter, as in :class:`runners.contract.energy.CounterEdge`."""
+
+    source: str
+    earliest_s: float
+    latest_s: float
+    energy_j: float
+    """The counter's value, from an origin of its own."""
+
+
+class Power(NamedTuple):
+    """A source's power at a moment between two samples of its whole state."""
+
+    source: str
+    t_s: float
+    power_w: float
+
+
+class ReadError(NamedTuple):
+    """A source did not answer at a moment, and may again."""
+
+    source: str
+    t_s: float
+    message: str
+
+
+class Sampled(NamedTuple):
+    """What a meter has to say since it was asked last."""
+
+    readings: list[Reading]
+    edges: list[Edge]
+    powers: list[Power]
+    errors: list[ReadError]
 
 
 class Meter(Protocol):
@@ -52,8 +86,8 @@ class Meter(Protocol):
         """
         ...
 
-    def sample(self) -> list[Reading]:
-        """One reading of each source.
+    def sample(self) -> Sampled:
+        """The state of each source, and the updates of its counter since the last call.
 
         Raises:
             MeterError: a source vanished or does not answer.
@@ -62,4 +96,22 @@ class Meter(Protocol):
 
     def close(self) -> None:
         """Gives back what was opened."""
+        ...
+
+
+@runtime_checkable
+class Polled(Protocol):
+    """A meter that wants to be called between samples, at moments of its own."""
+
+    @property
+    def due_s(self) -> float:
+        """When to poll next, on CLOCK_MONOTONIC."""
+        ...
+
+    def poll(self) -> None:
+        """Looks whether a counter was updated.
+
+        Raises:
+            MeterError: a source vanished or does not answer.
+        """
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from runners.meters.reading import Reading, Source
+from runners.meters.reading import Edge, Reading, Sampled, Source
 
 
 class ReplayMeter:
@@ -22,13 +22,15 @@ class ReplayMeter:
         """Starts the counter."""
         self._origin_s = time.monotonic()
         assumption = f"a constant {self._power_w:g} W; nothing was measured"
-        return [Source("simulated", "simulated", "simulated", "simulated", assumption)]
+        return [Source("simulated", "simulated", "simulated", "simulated", assumption, power_limit_w=self._power_w)]
 
-    def sample(self) -> list[Reading]:
+    def sample(self) -> Sampled:
         """The power, and its integral since the counter started."""
         now_s = time.monotonic()
         energy_j = (now_s - self._origin_s) * self._power_w
-        return [Reading(now_s, "simulated", energy_j=energy_j, power_w=self._power_w)]
+        return Sampled(
+            [Reading(now_s, "simulated", power_w=self._power_w)], [Edge("simulated", now_s, now_s, energy_j)], [], []
+        )
 
     def close(self) -> None:
         """Nothing was opened."""

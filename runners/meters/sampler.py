@@ -1,4 +1,4 @@
-"""The sampler: reads the meters at a steady rate and appends what they say to a file.
+"""The sampler: reads the meters at a steady rate, and between that as they wish, and appends what they say to a file.
 
 It ends when its standard input does, so it never outlives the process that started it.
 """
@@ -13,13 +13,17 @@ from pathlib import Path
 
 from runners.meters.choose import Opened, Spec
 from runners.meters.process import resident_bytes
+from runners.meters.reading import Polled
+
+_EARLY = 0.3
 
 
 def sample_until_eof(spec: Spec, opened: Opened, stdin: int, parent: int) -> None:
     """Samples until the standard input ends or the parent is gone.
 
-    One line is one tick: ``{"t_s", "cpu_s", "rss_bytes", "readings"}``, where ``cpu_s`` is the CPU time that
-    the sampler itself has used so far, and ``rss_bytes`` the runner's memory.
+    The first line is ``{"sources", "notes"}``. Each further line is one tick: ``{"t_s", "cpu_s", "rss_bytes",
+    "readings", "edges", "powers", "errors"}``, where ``cpu_s`` is the CPU time that the sampler itself has used so
+    far, ``rss_bytes`` the runner's memory, and the others are what the meters said since the last tick.
 
     Args:
         spec: where to write, how often, and whose memory.
@@ -33,14 +37,25 @@ def sample_until_eof(spec: Spec, opened: Opened, stdin: int, parent: int) -> Non
     """
     file = os.open(spec.samples, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
+        polled = [meter for meter in opened.meters if isinstance(meter, Polled)]
         period_s = 1 / spec.sample_hz
         due_s = time.monotonic()
-        while True:
-            _append(file, _line(spec, opened))
+        ended = False
+        while not ended:
+            early_s = 0.0
+            for meter in polled:
+                if meter.due_s <= time.monotonic():
+                    meter.poll()
+                    # Waking up is what costs most, so a sample that is soon due is taken while awake.
+                    early_s = _EARLY * period_s
             now_s = time.monotonic()
-            due_s = next_due_s(due_s, now_s, period_s)
-            if select.select([stdin], [], [], max(0.0, due_s - now_s))[0] or os.getppid() != parent:
-                return
+            if now_s >= due_s - early_s:
+                ended = os.getppid() != parent
+                _append(file, _line(spec, opened))
+                due_s = next_due_s(min(due_s, now_s), now_s, period_s)
+            next_s = min([due_s, *(meter.due_s for meter in polled)])
+            ended = ended or bool(select.select([stdin], [], [], max(0.0, next_s - time.monotonic()))[0])
+        _append(file, _line(spec, opened))
     finally:
         os.close(file)
 
@@ -54,22 +69,26 @@ def next_due_s(due_s: float, now_s: float, period_s: float) -> float:
 
 
 def first_sample(spec: Spec, opened: Opened) -> None:
-    """Reads and writes everything once, so that the first real sample finds all warm.
+    """Writes what is read, then reads and writes everything once, so that the first real sample finds all warm.
 
     Raises:
         MeterError: a meter does not answer.
         OSError: the file could not be written.
     """
-    line = _line(spec, opened)
-    Path(spec.samples).write_bytes(line)
+    header = {"sources": [source._asdict() for source in opened.sources], "notes": opened.notes}
+    Path(spec.samples).write_bytes(json.dumps(header).encode() + b"\n" + _line(spec, opened))
 
 
 def _line(spec: Spec, opened: Opened) -> bytes:
+    sampled = [meter.sample() for meter in opened.meters]
     tick = {
         "t_s": time.monotonic(),
         "cpu_s": time.process_time(),
         "rss_bytes": resident_bytes(spec.runner_pid),
-        "readings": [reading for meter in opened.meters for reading in meter.sample()],
+        "readings": [reading for one in sampled for reading in one.readings],
+        "edges": [edge for one in sampled for edge in one.edges],
+        "powers": [power for one in sampled for power in one.powers],
+        "errors": [error for one in sampled for error in one.errors],
     }
     return json.dumps(tick, separators=(",", ":")).encode() + b"\n"
 

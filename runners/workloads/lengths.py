@@ -35,6 +35,42 @@ def fit(
     Raises:
         BadRequestError: a text has no tokens, or there are not enough different prompts of that length.
     """
+    prompts = _prompts(texts, input_tokens, prefix, encode, set())
+    return Prompts(prompts[:measured], prompts[measured:])
+
+
+def fit_further(
+    texts: Sequence[str],
+    first: Prompts,
+    input_tokens: int | None,
+    prefix: Sequence[int],
+    encode: Callable[[str], list[int]],
+) -> list[list[list[int]]]:
+    """Makes the prompts of further rounds, each as many as in the first, none of them had before.
+
+    Args:
+        texts: of all further rounds.
+        first: the prompts of the first round.
+        input_tokens: as in :func:`fit`, like the others.
+        prefix: likewise.
+        encode: likewise.
+
+    Raises:
+        BadRequestError: as :func:`fit`.
+    """
+    seen = {tuple(prompt[len(prefix) :]) for prompt in (*first.measured, *first.warmup)}
+    prompts = _prompts(texts, input_tokens, prefix, encode, seen)
+    size = len(first.measured)
+    return [prompts[start : start + size] for start in range(0, len(prompts), size)]
+
+
+def _prompts(
+    texts: Sequence[str],
+    input_tokens: int | None,
+    prefix: Sequence[int],
+    encode: Callable[[str], list[int]],
+    seen: set[tuple[int, ...]],
+) -> list[list[int]]:
     contents = [encode(text) for text in texts]
     for text, content in zip(texts, contents, strict=True):
         if not content:
@@ -45,20 +81,18 @@ def fit(
                 f"workload.input_tokens is {input_tokens}, of which the tokenizer itself takes {len(prefix)}",
                 f"set workload.input_tokens to {len(prefix) + 1} or more",
             )
-        contents = _windows(contents, input_tokens - len(prefix))
-    prompts = [[*prefix, *content] for content in contents]
-    return Prompts(prompts[:measured], prompts[measured:])
+        contents = _windows(contents, input_tokens - len(prefix), seen)
+    return [[*prefix, *content] for content in contents]
 
 
-def _windows(contents: Sequence[list[int]], length: int) -> list[list[int]]:
+def _windows(contents: Sequence[list[int]], length: int, seen: set[tuple[int, ...]]) -> list[list[int]]:
     """As many different stretches of the joined texts as there are texts, each of the same length.
 
     A stretch begins where its text does and runs on into the texts after it, from the last into the first.
-    One that was had before is replaced by a stretch that begins elsewhere.
+    One that was had before (those in ``seen``, to which all are added) is replaced by one that begins elsewhere.
     """
     stream = [token for content in contents for token in content]
     laps = stream * (1 + -(-length // len(stream)))
-    seen: set[tuple[int, ...]] = set()
     windows: list[list[int]] = []
     begin, spare = 0, 0
     for content in contents:

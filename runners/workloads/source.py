@@ -16,14 +16,18 @@ _HUB_PREFIX = "hf:"
 _BUILTIN = "builtin"
 
 
-def texts_of(request: RunRequest) -> list[str]:
-    """The texts of the measured prompts, then one batch for the warm-up, which differ from them.
+def texts_of(request: RunRequest, further_rounds: int = 0) -> list[str]:
+    """The texts of the measured prompts, then one batch for the warm-up, then those of further rounds; all differ.
+
+    Args:
+        request: what to run.
+        further_rounds: how often as many prompts again are wanted.
 
     Raises:
         BadRequestError: the dataset cannot be read, or has too few prompts.
     """
     workload = request.experiment.workload
-    wanted = workload.prompts + request.experiment.options.batch_size
+    wanted = workload.prompts * (1 + further_rounds) + request.experiment.options.batch_size
     if workload.dataset == _BUILTIN:
         return varied(PROMPTS, workload.prompts, wanted)
     texts = list(islice(_texts(request), wanted))

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 import types
 import typing
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -10,33 +12,43 @@ from pydantic import BaseModel
 
 from orchestrator.report.tables import value_of
 from runners.contract.quantities import QUANTITIES, Quantity
-from runners.contract.result import RunResult
+from runners.contract.result import Distribution, RunResult
 from tests.builders import run_result
 
 _UNITS = {"_s": ("s", "ms"), "_j": ("J",), "_w": ("W",), "_bytes": ("MiB",)}
 
 
-def _type_of(name: str) -> set[object]:
-    """The types that a dotted name has in a result's model, null left out."""
-    model: object = RunResult
-    for part in name.split("."):
-        assert isinstance(model, type)
-        assert issubclass(model, BaseModel)
-        annotation = model.model_fields[part].annotation
+_NOT_MEASURED = {"schema_version", "cycle", "attempt", "order_index", "concurrency_on_host"}
+"""Numbers of a result that say which run it was, not what came of it."""
+
+
+def _numbers(model: type[BaseModel]) -> Iterator[tuple[str, type]]:
+    """Every number of a model by its dotted name, those of models within it included, with its type."""
+    for name, field in model.model_fields.items():
+        annotation = field.annotation
         union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
-        arms = set(typing.get_args(annotation)) - {type(None)} if union else {annotation}
-        (model,) = arms if len(arms) == 1 else (arms,)
-    return {model}
+        for arm in typing.get_args(annotation) if union else (annotation,):
+            if arm in (int, float):
+                yield name, arm
+            elif arm is Distribution:
+                yield from ((f"{name}.{inner}", kind) for inner, kind in _numbers(arm))
 
 
-@pytest.mark.parametrize("name", QUANTITIES)
-def test_every_name_is_a_number_of_a_result(name: str) -> None:
-    assert _type_of(name) <= {int, float}
+def test_the_table_holds_every_figure_of_a_result_and_no_other() -> None:
+    assert set(QUANTITIES) == {name for name, _ in _numbers(RunResult)} - _NOT_MEASURED
 
 
-def test_a_figure_of_a_result_stands_in_the_table() -> None:
-    figures = {name for name in RunResult.model_fields if name.endswith(("_j", "_w", "_bytes", "_per_s"))}
-    assert figures <= set(QUANTITIES)
+@pytest.mark.parametrize("quantity", QUANTITIES.values(), ids=lambda quantity: quantity.name)
+def test_a_figure_has_the_type_that_the_table_says(quantity: Quantity) -> None:
+    assert dict(_numbers(RunResult))[quantity.name] is quantity.type
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES.values(), ids=lambda quantity: quantity.name)
+def test_a_definition_is_one_line_about_names_that_there_are(quantity: Quantity) -> None:
+    assert quantity.meaning
+    assert "\n" not in quantity.meaning
+    assert "|" not in quantity.meaning
+    assert set(re.findall(r"`(\w+)`", quantity.meaning)) <= set(RunResult.model_fields)
 
 
 @pytest.mark.parametrize("quantity", QUANTITIES.values(), ids=lambda quantity: quantity.name)
