@@ -52,7 +52,7 @@ class Bench:
 
     def gpus_of(self, experiment: Experiment) -> tuple[Gpu, ...]:
         """The GPUs that an experiment is measured on; none for one that stays on the CPU."""
-        return () if getattr(experiment.options, "device", None) == "cpu" else self.gpus
+        return tuple(gpu for gpu in self.gpus if experiment.takes(gpu))
 
 
 def prepare(bench: Bench, name: AttemptName, experiment: Experiment, order_index: int) -> Attempt:
