@@ -16,8 +16,10 @@ from orchestrator.dispatch.base import Attempt, Dispatcher, Ending, LiveAttempt
 from orchestrator.execution.supervise import Limits, Verdict, supervise
 from orchestrator.execution.watch import GpuWatch
 from orchestrator.files import write_durably
+from orchestrator.results.baselines import Baselines
 from orchestrator.results.folders import CampaignFolder, UnverifiedError
 from runners.contract.events import RunnerEvent
+from runners.contract.host import NO_OTHER_PROCESS
 from runners.contract.names import is_prompt_file
 from runners.contract.paths import EXIT_CODES, FAILURE, REQUEST, AttemptName, FailureKind, run_id
 from runners.contract.request import Experiment, Gpu, Measurement, RunRequest
@@ -41,6 +43,7 @@ class Bench:
     dispatcher: Dispatcher
     gpus: tuple[Gpu, ...]
     measurement: Measurement
+    baselines: Baselines
 
     @property
     def limits(self) -> Limits:
@@ -62,6 +65,7 @@ def prepare(bench: Bench, name: AttemptName, experiment: Experiment, order_index
     dataset = experiment.workload.dataset
     local_model = None if experiment.backend == "simulated" else model_folder(experiment.model, campaign.folder)
     prompts = prompt_file(dataset, campaign.folder) if is_prompt_file(dataset) else None
+    measured = [gpu.uuid for gpu in bench.gpus_of(experiment)]
     request = RunRequest(
         campaign=campaign.name,
         experiment_id=name.experiment_id,
@@ -73,6 +77,7 @@ def prepare(bench: Bench, name: AttemptName, experiment: Experiment, order_index
         measurement=bench.measurement,
         seed=campaign.file.seed,
         gpus=list(bench.gpus),
+        baseline=bench.baselines.find(measured, bench.measurement.baseline_max_age_s),
         container_strategy=bench.dispatcher.dispatching.container_strategy,
         image_digest=bench.dispatcher.image_digest(experiment.backend),
         model_path=bench.dispatcher.seen_as(local_model) if local_model else None,
@@ -97,7 +102,7 @@ def follow(
         verdict = supervise(live, folder, bench.limits, on_event, should_stop, fault)
     if bench.folder.has_result(live.name):
         try:
-            return _publish(bench.folder, live.name)
+            return _publish(bench, live.name)
         except UnverifiedError as error:
             verdict = verdict or Verdict(
                 FailureKind.INVALID_RESULT, str(error), "look at the attempt's folder; resume tries again"
@@ -117,9 +122,12 @@ def follow(
     return failure
 
 
-def _publish(folder: CampaignFolder, name: AttemptName) -> Published:
+def _publish(bench: Bench, name: AttemptName) -> Published:
+    folder = bench.folder
     result = folder.verify(name)
     target = folder.publish(name) or folder.run_folder(name.experiment_id, name.cycle)
+    if not any(check.name == NO_OTHER_PROCESS and not check.passed for check in result.checks):
+        bench.baselines.keep(result.baseline)
     return Published(target, result)
 
 

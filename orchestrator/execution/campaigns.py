@@ -23,6 +23,7 @@ from orchestrator.execution.planning import open_or_plan, open_or_rebuild
 from orchestrator.manifest.lock import campaign_lock, is_held
 from orchestrator.manifest.store import Manifest, RunRow, Status
 from orchestrator.reconcile import reconcile, survey
+from orchestrator.results.baselines import Baselines
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.frozen import FrozenCampaign, thaw
 from orchestrator.system.gpu import choose_gpus, list_gpus
@@ -274,7 +275,7 @@ def ready(campaign: Campaign, project: Project, dispatcher: Dispatcher) -> Bench
     if measurement.cpu_tdp_w is None:
         measurement = measurement.model_copy(update={"cpu_tdp_w": project.config.cpu_tdp_w})
     folder = CampaignFolder(project.results / campaign.name)
-    return Bench(campaign, folder, dispatcher, tuple(gpus), measurement)
+    return Bench(campaign, folder, dispatcher, tuple(gpus), measurement, Baselines(project.state))
 
 
 def _may_use_gpu(grid: Grid) -> bool:

@@ -1,0 +1,76 @@
+"""What an attempt is given from earlier runs, and what is kept of it for later ones."""
+
+from __future__ import annotations
+
+import json
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.dispatch.local import LocalDispatcher
+from orchestrator.execution.attempts import Bench, Published, follow, prepare
+from orchestrator.results import baselines
+from orchestrator.results.baselines import Baselines
+from orchestrator.results.folders import CampaignFolder
+from runners.contract.baseline import baseline_machine
+from runners.contract.host import NO_OTHER_PROCESS
+from runners.contract.paths import HOST, REQUEST, RESULT, AttemptName
+from runners.contract.request import Measurement, RunRequest
+from tests.builders import campaign, experiment, finished_attempt, identity
+from tests.unit.fakes import FakeAttempt
+
+OF = experiment()
+NAME = AttemptName(identity(OF), 1, 1)
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setattr(baselines, "_boot_id", lambda: "boot")
+    folder = CampaignFolder(tmp_path / "results" / "base")
+    folder.make()
+    dispatcher = LocalDispatcher(["simulated"], folder.attempts)
+    return Bench(campaign(tmp_path), folder, dispatcher, (), Measurement(), Baselines(tmp_path))
+
+
+def completed(bench: Bench, name: AttemptName, **changes: Any) -> None:
+    """A run that measured a baseline, published."""
+    folder = finished_attempt(bench.folder, name)
+    report = {
+        "power_w": {"package-0": 31.0},
+        "machine": baseline_machine(platform.node(), "boot", {"package-0": None}),
+        "measured_at": datetime.now(UTC).isoformat(),
+        "duration_s": 10.0,
+        "age_s": 0.0,
+    }
+    result = json.loads((folder / RESULT).read_text())
+    (folder / RESULT).write_text(json.dumps({**result, "baseline": report, **changes}))
+    outcome = follow(bench, FakeAttempt(name), OF, lambda _: None, lambda: False)
+    assert isinstance(outcome, Published)
+
+
+def given(bench: Bench, name: AttemptName) -> RunRequest:
+    bench.folder.attempt_folder(name).mkdir()
+    prepare(bench, name, OF, order_index=0)
+    return RunRequest.model_validate_json((bench.folder.attempt_folder(name) / REQUEST).read_bytes())
+
+
+def test_the_first_run_is_given_no_baseline_and_the_second_that_of_the_first(bench: Bench) -> None:
+    assert given(bench, NAME._replace(attempt=7)).baseline is None
+    completed(bench, NAME)
+    found = given(bench, NAME._replace(cycle=2)).baseline
+    assert found is not None
+    assert found.power_w == {"package-0": 31.0}
+
+
+def test_a_baseline_measured_beside_somebody_else_is_not_passed_on(bench: Bench) -> None:
+    check = {"name": NO_OTHER_PROCESS, "passed": False, "severity": "critical", "observed": "process 1", "hint": None}
+    completed(bench, NAME, checks=[check])
+    assert given(bench, NAME._replace(cycle=2)).baseline is None
+
+
+def test_on_the_cpu_nobody_watches_gpus(bench: Bench) -> None:
+    completed(bench, NAME)
+    assert not (bench.folder.run_folder(NAME.experiment_id, 1) / HOST).exists()
