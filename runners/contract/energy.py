@@ -4,11 +4,11 @@ A sampler records when an energy counter was updated, and the power. From that r
 stretch of time follows afterwards, so that every joule of a result can be recomputed.
 
 The model of a counter: an update at a moment τ holds all energy spent up to τ. The sampler polls, so of τ it
-knows an interval, from the last poll that had the old value to the first that had the new one. Let F(t) be the
-energy spent up to t, and P the most that the device may draw. Each update (τ in [earliest, latest], value E)
-then bounds F at any t: once it is past, E ≤ F(t) ≤ E + P·(t − earliest); while it is to come,
-E − P·(latest − t) ≤ F(t) ≤ E. The energy from a to b lies between F's bounds at b and at a. Between updates
-the estimate itself is linear.
+knows an interval, from the last poll that had the old value to the first that had the new one; its begin is
+moved back by the lag that is allowed for. Let F(t) be the energy spent up to t, and P the most that the device
+may draw. Each update (τ in [earliest, latest], value E) then bounds F at any t: once it is past,
+E ≤ F(t) ≤ E + P·(t − earliest); while it is to come, E − P·(latest − t) ≤ F(t) ≤ E. The energy from a to b lies
+between F's bounds at b and at a. Between updates the estimate itself is linear.
 """
 
 from __future__ import annotations
@@ -60,13 +60,18 @@ class Counter:
         edges: the updates, in order of time.
         resolution_j: the counter's smallest step; its values are cut off to it.
         power_limit_w: the most that the device may draw; None: unknown, which makes the bounds wider.
+        lag_periods: how late an update may hold its energy, in update periods; the bounds allow for it.
 
     Raises:
         EnergyError: the counter fell, or there are fewer than four updates.
     """
 
     def __init__(
-        self, edges: Sequence[CounterEdge], resolution_j: float = 0.0, power_limit_w: float | None = None
+        self,
+        edges: Sequence[CounterEdge],
+        resolution_j: float = 0.0,
+        power_limit_w: float | None = None,
+        lag_periods: float = 0.0,
     ) -> None:
         for before, after in pairwise(edges):
             if after.energy_j < before.energy_j:
@@ -80,6 +85,7 @@ class Counter:
         self.moments = moments_of(edges, self.period_s)
         self._resolution_j = resolution_j
         self._power_limit_w = power_limit_w
+        self._lag_s = lag_periods * self.period_s
 
     def energy(self, start_s: float, end_s: float) -> Energy:
         """Energy between two moments.
@@ -115,7 +121,8 @@ class Counter:
         lows, highs = [], []
         for edge in self.edges[max(place - _NEIGHBOURS, 0) : place + _NEIGHBOURS]:
             top_j = edge.energy_j + self._resolution_j
-            past, to_come = edge.latest_s <= t_s, edge.earliest_s >= t_s
+            earliest_s = edge.earliest_s - self._lag_s
+            past, to_come = edge.latest_s <= t_s, earliest_s >= t_s
             if past:
                 lows.append(edge.energy_j)
             elif self._power_limit_w is not None:
@@ -123,7 +130,7 @@ class Counter:
             if to_come:
                 highs.append(top_j)
             elif self._power_limit_w is not None:
-                highs.append(top_j + self._power_limit_w * (t_s - edge.earliest_s))
+                highs.append(top_j + self._power_limit_w * (t_s - earliest_s))
         return max(lows), min(highs)
 
 

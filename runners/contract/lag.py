@@ -2,25 +2,30 @@
 
 An update that holds the energy up to an earlier moment looks like any other; only against the power does it
 show. So each step of the counter is held against the power integrated over the same stretch moved back by a
-lag, and the lag is taken for which both vary together best.
+lag, and the lag is taken at which the two vary together best. Where power was read often for a while (the
+sampler does so while it learns a counter's pace), that stretch tells most; else the whole record is taken,
+which tells of loads that change more slowly than power was read.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
-from statistics import fmean, pvariance
+from statistics import fmean
 from typing import NamedTuple
 
 from runners.contract.energy import Counter, PowerReading, power_at
 
 _STEPS_PER_PERIOD = 20
-_MOST_PERIODS = 10
-_FEWEST_STEPS = 10
+_MOST_PERIODS = 10.0
+_DENSE = 0.1
+_FEWEST_DENSE_PERIODS = 8.0
+_FEWEST_STEPS = 6
 _MOST_STEPS = 300
-_LEAST_VARIATION = 0.02
-_LEAST_EXPLAINED = 0.7
+_LEAST_VARIATION = 0.05
+_EXPLAINS = 0.7
+_EXPLAINS_WELL = 0.9
 _CLEARLY_BETTER = 0.5
 
 
@@ -35,42 +40,63 @@ class Lag(NamedTuple):
 def lag_of(counter: Counter, powers: Sequence[PowerReading]) -> Lag | None:
     """The lag of a counter behind power readings; None where power varied too little, or too fast, to tell.
 
-    It is 0 unless some lag explains the counter's steps clearly better than none.
+    It is 0 where no lag explains the counter's steps clearly better than none.
 
     Args:
         counter: its updates.
         powers: readings of the power at single moments, in order.
     """
-    if len(powers) < _FEWEST_STEPS:
-        return None
-    span_s = _MOST_PERIODS * counter.period_s
-    steps = [
-        _Step(start_s, end_s, (after.energy_j - before.energy_j) / (end_s - start_s))
-        for (start_s, before), (end_s, after) in pairwise(zip(counter.moments, counter.edges, strict=True))
-        if start_s - span_s >= powers[0].t_s and end_s <= powers[-1].t_s
-    ]
-    if len(steps) < _FEWEST_STEPS:
-        return None
-    mean_w = fmean(step.power_w for step in steps)
-    telling = sorted(steps, key=lambda step: abs(step.power_w - mean_w), reverse=True)[:_MOST_STEPS]
-    variance = pvariance([step.power_w for step in steps])
-    if variance <= (_LEAST_VARIATION * mean_w) ** 2:
-        return None
-    integral = _Integral(powers)
-    lags = [number * counter.period_s / _STEPS_PER_PERIOD for number in range(_MOST_PERIODS * _STEPS_PER_PERIOD)]
-    off = [fmean((step.power_w - integral.mean_w(step, lag_s)) ** 2 for step in telling) for lag_s in lags]
-    best = min(range(len(lags)), key=off.__getitem__)
-    if off[best] > _CLEARLY_BETTER * off[0]:
-        best = 0
-    spread = fmean((step.power_w - mean_w) ** 2 for step in telling)
-    explained = 1 - off[best] / spread
-    return Lag(lags[best], explained) if explained >= _LEAST_EXPLAINED else None
+    for stretch, most_s in _stretches(counter.period_s, powers):
+        steps = _steps(counter, stretch[0].t_s + most_s, stretch[-1].t_s)
+        if found := _best(steps, stretch, counter.period_s, most_s):
+            return found
+    return None
 
 
 class _Step(NamedTuple):
     start_s: float
     end_s: float
     power_w: float
+
+
+def _stretches(period_s: float, powers: Sequence[PowerReading]) -> Iterator[tuple[Sequence[PowerReading], float]]:
+    """Where to look, and how long a lag can be seen there: dense readings first, then all."""
+    gaps = [place for place, (a, b) in enumerate(pairwise(powers), start=1) if b.t_s - a.t_s > _DENSE * period_s]
+    dense = [powers[start:end] for start, end in pairwise([0, *gaps, len(powers)]) if end > start]
+    longest = max(dense, key=lambda run: run[-1].t_s - run[0].t_s, default=())
+    if longest and longest[-1].t_s - longest[0].t_s >= _FEWEST_DENSE_PERIODS * period_s:
+        yield longest, min((longest[-1].t_s - longest[0].t_s) / 3, _MOST_PERIODS * period_s)
+    if powers:
+        yield powers, _MOST_PERIODS * period_s
+
+
+def _steps(counter: Counter, start_s: float, end_s: float) -> list[_Step]:
+    return [
+        _Step(begin_s, done_s, (after.energy_j - before.energy_j) / (done_s - begin_s))
+        for (begin_s, before), (done_s, after) in pairwise(zip(counter.moments, counter.edges, strict=True))
+        if begin_s >= start_s and done_s <= end_s
+    ]
+
+
+def _best(steps: Sequence[_Step], powers: Sequence[PowerReading], period_s: float, most_s: float) -> Lag | None:
+    if len(steps) < _FEWEST_STEPS:
+        return None
+    mean_w = fmean(step.power_w for step in steps)
+    telling = sorted(steps, key=lambda step: abs(step.power_w - mean_w), reverse=True)[:_MOST_STEPS]
+    spread = fmean((step.power_w - mean_w) ** 2 for step in telling)
+    if spread <= (_LEAST_VARIATION * mean_w) ** 2:
+        return None
+    integral = _Integral(powers)
+    grid_s = period_s / _STEPS_PER_PERIOD
+    off = [
+        fmean((step.power_w - integral.mean_w(step, number * grid_s)) ** 2 for step in telling)
+        for number in range(int(most_s / grid_s))
+    ]
+    best = min(range(len(off)), key=off.__getitem__)
+    if 1 - off[0] / spread >= _EXPLAINS_WELL or off[best] > _CLEARLY_BETTER * off[0]:
+        best = 0
+    explained = 1 - off[best] / spread
+    return Lag(best * grid_s, explained) if explained >= _EXPLAINS else None
 
 
 class _Integral:
@@ -90,5 +116,4 @@ class _Integral:
     def _until(self, t_s: float) -> float:
         place = max(bisect_left(self._moments, t_s) - 1, 0)
         before = self._powers[place]
-        rest_s = t_s - before.t_s
-        return self._joules[place] + rest_s * (before.power_w + power_at(self._powers, t_s)) / 2
+        return self._joules[place] + (t_s - before.t_s) * (before.power_w + power_at(self._powers, t_s)) / 2

@@ -22,6 +22,9 @@ from runners.contract.energy import (
 )
 from runners.contract.result import EnergyBasis, Mark, MeterSource, Phase
 
+GPU_LAG_PERIODS = 0.2
+"""The lag that the bounds of a GPU's energy allow for, in update periods; a longer one fails a check."""
+
 
 class Told(NamedTuple):
     """An energy, and what told it."""
@@ -49,7 +52,8 @@ class Series:
         if not source.has_counter:
             return
         try:
-            self.counter = Counter(edges, source.resolution_j, source.power_limit_w)
+            lag_periods = GPU_LAG_PERIODS if source.kind == "gpu" else 0.0
+            self.counter = Counter(edges, source.resolution_j, source.power_limit_w, lag_periods)
         except EnergyError as error:
             self.fault = f"{source.name}: {error}"
 

@@ -103,7 +103,7 @@ def _energy_measured(evidence: Evidence) -> Check:
     return _check(
         "energy_measured",
         "warning",
-        bool(primary) and all(source.method not in ("estimated", "simulated") for source in primary),
+        bool(primary) and all(source.assumption is None for source in primary),
         "; ".join([*described, *notes]),
         "do not publish such joules as measured; measure on a machine with an NVIDIA GPU or with RAPL",
     )

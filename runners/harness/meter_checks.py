@@ -11,14 +11,13 @@ from typing import Literal
 from runners.contract.energy import Counter, PowerReading
 from runners.contract.lag import lag_of
 from runners.contract.result import Check, Mark
-from runners.contract.series import Figures, Series, primary_of
+from runners.contract.series import GPU_LAG_PERIODS, Figures, Series, primary_of
 from runners.harness.recording import Recording
 
 _PERIODS_IN_WINDOW = 10
 _MISSED = 1.75
 _STALLED = 1.5
 _AGREE = 0.05
-_LAG_PERIODS = 0.35
 _LABEL = 16
 
 
@@ -33,7 +32,7 @@ def meter_checks(recording: Recording, series: Mapping[str, Series], figures: Fi
     """
     primary = [series[source.name] for source in primary_of(recording.sources)]
     counted = [one for one in primary if one.source.has_counter]
-    measured = any(one.source.kind == "gpu" or one.source.method == "rapl" for one in primary)
+    measured = any(one.source.kind == "gpu" or one.source.assumption is None for one in primary)
     if any(one.source.kind == "gpu" for one in primary):
         yield _energy_counter(primary)
     yield _energy_known(figures, window)
@@ -212,8 +211,8 @@ def _counter_timely(read: Sequence[Series]) -> Check:
         lag = lag_of(one.counter, one.powers)
         if lag is None:
             continue
-        seen.append(f"{_label(one)}: the counter follows power within {max(lag.seconds, 0):.3g} s")
-        if lag.seconds > _LAG_PERIODS * one.counter.period_s:
+        seen.append(f"{_label(one)}: the counter follows power within {lag.seconds:.3g} s")
+        if lag.seconds > GPU_LAG_PERIODS * one.counter.period_s:
             faults.append(f"{_label(one)}: the counter is {lag.seconds:.3g} s behind the power")
     return _check(
         "counter_timely",

@@ -61,6 +61,8 @@ def open_meters(spec: Spec) -> Opened:
         if not opened.meters and not spec.host_samples:
             _add(opened, EstimateMeter(spec.cpu_tdp_w))
         return opened
+    if spec.meter == "rapl" and spec.host_samples:
+        return opened
     _add(opened, _named(spec))
     if spec.meter == "nvml":
         _add_rapl(opened, spec)
@@ -106,7 +108,9 @@ def _add(opened: Opened, meter: Meter) -> None:
 
 
 def _add_rapl(opened: Opened, spec: Spec) -> None:
-    """Adds the CPU's counters where they can be read; where not, a note says why."""
+    """Adds the CPU's counters, unless the host samples them; where they cannot be read, a note says why."""
+    if spec.host_samples:
+        return
     try:
         _add(opened, RaplMeter(Path(spec.powercap)))
     except MeterError as error:

@@ -11,7 +11,7 @@ from collections import deque
 from runners.contract.energy import CounterEdge, period_of
 
 _LEARN_STEP_S = 0.001
-_LEARN_EDGES = 6
+_LEARN_EDGES = 12
 _STILL_S = 1.0
 _STILL_STEP_S = 0.02
 _FASTEST_PERIOD_S = 0.01
