@@ -1187,3 +1187,24 @@ int nvmlDeviceGetFieldValues(const void *device, int count, struct field *fields
     }
     return end(&call, code);
 }
+
+/* ---- What common tools ask besides, and complain about if it is not there ---- */
+
+/* Only the device is looked at, whatever else such a call is given. */
+#define ALWAYS(function, answer)                                                                                       \
+    int function(const void *device) {                                                                                 \
+        struct call call;                                                                                              \
+        int code = begin(&call, device);                                                                               \
+        return end(&call, code ? code : (answer));                                                                     \
+    }
+
+ALWAYS(nvmlDeviceGetDecoderUtilization, NOT_SUPPORTED)
+ALWAYS(nvmlDeviceGetEncoderUtilization, NOT_SUPPORTED)
+ALWAYS(nvmlDeviceGetFanSpeed, NOT_SUPPORTED)
+ALWAYS(nvmlDeviceGetProcessUtilization, NOT_SUPPORTED)
+ALWAYS(nvmlDeviceGetSamples, NOT_SUPPORTED)
+ALWAYS(nvmlDeviceGetTotalEccErrors, NOT_SUPPORTED)
+ALWAYS(nvmlDeviceSetGpuLockedClocks, NO_PERMISSION)
+ALWAYS(nvmlDeviceSetMemoryLockedClocks, NO_PERMISSION)
+ALWAYS(nvmlDeviceSetPersistenceMode, NO_PERMISSION)
+ALWAYS(nvmlDeviceSetPowerManagementLimit, NO_PERMISSION)
