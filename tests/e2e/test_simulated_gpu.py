@@ -83,7 +83,7 @@ def test_without_a_compiler_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("CC", "no-such-compiler")
     done = cli("simulate-gpu")
     assert done.returncode == 3
-    assert "needs a C compiler" in done.stderr
+    assert "needs a C compiler, and CC names 'no-such-compiler'" in done.stderr
     assert "apt-get install gcc" in done.stderr
 
 

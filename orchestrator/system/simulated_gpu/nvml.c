@@ -1,9 +1,9 @@
 /* A simulated libnvidia-ml.so.1: GPUs that play power curves on CLOCK_MONOTONIC. No driver, no GPU.
 
-   What is simulated stands in $ORCHESTRATE_SIMULATED_GPU/gpus.conf; settings.py beside this file says what may stand
-   there. Every answer is a pure function of that file and of the clock, so all processes and containers of a machine see
-   the same GPUs on the same timeline. Where NVIDIA_VISIBLE_DEVICES names some of their UUIDs, only those are seen,
-   counted from 0, as in a container that NVIDIA's runtime started.
+   What is simulated stands in $ORCHESTRATE_SIMULATED_GPU/gpus.conf; docs/how-to/simulate-a-gpu.md says what may stand
+   there, and settings.py beside this file writes it. Every answer is a pure function of that file and of the clock, so
+   all processes and containers of a machine see the same GPUs on the same timeline. Where NVIDIA_VISIBLE_DEVICES names
+   some of their UUIDs, only those are seen, counted from 0, as in a container that NVIDIA's runtime started.
 
    Layouts, numbers and names are those of NVIDIA's published NVML interface. What is not here, pynvml reports as
    "function not found". Built on a host and used inside containers with an older C library: nothing here may need a
