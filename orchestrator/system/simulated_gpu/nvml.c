@@ -405,7 +405,7 @@ static void keep_visible(struct machine *machine) {
     machine->gpu_count = kept;
 }
 
-/* The machine that a text says; the text is kept for comparison. Of a bad text nothing is freed: it ends the attempt. */
+/* The machine that a text says. Of a bad text nothing is freed: it ends the attempt. */
 static struct machine *parse(struct reader *reader, const char *text, size_t length) {
     struct machine *machine = grown(NULL, 0, sizeof *machine);
     char *work = grown(NULL, 0, length + 1);
@@ -1113,7 +1113,9 @@ int nvmlDeviceGetPowerUsage(const void *device, unsigned *milliwatts) {
     ANSWER(device, milliwatts, power_code(call.gpu, call.t_s), mean_power_mw(call.gpu, call.t_s));
 }
 
-static unsigned limit_mw(const struct gpu *gpu, double t_s) { return rounded(value_at(&gpu->power_limit_w, t_s) * 1e3); }
+static unsigned limit_mw(const struct gpu *gpu, double t_s) {
+    return rounded(value_at(&gpu->power_limit_w, t_s) * 1e3);
+}
 
 /* The limit before anybody changes it. */
 static unsigned default_limit_mw(const struct gpu *gpu) { return limit_mw(gpu, -INFINITY); }
