@@ -55,9 +55,9 @@ def command(
     from orchestrator.system.simulated_gpu.settings import SimulatedGpu, Simulation, render, uuid_of
 
     if config is None:
-        one = SimulatedGpu(
-            curve=_curve(curve or "inference"), counter_period_s=0.1 if counter_period_s is None else counter_period_s
-        )
+        one = SimulatedGpu(curve=_curve(curve or "inference"))
+        if counter_period_s is not None:
+            one = replace(one, counter_period_s=counter_period_s)
         simulation = Simulation(tuple(replace(one, uuid=uuid_of(index)) for index in range(gpus or 1)))
         # From the machine's start on: the same GPUs for all that ask for such.
         text, source = render(simulation, origin_s=0.0), f"{gpus or 1} × {one.name}"

@@ -16,10 +16,11 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
-from statistics import median
+from statistics import fmean, median
 from typing import NamedTuple
 
 _NEIGHBOURS = 5
+_PACE = 8
 _NARROW = 0.2
 _FEWEST_EDGES = 4
 
@@ -143,11 +144,15 @@ def period_of(edges: Sequence[CounterEdge]) -> float:
 def moments_of(edges: Sequence[CounterEdge], period_s: float) -> list[float]:
     """When each update most likely happened, strictly rising.
 
-    The middle between two polls that lie close together; where they do not, evenly spaced between the nearest
-    updates that are known better, because counters are updated at a steady pace.
+    Where an update lies between two polls close together, it is where the pace of such updates around it has it,
+    or else in the middle. Where it does not, it is evenly spaced between the nearest that do. Both because
+    counters are updated at a steady pace.
     """
     known = [place for place, edge in enumerate(edges) if edge.latest_s - edge.earliest_s <= _NARROW * period_s]
     moments = [(edge.earliest_s + edge.latest_s) / 2 for edge in edges]
+    for place, paced_s in zip(known, _paced([moments[place] for place in known], period_s), strict=True):
+        if edges[place].earliest_s <= paced_s <= edges[place].latest_s:
+            moments[place] = paced_s
     for first, last in pairwise(known):
         step_s = (moments[last] - moments[first]) / (last - first)
         if abs(step_s - period_s) <= _NARROW * period_s:
@@ -159,6 +164,23 @@ def moments_of(edges: Sequence[CounterEdge], period_s: float) -> list[float]:
         for place in range(known[-1] + 1, len(edges)):
             moments[place] = _within(edges[place], moments[place - 1] + period_s)
     return list(accumulate(moments, lambda before, after: max(after, before + 1e-9)))
+
+
+def _paced(moments: Sequence[float], period_s: float) -> list[float]:
+    """Where the line through the moments around each one has it; they lie whole numbers of periods apart."""
+    numbers = [0, *accumulate(round((after - before) / period_s) for before, after in pairwise(moments))]
+    paced = []
+    for place in range(len(moments)):
+        around = slice(max(place - _PACE, 0), place + _PACE + 1)
+        numbers_around, moments_around = numbers[around], [moment - moments[place] for moment in moments[around]]
+        mean_number, mean_s = fmean(numbers_around), fmean(moments_around)
+        spread = sum((number - mean_number) ** 2 for number in numbers_around)
+        covariance = sum(
+            (number - mean_number) * moment_s for number, moment_s in zip(numbers_around, moments_around, strict=True)
+        )
+        slope_s = covariance / spread if spread else 0.0
+        paced.append(moments[place] + mean_s + slope_s * (numbers[place] - mean_number))
+    return paced
 
 
 def _within(edge: CounterEdge, t_s: float) -> float:

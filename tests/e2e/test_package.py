@@ -52,6 +52,7 @@ def said(argv: Sequence[str], folder: Path, environment: Mapping[str, str] | Non
 def test_the_wheel_runs_a_campaign_and_forces_no_engine(wheel: Path, installed: Path, tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert not [name for name in names if name.startswith(("tests/", "docs/"))]
+    assert "orchestrator/system/simulated_gpu/nvml.c" in names
     (metadata,) = installed.glob("*.dist-info/METADATA")
     required = Parser().parsestr(metadata.read_text(encoding="utf-8")).get_all("Requires-Dist", [])
     required = [line for line in required if "extra ==" not in line]

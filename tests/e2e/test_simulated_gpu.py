@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -82,7 +83,7 @@ def test_without_a_compiler_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("CC", "no-such-compiler")
     done = cli("simulate-gpu")
     assert done.returncode == 3
-    assert "needs a C compiler" in done.stderr
+    assert "needs a C compiler, and CC names 'no-such-compiler'" in done.stderr
     assert "apt-get install gcc" in done.stderr
 
 
@@ -93,6 +94,26 @@ def test_in_a_project_its_folder_is_the_projects(project: Project) -> None:
     assert sorted(path.name for path in Path(folder).iterdir()) == ["gpus.conf", "libnvidia-ml.so.1"]
     assert project.run("simulate-gpu").stdout == exports, "the same GPUs for all that ask alike"
     assert (project.folder / ".state" / ".gitignore").exists()
+
+
+@pytest.mark.engine
+def test_the_page_works_as_it_is_written(project: Project) -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "simulate-a-gpu.md"
+    script = "\n".join(re.findall(r"^```sh\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE))
+    assert script.count("orchestrate simulate-gpu") == 3
+    path = f"{Path(ORCHESTRATE).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-eu", "-c", script],
+        cwd=project.folder,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0: Simulated H100" in done.stdout
+    assert done.stdout.endswith("any command\n")
 
 
 @pytest.mark.engine

@@ -215,8 +215,7 @@ def test_a_call_takes_its_time_and_tells_of_its_middle(simulate: Simulate) -> No
     gpu = SimulatedGpu(counter_period_s=0.0001, counter_phase_s=0.0, curve=STEADY)
     origin_s = time.monotonic()
     readings = readings_of(start(simulate(Simulation((gpu,), call_s=call_s), origin_s), POLL, "20"))
-    anchor_j = min(reading.energy_mj / 1000 - 100.0 * (reading.after_s - origin_s) for reading in readings)
-    offset_j = round(anchor_j + 100.0 * call_s / 2)  # the offset is whole
+    offset_j = 1000 + math.ceil(100.0 * origin_s)  # as the library chooses it
     for reading in readings:
         assert reading.after_s - reading.before_s >= call_s
         told_s = (reading.energy_mj / 1000 - offset_j) / 100.0 + origin_s
@@ -392,7 +391,8 @@ def test_what_else_a_gpu_says(simulate: Simulate) -> None:
     "capability": n.nvmlDeviceGetCudaComputeCapability(gpu), "architecture": n.nvmlDeviceGetArchitecture(gpu),
     "by bus": n.nvmlDeviceGetIndex(n.nvmlDeviceGetHandleByPciBusId(n.nvmlDeviceGetPciInfo(gpu).busId)) == 0,
     "unknown": [code_of(n.nvmlDeviceGetSerial, gpu), code_of(n.nvmlDeviceGetHandleByUUID, "GPU-1"),
-                code_of(n.nvmlDeviceGetHandleByIndex, 1)],
+                code_of(n.nvmlDeviceGetHandleByIndex, 1), code_of(n.nvmlDeviceGetFanSpeed, gpu),
+                code_of(n.nvmlDeviceSetPowerManagementLimit, gpu, 300000)],
 }""",
     )
     assert told == {
@@ -417,7 +417,7 @@ def test_what_else_a_gpu_says(simulate: Simulate) -> None:
         "capability": [9, 0],
         "architecture": 9,
         "by bus": True,
-        "unknown": [13, 6, 2],
+        "unknown": [13, 6, 2, 3, 4],
     }
 
 

@@ -101,7 +101,9 @@ def compile_library(folder: Path) -> Path:
         return library
     compiler = find_compiler()
     if compiler is None:
-        raise MachineError("a simulated GPU needs a C compiler, and there is none here", hint=_INSTALL_HINT)
+        named = os.environ.get("CC")
+        lacking = f"CC names {named!r}, which is none" if named else "there is none here"
+        raise MachineError(f"a simulated GPU needs a C compiler, and {lacking}", hint=_INSTALL_HINT)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as aside:
         draft = Path(aside, LIBRARY)

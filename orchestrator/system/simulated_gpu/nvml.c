@@ -1,9 +1,9 @@
 /* A simulated libnvidia-ml.so.1: GPUs that play power curves on CLOCK_MONOTONIC. No driver, no GPU.
 
-   What is simulated stands in $ORCHESTRATE_SIMULATED_GPU/gpus.conf; settings.py beside this file says what may stand
-   there. Every answer is a pure function of that file and of the clock, so all processes and containers of a machine see
-   the same GPUs on the same timeline. Where NVIDIA_VISIBLE_DEVICES names some of their UUIDs, only those are seen,
-   counted from 0, as in a container that NVIDIA's runtime started.
+   What is simulated stands in $ORCHESTRATE_SIMULATED_GPU/gpus.conf; docs/how-to/simulate-a-gpu.md says what may stand
+   there, and settings.py beside this file writes it. Every answer is a pure function of that file and of the clock, so
+   all processes and containers of a machine see the same GPUs on the same timeline. Where NVIDIA_VISIBLE_DEVICES names
+   some of their UUIDs, only those are seen, counted from 0, as in a container that NVIDIA's runtime started.
 
    Layouts, numbers and names are those of NVIDIA's published NVML interface. What is not here, pynvml reports as
    "function not found". Built on a host and used inside containers with an older C library: nothing here may need a
@@ -405,7 +405,7 @@ static void keep_visible(struct machine *machine) {
     machine->gpu_count = kept;
 }
 
-/* The machine that a text says; the text is kept for comparison. Of a bad text nothing is freed: it ends the attempt. */
+/* The machine that a text says. Of a bad text nothing is freed: it ends the attempt. */
 static struct machine *parse(struct reader *reader, const char *text, size_t length) {
     struct machine *machine = grown(NULL, 0, sizeof *machine);
     char *work = grown(NULL, 0, length + 1);
@@ -1113,7 +1113,9 @@ int nvmlDeviceGetPowerUsage(const void *device, unsigned *milliwatts) {
     ANSWER(device, milliwatts, power_code(call.gpu, call.t_s), mean_power_mw(call.gpu, call.t_s));
 }
 
-static unsigned limit_mw(const struct gpu *gpu, double t_s) { return rounded(value_at(&gpu->power_limit_w, t_s) * 1e3); }
+static unsigned limit_mw(const struct gpu *gpu, double t_s) {
+    return rounded(value_at(&gpu->power_limit_w, t_s) * 1e3);
+}
 
 /* The limit before anybody changes it. */
 static unsigned default_limit_mw(const struct gpu *gpu) { return limit_mw(gpu, -INFINITY); }
@@ -1187,3 +1189,24 @@ int nvmlDeviceGetFieldValues(const void *device, int count, struct field *fields
     }
     return end(&call, code);
 }
+
+/* ---- What common tools ask besides, and complain about if it is not there ---- */
+
+/* Only the device is looked at, whatever else such a call is given. */
+#define ALWAYS(function, answer)                                                                                       \
+    int function(const void *device) {                                                                                 \
+        struct call call;                                                                                              \
+        int code = begin(&call, device);                                                                               \
+        return end(&call, code ? code : (answer));                                                                     \
+    }
+
+ALWAYS(nvmlDeviceGetDecoderUtilization, NOT_SUPPORTED)
+ALWAYS(nvmlDeviceGetEncoderUtilization, NOT_SUPPORTED)
+ALWAYS(nvmlDeviceGetFanSpeed, NOT_SUPPORTED)
+ALWAYS(nvmlDeviceGetProcessUtilization, NOT_SUPPORTED)
+ALWAYS(nvmlDeviceGetSamples, NOT_SUPPORTED)
+ALWAYS(nvmlDeviceGetTotalEccErrors, NOT_SUPPORTED)
+ALWAYS(nvmlDeviceSetGpuLockedClocks, NO_PERMISSION)
+ALWAYS(nvmlDeviceSetMemoryLockedClocks, NO_PERMISSION)
+ALWAYS(nvmlDeviceSetPersistenceMode, NO_PERMISSION)
+ALWAYS(nvmlDeviceSetPowerManagementLimit, NO_PERMISSION)
