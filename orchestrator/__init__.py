@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from orchestrator.report.frames import load_frame
     from orchestrator.report.loading import load_results
     from orchestrator.results.reading import load_result
+    from orchestrator.results.series import load_series
     from orchestrator.system.project import Project, find_project
     from runners.contract.result import RunResult
 
@@ -51,6 +52,7 @@ _HOME = {
     "orchestrator.report.frames": ("load_frame",),
     "orchestrator.report.loading": ("load_results",),
     "orchestrator.results.reading": ("load_result",),
+    "orchestrator.results.series": ("load_series",),
     "orchestrator.system.project": ("Project", "find_project"),
     "runners.contract.result": ("RunResult",),
 }
@@ -73,6 +75,7 @@ __all__ = [
     "load_frame",
     "load_result",
     "load_results",
+    "load_series",
     "resume",
     "run_campaign",
     "run_experiment",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from runners.contract import paths
 from runners.contract.request import RunRequest
 from runners.contract.rules import broken_rule
+from runners.contract.upgrade import upgraded_request
 from runners.errors import BadRequestError, Interrupted
 from runners.events import EventWriter
 from runners.failures import failure_of, write_failure
@@ -66,7 +68,7 @@ def carry_out(backend: str, path: Path, events: int, first_line: str | None, ech
 def _read(path: Path, backend: str) -> RunRequest:
     hint = "write the request as runners/contract/request.py describes it"
     try:
-        request = RunRequest.model_validate_json(path.read_bytes())
+        request = _parsed(path.read_bytes())
     except OSError as error:
         raise BadRequestError(f"cannot read {path}: {error.strerror}", hint) from error
     except ValidationError as error:
@@ -81,6 +83,16 @@ def _read(path: Path, backend: str) -> RunRequest:
     if rule := broken_rule(experiment):
         raise BadRequestError(f"{rule.name}: {rule.reason}", "change the parameters that the rule names")
     return request
+
+
+def _parsed(content: bytes) -> RunRequest:
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        document = None
+    if isinstance(document, dict):
+        content = json.dumps(upgraded_request(document)).encode()
+    return RunRequest.model_validate_json(content)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

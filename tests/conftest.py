@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
+import shutil
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 from hypothesis import settings
 
+from orchestrator.system.simulated_gpu.build import build, compile_library, environment, find_compiler
+from orchestrator.system.simulated_gpu.settings import Simulation
 from tests.e2e.commands import Project
 
 STRICT = "ORCHESTRATE_TEST_STRICT"
@@ -36,6 +39,28 @@ def project(tmp_path: Path) -> Iterator[Project]:
     made = Project(tmp_path / "project")
     yield made
     made.stop_everything()
+
+
+@pytest.fixture(scope="session")
+def nvml_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library in NVML's place, compiled once; skips where there is no C compiler."""
+    if find_compiler() is None:
+        pytest.skip("there is no C compiler here")
+    return compile_library(tmp_path_factory.mktemp("nvml"))
+
+
+@pytest.fixture
+def simulate(nvml_library: Path, tmp_path: Path) -> Callable[[Simulation, float], dict[str, str]]:
+    """Makes simulated GPUs that begin at an origin; the whole environment of a process that is to see them."""
+
+    def made(simulation: Simulation, origin_s: float) -> dict[str, str]:
+        folder = tmp_path / "simulated-gpu"
+        folder.mkdir(exist_ok=True)
+        shutil.copy2(nvml_library, folder)
+        build(folder, simulation, origin_s)
+        return {**os.environ, **environment(folder, os.environ)}
+
+    return made
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,11 +1,11 @@
-"""``orchestrate results list|show``."""
+"""``orchestrate results list|show|recompute``."""
 
 from __future__ import annotations
 
 import click
 
 from orchestrator.cli.options import json_option, project_option
-from orchestrator.errors import EXIT_DONE
+from orchestrator.errors import EXIT_DONE, EXIT_RUNS_FAILED
 
 
 @click.group("results")
@@ -64,3 +64,42 @@ def show_run(run: str, as_json: bool, project_dir: str | None) -> int:
         print_table(table)
     click.echo(f"Files: {folder}")
     return EXIT_DONE
+
+
+@command.command("recompute")
+@click.argument("run")
+@json_option
+@project_option
+def recompute_run(run: str, as_json: bool, project_dir: str | None) -> int:
+    """Compute every joule of a run again from its own files, and say whether the figures agree.
+
+    RUN as for `orchestrate results show`. Exit code 1 where a figure differs or a file was changed.
+    """
+    from orchestrator.cli.console import print_json, print_table
+    from orchestrator.report.loading import find_run
+    from orchestrator.report.recomputed import recomputed_tables
+    from orchestrator.results.recompute import recompute
+    from orchestrator.system.project import find_project
+
+    found = recompute(find_run(run, find_project(project_dir)))
+    if as_json:
+        print_json(
+            {
+                "run_id": found.result.run_id,
+                "agrees": found.agrees,
+                "figures": [{**figure._asdict(), "agrees": figure.agrees} for figure in found.figures],
+                "phases": [
+                    {**stretch._asdict(), "energy": stretch.energy and stretch.energy._asdict()}
+                    for stretch in found.phases
+                ],
+                "changed_files": found.changed_files,
+            }
+        )
+    else:
+        for table in recomputed_tables(found):
+            print_table(table)
+        differ = sum(not figure.agrees for figure in found.figures)
+        click.echo(
+            "All figures agree." if found.agrees else f"{differ} figures differ, {len(found.changed_files)} files."
+        )
+    return EXIT_DONE if found.agrees else EXIT_RUNS_FAILED

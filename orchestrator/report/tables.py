@@ -113,14 +113,21 @@ def run_details(result: RunResult) -> list[Table]:
         ["method", f"{result.energy_method or 'not measured'} ({result.energy_scope or 'no scope'})"],
         ["verdict", result.verdict],
     ]
-    title = "Simulated: no engine ran" if result.energy_method == "simulated" else "Measured"
+    title = (
+        "Simulated: no engine ran" if _without_engine(result) else f"Measured, energy{label}" if label else "Measured"
+    )
     pair = [Column("parameter"), Column("value", prose=True)]
     named = [Column("quantity"), Column("value", True), Column("unit"), Column("name")]
     return [
         Table("Run", [Column(""), Column("", prose=True)], who),
         Table("Declared", pair, declared),
         Table(title, named, figures, [f"warning: {text}" for text in result.warnings]),
-        Table("Checks", [Column("check"), Column("verdict"), Column("seen", prose=True)], checks),
+        Table(
+            "Checks",
+            [Column("check"), Column("verdict"), Column("seen", prose=True)],
+            checks,
+            [f"{check.name}: {check.hint}" for check in result.checks if check.hint and not check.passed],
+        ),
     ]
 
 
@@ -174,6 +181,10 @@ def _methods(runs: Sequence[RunResult]) -> str:
     return ", ".join(sorted({run.energy_method or "—" for run in runs}))
 
 
+def _without_engine(run: RunResult) -> bool:
+    return run.backend == "simulated"
+
+
 def _passed(passed: bool, severity: str) -> str:
     return "passed" if passed else f"FAILED ({severity})"
 
@@ -185,7 +196,11 @@ def _notes(results: Sequence[RunResult]) -> list[str]:
             lambda run: run.energy_method == "estimated",
             "energy is estimated, not measured, in {} of {}: good for a rough idea, not for a publication",
         ),
-        (lambda run: run.energy_method == "simulated", "energy and tokens are simulated in {} of {}: no engine ran"),
+        (_without_engine, "energy and tokens are simulated in {} of {}: no engine ran"),
+        (
+            lambda run: run.energy_method == "simulated" and not _without_engine(run),
+            "energy is simulated in {} of {}: a made-up GPU, beside a real engine",
+        ),
         (lambda run: run.energy_method is None, "energy was not measured in {} of {}"),
         (lambda run: run.verdict == "suspect", "{} of {} are suspect: `orchestrate results show RUN` says why"),
     )

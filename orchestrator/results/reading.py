@@ -14,7 +14,7 @@ from runners.contract.host import NO_OTHER_PROCESS, HostReport, with_host_checks
 from runners.contract.messages import first_fault
 from runners.contract.paths import HOST, RESULT, RUNS, parse_cycle_name
 from runners.contract.result import SCHEMA_VERSION, Check, RunFailure, RunResult
-from runners.contract.upgrade import upgraded
+from runners.contract.upgrade import upgraded_result
 
 
 def load_result(path: str | Path) -> RunResult:
@@ -78,7 +78,7 @@ def parse_result(content: bytes) -> RunResult:
     except (ValueError, RecursionError):
         document = None
     if isinstance(document, dict) and document.get("schema_version") != SCHEMA_VERSION:
-        content = json.dumps(upgraded(document)).encode()
+        content = json.dumps(upgraded_result(document)).encode()
     return RunResult.model_validate_json(content)
 
 

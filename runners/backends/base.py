@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+from runners.contract.flops import Architecture
+
 TokenIds = Sequence[int]
 
 
@@ -74,6 +76,10 @@ class Backend(Protocol):
 
     def device_memory(self) -> DeviceMemory | None:
         """Memory of the accelerator; None where the engine has none."""
+        ...
+
+    def architecture(self) -> Architecture | None:
+        """What of the model decides its FLOPs; None where that is not known. After :meth:`load`."""
         ...
 
     def effective_config(self) -> dict[str, Any]:

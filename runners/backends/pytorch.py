@@ -10,10 +10,12 @@ from typing import Any
 import torch
 import transformers
 
+from runners.backends.architecture import architecture_of
 from runners.backends.base import Batch, DeviceMemory, TokenIds
 from runners.backends.models import LocatedModel, locate
 from runners.backends.pytorch_config import asked_generation, read_back, require_honoured
 from runners.backends.resident import make_resident
+from runners.contract.flops import Architecture
 from runners.contract.request import PytorchOptions, RunRequest
 from runners.errors import BadRequestError, EngineError
 
@@ -144,6 +146,10 @@ class PytorchBackend:
             reserved_bytes=torch.cuda.max_memory_reserved(self._device),
         )
 
+    def architecture(self) -> Architecture | None:
+        """As the model's configuration tells; None for a kind of model whose FLOPs are not known."""
+        return architecture_of(self._model.config)
+
     def effective_config(self) -> dict[str, Any]:
         """What engine and model say of themselves.
 
@@ -209,14 +215,17 @@ class _Steps(transformers.LogitsProcessor):  # type: ignore[misc]
 
 
 def _device(request: RunRequest, options: PytorchOptions) -> torch.device:
-    """The device of a run.
+    """The device of a run; beside a simulated GPU, which computes nothing, that is the CPU.
 
     Raises:
         BadRequestError: a GPU was asked for and there is none or several, or it is not the one that is metered.
     """
-    wanted = options.device
-    if wanted == "cpu" or (wanted == "auto" and all(gpu.simulated for gpu in request.gpus)):
+    simulated = any(gpu.simulated for gpu in request.gpus)
+    wanted = options.device if options.device != "auto" else ("cuda" if request.gpus and not simulated else "cpu")
+    if wanted == "cpu":
         return torch.device("cpu")
+    if simulated:
+        raise BadRequestError("device is cuda, and the run's GPU is simulated", "set device: auto, or use a real GPU")
     if not request.gpus:
         raise BadRequestError(
             "device is cuda, but the run was given no GPU", "set gpus in the campaign, or device: cpu"

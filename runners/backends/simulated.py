@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from runners.backends.base import Batch, DeviceMemory, TokenIds
+from runners.contract.flops import Architecture
 from runners.contract.request import RunRequest, SimulatedOptions
 
 _VOCABULARY = 32_000
@@ -80,6 +81,10 @@ class SimulatedBackend:
 
     def device_memory(self) -> DeviceMemory | None:
         """None: there is no accelerator."""
+        return None
+
+    def architecture(self) -> Architecture | None:
+        """None: there is no model."""
         return None
 
     def effective_config(self) -> dict[str, Any]:

@@ -1,12 +1,15 @@
-"""Results of earlier versions brought up to this one, a step a version. Pure."""
+"""Documents of earlier versions brought up to this one, a step a version. Pure."""
 
 from __future__ import annotations
 
 from typing import Any
 
+_MEASURED_THEN: dict[str, Any] = {"baseline_s": 0.0, "loaded_idle_s": 0.0, "warmup": {"iterations": 1}}
+"""What a measurement was in version 1 where it said nothing."""
 
-def upgraded(document: dict[str, Any]) -> dict[str, Any]:
-    """A result's document as this version would have written it; what was not measured then stays unmeasured.
+
+def upgraded_result(document: dict[str, Any]) -> dict[str, Any]:
+    """A result as this version would have written it; what was not measured then stays unmeasured.
 
     Args:
         document: of this version or an earlier one; it is not changed.
@@ -14,4 +17,19 @@ def upgraded(document: dict[str, Any]) -> dict[str, Any]:
     if document.get("schema_version") == 1:
         # Version 2 added fields, all of them with a value for "not measured".
         document = {**document, "schema_version": 2}
+    return document
+
+
+def upgraded_request(document: dict[str, Any]) -> dict[str, Any]:
+    """A request as this version would have written it, meaning what it meant.
+
+    Args:
+        document: of this version or an earlier one; it is not changed.
+    """
+    if document.get("contract_version") == 1:
+        document = {
+            **document,
+            "contract_version": 2,
+            "measurement": {**_MEASURED_THEN, **document.get("measurement", {})},
+        }
     return document

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from runners.contract.baseline import baseline_machine
 from runners.contract.request import Baseline, Measurement
 from runners.contract.result import Mark, MeterSource
 from runners.contract.series import Series, mean_power_w, primary_of
@@ -39,8 +40,7 @@ def machine_of(sources: Sequence[MeterSource]) -> str:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         boot = ""
-    meters = [f"{s.name}@{s.power_limit_w:g}W" if s.power_limit_w is not None else s.name for s in sources]
-    return " ".join([platform.node(), boot, *sorted(meters)])
+    return baseline_machine(platform.node(), boot, {source.name: source.power_limit_w for source in sources})
 
 
 def usable(cached: Baseline | None, measurement: Measurement, machine: str, now: datetime) -> Baseline | None:

@@ -54,6 +54,7 @@ class Evidence(NamedTuple):
     records: Sequence[RequestRecord]
     warmup: WarmupReport
     baseline: BaselineReport | None
+    marks: Sequence[Mark]
     gpu_changes: Sequence[str]
     """What NVML says otherwise of the GPUs than before the run."""
 
@@ -79,6 +80,7 @@ def checks_of(evidence: Evidence) -> list[Check]:
         *meter_checks(evidence.recording, evidence.series, evidence.figures, evidence.window),
         _samples_complete(evidence),
         *_gpu(evidence),
+        *_phases_resolved(evidence),
         _warmup_converged(evidence.warmup),
         *_baseline_fresh(evidence),
         _output_length(evidence),
@@ -203,6 +205,22 @@ def _temperature_steady(gpus: Sequence[str], temperatures: Sequence[tuple[str, f
         )
 
 
+def _phases_resolved(evidence: Evidence) -> Iterator[Check]:
+    """Of a run whose prefill is told apart: it lasts long enough for the meter to see it."""
+    lengths = [mark.end_s - mark.start_s for mark in evidence.marks if mark.phase == "prefill"]
+    period_s = evidence.figures.period_s
+    if lengths and period_s and evidence.figures.prefill_j is not None:
+        mean_s = sum(lengths) / len(lengths)
+        yield _check(
+            "phases_resolved",
+            "warning",
+            mean_s >= period_s,
+            f"a prefill takes {mean_s:.3g} s on average, with an update period of {period_s:.3g} s",
+            "do not rely on energy_prefill_j and energy_decode_j: the meter is too slow for prefills this short;"
+            " use longer prompts or larger batches",
+        )
+
+
 def _warmup_converged(report: WarmupReport) -> Check:
     observed = f"{report.iterations} batches, a fixed number"
     if report.converged is not None:
@@ -220,14 +238,15 @@ def _warmup_converged(report: WarmupReport) -> Check:
 
 
 def _baseline_fresh(evidence: Evidence) -> Iterator[Check]:
-    """Of a run that has a baseline: it is no older than it may be, and the GPU does not idle below it when loaded."""
+    """Of a run that has a baseline: it is no older than it may be, and no later power is below it."""
     report = evidence.baseline
     if report is None:
         return
     loaded_w = evidence.figures.loaded_idle_power_w
     baseline_w = baseline_power_w(report, evidence.recording.primary())
     old = report.age_s > evidence.request.measurement.baseline_max_age_s
-    below = loaded_w is not None and baseline_w is not None and loaded_w < (1 - _BASELINE_SHIFT) * baseline_w
+    later = [power_w for power_w in (loaded_w, evidence.figures.power_mean_w) if power_w is not None]
+    below = baseline_w is not None and any(power_w < (1 - _BASELINE_SHIFT) * baseline_w for power_w in later)
     how = f"{report.age_s:.0f} s old and held against now" if report.age_s else "measured in this run"
     shown = "unknown" if baseline_w is None else f"{baseline_w:.4g} W"
     loaded = "" if loaded_w is None else f"; {loaded_w:.4g} W idle with the model loaded"

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import Any, Literal, NamedTuple
 
 from runners.backends.base import Backend, Batch, DeviceMemory
+from runners.contract.flops import Architecture
 from runners.contract.request import RunRequest
 from runners.contract.result import BaselineReport, Mark, Phase, WarmupReport
 from runners.events import EventWriter
@@ -51,6 +52,7 @@ class Measured(NamedTuple):
     device: str
     version: str
     effective_config: dict[str, Any]
+    architecture: Architecture | None
 
 
 def measure(backend: Backend, request: RunRequest, supply: Supply, sampler: Sampler, events: EventWriter) -> Measured:
@@ -68,6 +70,7 @@ def measure(backend: Backend, request: RunRequest, supply: Supply, sampler: Samp
     """
     started_at = datetime.now(timezone.utc)
     clock = _Clock(backend)
+    sampler.follow(time.monotonic())  # until the counters' updates are seen, the first phase would have none before it
     sources = sampler.recording().sources
     baseline = _baseline(request, sampler, clock, events)
 
@@ -93,7 +96,7 @@ def measure(backend: Backend, request: RunRequest, supply: Supply, sampler: Samp
 
     events.phase("teardown")
     device_memory = backend.device_memory()
-    effective_config = backend.effective_config()
+    effective_config, architecture = backend.effective_config(), backend.architecture()
     device, version = backend.device, backend.version
     with clock.phase("teardown"):
         backend.close()
@@ -111,6 +114,7 @@ def measure(backend: Backend, request: RunRequest, supply: Supply, sampler: Samp
         device=device,
         version=version,
         effective_config=effective_config,
+        architecture=architecture,
     )
 
 

@@ -19,6 +19,7 @@ _MISSED = 1.75
 _STALLED = 1.5
 _AGREE = 0.05
 _LAG_PERIODS = 0.35
+_LABEL = 16
 
 
 def meter_checks(recording: Recording, series: Mapping[str, Series], figures: Figures, window: Mark) -> Iterator[Check]:
@@ -62,8 +63,13 @@ def _check(name: str, severity: Literal["critical", "warning"], faults: Sequence
     )
 
 
+def _label(series: Series) -> str:
+    """A source's name, a UUID in it cut short."""
+    return series.source.name[:_LABEL]
+
+
 def _energy_counter(primary: Sequence[Series]) -> Check:
-    without = [f"{one.source.name} has none: its power was integrated" for one in primary if not one.source.has_counter]
+    without = [f"{_label(one)} has none: its power was integrated" for one in primary if not one.source.has_counter]
     return _check(
         "energy_counter",
         "warning",
@@ -107,7 +113,7 @@ def _window_long_enough(figures: Figures, window: Mark, severity: Literal["criti
 
 def _counter_monotonic(counted: Sequence[Series]) -> Check:
     faults = [
-        f"{one.source.name} fell from {before.energy_j:.6g} J to {after.energy_j:.6g} J: it was reset"
+        f"{_label(one)} fell from {before.energy_j:.6g} J to {after.energy_j:.6g} J: it was reset"
         for one in counted
         for before, after in pairwise(one.edges)
         if after.energy_j < before.energy_j
@@ -125,7 +131,7 @@ def _counter_moved(counted: Sequence[Series], window: Mark) -> Check:
     """The counter went on being updated, from before the window until after it, at its own pace."""
     faults = []
     for one in counted:
-        name, counter = one.source.name, one.counter
+        name, counter = _label(one), one.counter
         if counter is None:
             faults.append(one.fault or f"{name} did not move")
             continue
@@ -159,7 +165,7 @@ def _no_edge_missed(counted: Sequence[Series], window: Mark) -> Check:
         updates += len(inside)
         missed = sum(edge.latest_s - edge.earliest_s > _MISSED * one.counter.period_s for edge in inside)
         if missed:
-            faults.append(f"{one.source.name}: {missed} of {len(inside)} updates came after one that was not seen")
+            faults.append(f"{_label(one)}: {missed} of {len(inside)} updates came after one that was not seen")
     return _check(
         "no_edge_missed",
         "warning",
@@ -178,7 +184,7 @@ def _counter_agrees(read: Sequence[Series], window: Mark) -> Check:
         if ratio is None or len(powers) < 2:
             continue
         tolerance = _AGREE + 3 * _sampling_error(powers)
-        seen.append(f"{one.source.name}: counter ÷ integral = {ratio:.3f} (1 ± {tolerance:.2f})")
+        seen.append(f"{_label(one)}: counter ÷ integral = {ratio:.3f} (1 ± {tolerance:.2f})")
         if abs(ratio - 1) > tolerance:
             faults.append(seen[-1])
     return _check(
@@ -206,9 +212,9 @@ def _counter_timely(read: Sequence[Series]) -> Check:
         lag = lag_of(one.counter, one.powers)
         if lag is None:
             continue
-        seen.append(f"{one.source.name}: the counter follows power within {max(lag.seconds, 0):.3g} s")
+        seen.append(f"{_label(one)}: the counter follows power within {max(lag.seconds, 0):.3g} s")
         if lag.seconds > _LAG_PERIODS * one.counter.period_s:
-            faults.append(f"{one.source.name}: the counter is {lag.seconds:.3g} s behind the power")
+            faults.append(f"{_label(one)}: the counter is {lag.seconds:.3g} s behind the power")
     return _check(
         "counter_timely",
         "critical",
@@ -229,7 +235,7 @@ def _power_within_limits(limited: Sequence[Series], window: Mark) -> Check:
         if one.counter:
             seen_w += _least_mean_power_w(one.counter, window)
         if max(seen_w, default=0.0) > limit_w:
-            faults.append(f"{one.source.name} drew {max(seen_w):.4g} W, and the bounds allow for {limit_w:.4g} W")
+            faults.append(f"{_label(one)} drew {max(seen_w):.4g} W, and the bounds allow for {limit_w:.4g} W")
     return _check(
         "power_within_limits",
         "critical",

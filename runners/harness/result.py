@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from runners.contract import paths
+from runners.contract.flops import FLOPS_METHOD, run_flops
 from runners.contract.joules import Counts, joules_of
 from runners.contract.request import RunRequest
 from runners.contract.result import Environment, FileRecord, Mark, RunResult
@@ -66,9 +67,13 @@ def result_of(
             records,
             measured.warmup,
             measured.baseline,
+            measured.marks,
             gpu_changes,
         )
     )
+    counts = Counts(len(records), input_tokens, output_tokens)
+    joules = joules_of(series, measured.marks, counts, measured.baseline, request.gpus)
+    flops = _flops(measured, records)
     return RunResult(
         run_id=paths.run_id(request.experiment_id, request.cycle),
         campaign=request.campaign,
@@ -90,9 +95,7 @@ def result_of(
         requests=len(records),
         input_tokens=input_tokens,
         output_tokens=output_tokens,
-        **joules_of(
-            series, measured.marks, Counts(len(records), input_tokens, output_tokens), measured.baseline, request.gpus
-        ),
+        **joules,
         output_tokens_per_s=output_tokens / duration_s,
         total_tokens_per_s=(input_tokens + output_tokens) / duration_s,
         requests_per_s=len(records) / duration_s,
@@ -105,6 +108,10 @@ def result_of(
         memory_inference_bytes=_difference(memory.peak_bytes, memory.model_bytes),
         memory_reserved_bytes=memory.reserved_bytes,
         memory_device_bytes=memory.device_bytes,
+        flops=flops,
+        flops_method=None if flops is None else FLOPS_METHOD,
+        flops_per_output_token=_ratio(flops, output_tokens),
+        flops_per_j=_ratio(flops, joules["energy_j"]),
         metering_cpu_s=_metering_cpu_s(recording, window),
         sources=list(recording.sources),
         throttle=throttle,
@@ -121,6 +128,18 @@ def result_of(
 
 def _mark(marks: Sequence[Mark], phase: str) -> Mark:
     return next(mark for mark in marks if mark.phase == phase)
+
+
+def _flops(measured: Measured, records: Sequence[RequestRecord]) -> float | None:
+    """What the window's requests asked of the model; None where its architecture is not known."""
+    lengths = [(record.input_tokens, record.output_tokens) for record in records]
+    if measured.architecture is None or not all(output_tokens for _, output_tokens in lengths):
+        return None
+    return float(run_flops(measured.architecture, lengths).total)
+
+
+def _ratio(numerator: float | None, denominator: float | None) -> float | None:
+    return numerator / denominator if numerator is not None and denominator else None
 
 
 def _difference(after: int | None, before: int | None) -> int | None:

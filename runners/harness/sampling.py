@@ -100,12 +100,12 @@ class Sampler:
         return self.recording().latest_power_w()
 
     def follow(self, end_s: float) -> None:
-        """Waits until the samples reach far enough past a moment for its energy to have bounds.
+        """Waits until the samples reach far enough past a moment for the energy up to it to have bounds.
 
         A counter that stands still is not waited for longer than 2 s or five samples.
 
         Args:
-            end_s: the end of the window, on CLOCK_MONOTONIC.
+            end_s: the moment, on CLOCK_MONOTONIC.
         """
         limit_s = time.monotonic() + max(2.0, 5 / self._spec.sample_hz)
         while time.monotonic() < limit_s:
@@ -113,7 +113,7 @@ class Sampler:
             if _reaches(self.recording(), end_s):
                 return
             time.sleep(0.02)
-        LOGGER.warning("the samples do not reach far enough past the window for bounds of its energy")
+        LOGGER.warning("the samples do not reach far enough for bounds of the energy: a counter stands still")
 
     def _end(self) -> None:
         """Ends the sampler by closing its standard input, and by force if it does not listen."""

@@ -73,18 +73,31 @@ def _named(spec: Spec) -> Meter:
         return _nvml(spec)
     if spec.meter == "rapl":
         return RaplMeter(Path(spec.powercap))
+    if spec.meter == "zeus":
+        from runners.meters.zeus import ZeusMeter
+
+        return ZeusMeter(_gpus(spec))
+    if spec.meter == "codecarbon":
+        from runners.meters.codecarbon import CodeCarbonMeter
+
+        return CodeCarbonMeter(spec.gpu_uuids)
     return EstimateMeter(spec.cpu_tdp_w)
 
 
 def _nvml(spec: Spec) -> Meter:
-    if not spec.gpu_uuids:
-        raise MeterError(
-            "measurement.meter is nvml, and this run has no GPU", "name one in the campaign's gpus, or set meter: auto"
-        )
     # Only here: where there is no GPU, its library is not needed.
     from runners.meters.nvml import NvmlMeter
 
-    return NvmlMeter(spec.gpu_uuids)
+    return NvmlMeter(_gpus(spec))
+
+
+def _gpus(spec: Spec) -> list[str]:
+    if not spec.gpu_uuids:
+        raise MeterError(
+            f"measurement.meter is {spec.meter}, and this run has no GPU",
+            "name one in the campaign's gpus, or set meter: auto",
+        )
+    return spec.gpu_uuids
 
 
 def _add(opened: Opened, meter: Meter) -> None:

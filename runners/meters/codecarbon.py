@@ -29,8 +29,9 @@ _MEMORY_MODEL = "CodeCarbon: a power per memory module, their number guessed fro
 class CodeCarbonMeter:
     """CodeCarbon's tracker, made to measure whenever it is sampled.
 
-    It yields one figure for all GPUs together. What CodeCarbon warns of meanwhile becomes a read error, since
-    it goes on after a fault with 0 W; and a GPU whose energy stands still ends the run.
+    It yields one figure for all GPUs together. After a fault CodeCarbon goes on with 0 W, or without the GPU,
+    and warns. So a warning about a GPU ends the run, as does a GPU whose energy stands still; any other warning
+    becomes a read error.
 
     Args:
         uuids: the GPUs, as in ``GPU-8c3a...``; none: the CPU alone.
@@ -86,7 +87,7 @@ class CodeCarbonMeter:
         """Lets CodeCarbon measure, and tells which of its sums rose.
 
         Raises:
-            MeterError: it did not measure, or no longer counts the energy of the GPUs.
+            MeterError: it did not measure, warned of a GPU, or no longer counts energy.
         """
         before_s = time.monotonic()
         joules = self._measured()
@@ -96,14 +97,13 @@ class CodeCarbonMeter:
             for name, energy_j in joules.items()
             if energy_j != self._seen[name]
         ]
-        primary = self._sources[0].name
-        if joules[primary] != self._seen[primary]:
-            self._rose_s = now_s
-        elif now_s - self._rose_s > _STILL_S:
-            raise MeterError(f"CodeCarbon has counted no energy of {primary} for {_STILL_S:g} s", _HINT)
-        self._seen, self._polled_s = joules, before_s
+        errors = [ReadError(self._sources[0].name, t_s, message) for t_s, message in self._warnings.taken()]
+        self._require_trust(joules, now_s, [error.message for error in errors])
+        if joules != self._seen:
+            # Some sum rises with every measurement; where none did, CodeCarbon found it too early for one.
+            self._polled_s = before_s
+        self._seen = joules
         readings = [Reading(now_s, source.name) for source in self._sources]
-        errors = [ReadError(primary, t_s, message) for t_s, message in self._warnings.taken()]
         return Sampled(readings, edges, [], errors)
 
     def close(self) -> None:
@@ -119,6 +119,17 @@ class CodeCarbonMeter:
         while not self.sample().edges or not self._seen[self._sources[0].name]:
             # CodeCarbon does not measure twice within 50 ms.
             time.sleep(_WAIT_S)
+
+    def _require_trust(self, joules: dict[str, float], now_s: float, warnings: Sequence[str]) -> None:
+        """Makes sure that the energy of the GPUs, or else of the CPU, is still counted."""
+        for warning in warnings:
+            if self._uuids and "gpu" in warning.lower():
+                raise MeterError(warning, _HINT)
+        primary = self._sources[0].name
+        if joules[primary] != self._seen[primary]:
+            self._rose_s = now_s
+        elif now_s - self._rose_s > _STILL_S:
+            raise MeterError(f"CodeCarbon has counted no energy of {primary} for {_STILL_S:g} s", _HINT)
 
     def _measured(self) -> dict[str, float]:
         """CodeCarbon's sums in joules, by name of the source."""

@@ -19,7 +19,7 @@ from runners.contract.identity import canonical_json, experiment_from
 from runners.contract.paths import CAMPAIGN, FAILURE, RESULT, FailureKind
 from runners.contract.request import Experiment, RunRequest
 from runners.contract.result import SCHEMA_VERSION
-from runners.contract.upgrade import upgraded
+from runners.contract.upgrade import upgraded_result
 from tests.builders import experiment, identity
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -61,7 +61,7 @@ def test_reading_and_writing_loses_nothing(path: Path, tmp_path: Path) -> None:
     result = load_result(path)
     (tmp_path / RESULT).write_text(result.model_dump_json())
     assert load_result(tmp_path) == result
-    declared = upgraded(json.loads(path.read_text()))
+    declared = upgraded_result(json.loads(path.read_text()))
     assert {name: value for name, value in result.model_dump(mode="json").items() if name in declared} == declared
 
 

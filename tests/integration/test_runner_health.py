@@ -5,9 +5,13 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from orchestrator.system.simulated_gpu.settings import Simulation, uuid_of
 
 SOURCE = Path(__file__).with_name("nvidia_standin.c")
 NOTHING = {"NVIDIA_VISIBLE_DEVICES": "", "CUDA_VISIBLE_DEVICES": ""}
@@ -55,6 +59,12 @@ def test_gpus_that_answer_are_told(standin: Path, gpus: str, detail: str) -> Non
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) == {"device": "cuda", "detail": detail}
     assert done.stdout.count("\n") == 1
+
+
+def test_a_simulated_gpu_says_so_and_needs_no_cuda(simulate: Callable[[Simulation, float], dict[str, str]]) -> None:
+    done = health(**{**simulate(Simulation(), time.monotonic()), "NVIDIA_VISIBLE_DEVICES": uuid_of(0)})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == {"device": "simulated", "detail": "1 GPU, driver 999.0-simulated"}
 
 
 @pytest.mark.parametrize(

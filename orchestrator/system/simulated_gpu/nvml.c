@@ -32,6 +32,7 @@
 #define HIGHEST_SM_CLOCK_MHZ 1980.0
 #define HIGHEST_MEMORY_CLOCK_MHZ 2619.0
 #define COUNTER_OFFSET_J 1000.0
+#define MOST_DISTANT_S 1e9 /* so that a double can count periods of a microsecond one by one */
 
 enum {
     SUCCESS = 0,
@@ -150,9 +151,14 @@ static bool parse_number(struct reader *reader, const char *word, double low, do
     return true;
 }
 
+static bool parse_moment(struct reader *reader, const char *word, double *moment_s) {
+    if (!parse_number(reader, word, -INFINITY, INFINITY, moment_s))
+        return false;
+    return isinf(*moment_s) || parse_number(reader, word, -MOST_DISTANT_S, MOST_DISTANT_S, moment_s);
+}
+
 static bool parse_interval(struct reader *reader, char **rest, double *from_s, double *to_s) {
-    if (!parse_number(reader, next_word(rest), -INFINITY, INFINITY, from_s) ||
-        !parse_number(reader, next_word(rest), -INFINITY, INFINITY, to_s))
+    if (!parse_moment(reader, next_word(rest), from_s) || !parse_moment(reader, next_word(rest), to_s))
         return false;
     return *from_s <= *to_s || fail(reader, "ends before it begins");
 }
@@ -358,7 +364,7 @@ static bool parse_line(struct reader *reader, struct machine *machine, char *lin
         machine->gpus[machine->gpu_count] = new_gpu(machine->gpu_count, reader->line);
         machine->gpu_count++;
     } else if (!strcmp(key, "origin_s")) {
-        if (!parse_number(reader, next_word(&rest), -1e12, 1e12, &machine->origin_s))
+        if (!parse_number(reader, next_word(&rest), -MOST_DISTANT_S, MOST_DISTANT_S, &machine->origin_s))
             return false;
     } else if (!strcmp(key, "call_s")) {
         if (!parse_number(reader, next_word(&rest), 0, 1, &machine->call_s))
@@ -416,8 +422,10 @@ static struct machine *parse(struct reader *reader, const char *text, size_t len
         right = parse_line(reader, machine, line);
         line = end ? end + 1 : NULL;
     }
-    if (right && !machine->gpu_count)
+    if (right && !machine->gpu_count) {
+        reader->line = 0;
         right = fail(reader, "no [gpu]");
+    }
     for (int i = 0; right && i < machine->gpu_count; i++)
         right = complete(reader, machine, machine->gpus[i]);
     free(work);

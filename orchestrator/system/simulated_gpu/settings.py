@@ -12,6 +12,7 @@ from orchestrator.system.simulated_gpu.curves import Curve, square
 from runners.contract.request import SIMULATED_NAME
 
 GPUS_CONF = "gpus.conf"
+_MOST_DISTANT_S = 1e9
 _ALWAYS = (-math.inf, math.inf)
 
 FaultKind = Literal["lost", "error", "stuck", "reset", "missing", "permission", "power_missing"]
@@ -142,6 +143,8 @@ class SimulatedGpu:
         for span in spans:
             if not span.from_s <= span.to_s:
                 raise InputError(f"{span}: it ends before it begins")
+            if any(_MOST_DISTANT_S < abs(moment_s) < math.inf for moment_s in (span.from_s, span.to_s)):
+                raise InputError(f"{span}: a moment is at most {_MOST_DISTANT_S:g} s away, or infinite")
         if any(fault.kind == "reset" and math.isinf(fault.from_s) for fault in self.faults):
             raise InputError("a reset happens at a moment: give it from_s")
 

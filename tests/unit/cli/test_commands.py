@@ -2,14 +2,12 @@ from __future__ import annotations
 
 import json
 import re
-from importlib import import_module
 from pathlib import Path
 
-import click
 import pytest
 
 from orchestrator import cli as command_line
-from orchestrator.cli import COMMANDS
+from orchestrator.cli import COMMANDS, load_command
 from runners.contract.request import OPTIONS, Measurement, Workload
 from tests.builders import call, cli, published_run, run_result
 
@@ -31,7 +29,7 @@ def said(*arguments: str) -> str:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_says_what_the_list_of_commands_says(name: str) -> None:
-    command: click.Command = import_module(f"orchestrator.cli.{name}").command
+    command = load_command(name)
     assert said(name, "--help").startswith("Usage: orchestrate " + name)
     assert command.get_short_help_str(200).split()[0] == COMMANDS[name].split()[0]
 

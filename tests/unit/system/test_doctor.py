@@ -27,6 +27,8 @@ GPU = Gpu(index=0, uuid="GPU-0", name="H200")
 OTHER = Gpu(index=1, uuid="GPU-1", name="H200")
 NO_GPU = Gpus([], [], None)
 ONE_GPU = Gpus([GPU], [GPU], Driver("550.54", "12.4"))
+SIMULATED_GPU = Gpu(index=0, uuid="GPU-2", name="Simulated H100")
+SIMULATED = Gpus([SIMULATED_GPU], [SIMULATED_GPU], Driver("999.0-simulated", "12.8"))
 HIDDEN = Gpus([GPU, OTHER], [], Driver("550.54", "12.4"))
 PLAIN = Docker("28.2.2", False, frozenset({"runc"}), Path("/var/lib/docker"), "5.6.1")
 NVIDIA = Docker("28.2.2", False, frozenset({"runc", "nvidia"}), Path("/var/lib/docker"), "5.6.1")
@@ -52,6 +54,7 @@ def project(tmp_path: Path) -> Project:
         (NO_GPU, None, Status.NOT_NEEDED, "none: runs use the CPU"),
         (ONE_GPU, None, Status.OK, "0: H200; driver 550.54"),
         (ONE_GPU._replace(present=[GPU, OTHER]), "0", Status.OK, "CUDA_VISIBLE_DEVICES=0 leaves 0"),
+        (SIMULATED, None, Status.OK, "0: Simulated H100; simulated, none is measured; driver 999.0-simulated"),
         (HIDDEN, "", Status.WARNING, "CUDA_VISIBLE_DEVICES= leaves none: runs use the CPU"),
     ],
 )
@@ -69,6 +72,7 @@ def test_gpus(gpus: Gpus, visible: str | None, status: Status, seen: str, monkey
         (None, Engine(versions=TORCH), Status.UNKNOWN, "cannot be looked at"),
         (NO_GPU, Engine(versions=TORCH), Status.NOT_NEEDED, "no GPU"),
         (HIDDEN, Engine(versions=TORCH), Status.NOT_NEEDED, "no GPU"),
+        (SIMULATED, Engine(versions=TORCH), Status.NOT_NEEDED, "engines compute on the CPU"),
         (ONE_GPU, Engine(missing=("torch",)), Status.OK, "the driver knows CUDA 12.4"),
         (ONE_GPU, Engine(versions=TORCH), Status.MISSING, "pytorch is built without CUDA"),
         (ONE_GPU, Engine(versions=TORCH, cuda="13.0"), Status.MISSING, "built for 13.0, finds no GPU"),
@@ -159,6 +163,7 @@ def test_how_much_room_is_enough(
         (PLAIN, NO_GPU, Status.NOT_NEEDED),
         (NONE, NO_GPU, Status.NOT_NEEDED),
         (NVIDIA, HIDDEN, Status.NOT_NEEDED),
+        (PLAIN, SIMULATED, Status.NOT_NEEDED),
         (PLAIN, ONE_GPU, Status.MISSING),
         (NVIDIA, ONE_GPU, Status.OK),
         (NONE, ONE_GPU, Status.UNKNOWN),
@@ -195,6 +200,7 @@ CONFIG = (
         (PLAIN, NO_GPU, "compose.yaml:compose.gpu.yaml", Status.BROKEN, "no runtime nvidia"),
         (NVIDIA, ONE_GPU, None, Status.MISSING, "does not name compose.gpu.yaml"),
         (NVIDIA, HIDDEN, None, Status.OK, "compose.yaml"),
+        (NVIDIA, SIMULATED, None, Status.OK, "compose.yaml"),
         (NVIDIA, ONE_GPU, "compose.yaml:compose.gpu.yaml", Status.OK, "compose.gpu.yaml"),
     ],
 )

@@ -13,6 +13,7 @@ from runners.contract.request import Gpu
 from tests.unit.system.docker_states import use_real_engine
 
 GPUS = [Gpu(index=0, uuid="GPU-0", name="H200")]
+SIMULATED = [Gpu(index=0, uuid="GPU-0", name="Simulated H100")]
 WANTED = {"PUID": "1000", "PGID": "1000"}
 
 
@@ -26,6 +27,7 @@ def docker(*, rootless: bool = False, runtimes: tuple[str, ...] = ("runc",)) -> 
         (docker(), [], "compose.yaml"),
         (docker(), GPUS, "compose.yaml"),
         (docker(runtimes=("runc", "nvidia")), [], "compose.yaml"),
+        (docker(runtimes=("runc", "nvidia")), SIMULATED, "compose.yaml"),
         (docker(runtimes=("runc", "nvidia")), GPUS, "compose.yaml:compose.gpu.yaml"),
     ],
 )

@@ -1,0 +1,109 @@
+"""Runs in containers on simulated GPUs, whose energy the host knows exactly."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from orchestrator.system.simulated_gpu.curves import square
+from orchestrator.system.simulated_gpu.settings import uuid_of
+from tests.docker.projects import ContainerProject, docker, inspect
+from tests.e2e.commands import ORCHESTRATE
+
+pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("nvml_library")]
+
+SLOW = """
+name: slow
+model: any/model
+workload: {prompts: 1, output_tokens: 3000}
+measurement: {warmup: {iterations: 0}}
+gpus: [1]
+backends:
+  simulated: {tokens_per_s: 100}
+"""
+SIMULATE = ("simulate-gpu", "--gpus", "2", "--curve", "square", "--counter-period-s", "0.02", "--", ORCHESTRATE)
+LOOK = """
+import json, time
+import pynvml as n
+n.nvmlInit()
+gpus = [n.nvmlDeviceGetHandleByIndex(index) for index in range(n.nvmlDeviceGetCount())]
+found = [[n.nvmlDeviceGetName(gpu), n.nvmlDeviceGetUUID(gpu)] for gpu in gpus]
+readings = []
+for _ in range(200):
+    before = time.monotonic()
+    value = n.nvmlDeviceGetTotalEnergyConsumption(gpus[0])
+    readings.append([before, value, time.monotonic()])
+    time.sleep(0.001)
+print(json.dumps([found, readings]))
+"""
+
+
+def looked(container: str) -> tuple[list[list[str]], list[list[float]]]:
+    found, readings = json.loads(docker("exec", container, "python", "-c", LOOK))
+    return found, readings
+
+
+@pytest.mark.parametrize("strategy", ["ephemeral", "persistent"])
+def test_a_container_sees_the_gpu_of_its_run_on_the_hosts_timeline(
+    container_project: ContainerProject, strategy: str
+) -> None:
+    container_project.write("slow.yaml", SLOW)
+    host = container_project.start(
+        *SIMULATE, "campaign", "slow.yaml", "--dispatch", "compose", "--container-strategy", strategy, "--yes"
+    )
+    container_project.wait_for_phase("slow", "window")
+    container = container_project.wait_for_container()
+    seen: dict[str, Any] = inspect(container)
+    found, readings = looked(container)
+    host.terminate()
+    said, _ = host.communicate(timeout=60)
+
+    assert found == [["Simulated H100", uuid_of(1)]], said
+    for before_s, value_mj, after_s in readings:
+        # The origin is the machine's start. An update shows what was drawn by then, and is at most a period old.
+        lowest_j, highest_j = (square().energy_j(0.0, t_s) for t_s in (before_s - 0.02, after_s))
+        assert lowest_j - 0.01 <= value_mj / 1000 - 1000 <= highest_j + 0.01
+    assert len({value for _, value, _ in readings}) > 5
+    (mount,) = (mount for mount in seen["Mounts"] if mount["Destination"] == "/opt/simulated-gpu")
+    assert mount["RW"] is False
+    assert seen["HostConfig"]["Runtime"] == "runc"
+
+
+def test_a_campaign_ends_well_on_it_and_a_container_without_it_is_told_from_one_with_it(
+    container_project: ContainerProject,
+) -> None:
+    container_project.write("quick.yaml", SLOW.replace("slow", "quick").replace("3000", "20"))
+    done = container_project.run(*SIMULATE, "campaign", "quick.yaml", "--dispatch", "compose")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "what it draws is made up" in done.stderr
+    assert "Simulated H100" in done.stdout
+    (result,) = container_project.result_files("quick")
+    request = json.loads((result.parent / "request.json").read_text())
+    assert request["gpus"] == [{"index": 1, "uuid": uuid_of(1), "name": "Simulated H100"}]
+
+
+def test_init_does_not_choose_the_gpu_file_for_it(container_project: ContainerProject) -> None:
+    done = container_project.run(*SIMULATE, "init")
+    assert done.returncode == 0, done.stderr
+    assert "COMPOSE_FILE=compose.yaml\n" in (container_project.folder / ".env").read_text()
+
+
+def test_the_folder_must_be_whole(container_project: ContainerProject) -> None:
+    """The library that this process sees, without the folder that a container could be given."""
+    container_project.write("quick.yaml", SLOW)
+    exported = container_project.run(*SIMULATE[:7]).stdout
+    library = next(
+        line.partition("=")[2] for line in exported.splitlines() if line.startswith("export LD_LIBRARY_PATH=")
+    )
+    elsewhere = container_project.folder / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "gpus.conf").write_bytes(
+        (container_project.folder / ".state" / "simulated-gpu" / library.rpartition("/")[2] / "gpus.conf").read_bytes()
+    )
+    environment = {"LD_LIBRARY_PATH": library, "ORCHESTRATE_SIMULATED_GPU": str(elsewhere)}
+    done = container_project.run("campaign", "quick.yaml", "--dispatch", "compose", environment=environment)
+    assert done.returncode == 3, done.stdout
+    assert "there is no libnvidia-ml.so.1 in it" in done.stderr
+    assert "orchestrate simulate-gpu" in done.stderr
