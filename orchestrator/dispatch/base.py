@@ -22,6 +22,8 @@ class Attempt:
     campaign: str
     cycles: int
     gpus: tuple[Gpu, ...]
+    host_sample_hz: float | None = None
+    """How often the host samples the CPU's energy beside it; None: it does not."""
 
     @property
     def context(self) -> dict[str, str]:
@@ -127,6 +129,10 @@ class Dispatcher(Protocol):
 
     def image_digest(self, backend: str) -> str | None:
         """The image that runs of a backend are started in; None where there is none."""
+
+    @property
+    def samples_cpu(self) -> bool:
+        """Whether the CPU's energy is sampled beside a run, which cannot read it from where it is."""
 
     def start(self, attempt: Attempt) -> LiveAttempt:
         """Start an attempt.

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from orchestrator.campaign.schema import ContainerStrategy, Dispatching
@@ -19,10 +20,12 @@ from orchestrator.dispatch.abandoned import refuse_beside
 from orchestrator.dispatch.base import Attempt, LiveAttempt
 from orchestrator.dispatch.compose import Compose, exec_arguments, run_arguments
 from orchestrator.dispatch.container_attempt import ContainerAttempt, ExecutedAttempt
+from orchestrator.dispatch.host_sampler import HostSampler, SampledAttempt, can_sample
 from orchestrator.dispatch.processes import end, marked
 from orchestrator.dispatch.scene import Scene
 from orchestrator.dispatch.services import Services
 from orchestrator.errors import MachineError
+from orchestrator.system.powercap import powercap_root
 from runners.contract.paths import (
     ENV_ATTEMPT,
     ENV_VISIBLE_GPUS,
@@ -79,6 +82,7 @@ class ComposeDispatcher:
         self._strategy = strategy
         self._services = Services(scene, backends)
         self._gpus: tuple[Gpu, ...] = ()
+        self._powercap = powercap_root(os.environ)
 
     @property
     def how(self) -> str:
@@ -127,14 +131,27 @@ class ComposeDispatcher:
         """The id of the backend's image."""
         return self._services.images[backend].id
 
+    @cached_property
+    def samples_cpu(self) -> bool:
+        """Whether this host has counters of the CPU's energy, which a container does not see."""
+        return can_sample(self._powercap)
+
     def start(self, attempt: Attempt) -> LiveAttempt:
-        """Start an attempt in a container.
+        """Start an attempt in a container, and before it what samples beside it.
 
         Raises:
             MachineError: the system starts no further process, or the service does not come up.
         """
         command = ["--request", self._scene.in_container(attempt.folder / REQUEST)]
-        return self._run(attempt, command) if self._strategy == "ephemeral" else self._execute(attempt, command)
+        hz = attempt.host_sample_hz
+        beside = HostSampler(attempt.folder, hz, self._powercap) if hz else None
+        try:
+            live = self._run(attempt, command) if self._strategy == "ephemeral" else self._execute(attempt, command)
+        except BaseException:
+            if beside:
+                beside.end()
+            raise
+        return SampledAttempt(live, beside) if beside else live
 
     def find_live(self, attempts: Path) -> list[LiveAttempt]:
         """Containers that an earlier orchestrator left at work below this folder.

@@ -72,6 +72,7 @@ class LocalDispatcher:
     dispatching = Dispatching("local", None)
     how = "a subprocess a run"
     caveat = None
+    samples_cpu = False
 
     def __init__(self, backends: Sequence[str], attempts: Path) -> None:
         self._backends = backends

@@ -22,7 +22,7 @@ from runners.contract.events import RunnerEvent
 from runners.contract.host import NO_OTHER_PROCESS
 from runners.contract.names import is_prompt_file
 from runners.contract.paths import EXIT_CODES, FAILURE, REQUEST, AttemptName, FailureKind, run_id
-from runners.contract.request import Experiment, Gpu, Measurement, RunRequest
+from runners.contract.request import Experiment, Gpu, Measurement, RunRequest, SimulatedOptions
 from runners.contract.result import RunFailure, RunResult
 
 
@@ -66,6 +66,7 @@ def prepare(bench: Bench, name: AttemptName, experiment: Experiment, order_index
     local_model = None if experiment.backend == "simulated" else model_folder(experiment.model, campaign.folder)
     prompts = prompt_file(dataset, campaign.folder) if is_prompt_file(dataset) else None
     measured = [gpu.uuid for gpu in bench.gpus_of(experiment)]
+    samples_cpu = bench.dispatcher.samples_cpu and measures_cpu(experiment, bench.measurement)
     request = RunRequest(
         campaign=campaign.name,
         experiment_id=name.experiment_id,
@@ -77,6 +78,7 @@ def prepare(bench: Bench, name: AttemptName, experiment: Experiment, order_index
         measurement=bench.measurement,
         seed=campaign.file.seed,
         gpus=list(bench.gpus),
+        host_samples=samples_cpu,
         baseline=bench.baselines.find(measured, bench.measurement.baseline_max_age_s),
         container_strategy=bench.dispatcher.dispatching.container_strategy,
         image_digest=bench.dispatcher.image_digest(experiment.backend),
@@ -84,7 +86,22 @@ def prepare(bench: Bench, name: AttemptName, experiment: Experiment, order_index
         dataset_path=bench.dispatcher.seen_as(prompts) if prompts else None,
     )
     write_durably(folder / REQUEST, request.model_dump_json(indent=2) + "\n")
-    return Attempt(name, folder, experiment.backend, campaign.name, campaign.file.cycles, bench.gpus)
+    return Attempt(
+        name,
+        folder,
+        experiment.backend,
+        campaign.name,
+        campaign.file.cycles,
+        bench.gpus,
+        bench.measurement.sample_hz if samples_cpu else None,
+    )
+
+
+def measures_cpu(experiment: Experiment, measurement: Measurement) -> bool:
+    """Whether a run would read the CPU's energy counters, if it could; a simulated one does so only when told to."""
+    if isinstance(experiment.options, SimulatedOptions):
+        return measurement.meter == "rapl"
+    return measurement.meter in ("auto", "nvml", "rapl")
 
 
 def follow(

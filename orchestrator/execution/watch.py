@@ -145,7 +145,7 @@ class GpuWatch:
             self._closed = True
         if self._thread.is_alive():
             self._record.failed_looks += 1
-            self._record.last_fault = f"NVML has not answered for more than {_HUNG_S:g} s"
+            self._record.last_fault = f"the last look did not end within {_HUNG_S:g} s"
         self._save(datetime.now(UTC))
 
     def fault(self) -> Verdict | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -93,8 +92,9 @@ def test_memory_of_a_process_that_ended_is_waited_for(project: Project, simulate
     assert check(runs(project, ADHOC)[0]).passed
 
 
-def test_a_campaign_on_the_cpu_does_not_look(project: Project, simulate: Simulate, stranger: int) -> None:
-    done = project.run(*FLAGS, *SHORT, environment=simulate(processes=(Process(stranger, 2 * GIB),)))
+def test_a_run_on_the_cpu_does_not_look(project: Project, simulate: Simulate, stranger: int) -> None:
+    busy = simulate(processes=(Process(stranger, 2 * GIB),))
+    done = project.run(*FLAGS, *SHORT, environment={**busy, "CUDA_VISIBLE_DEVICES": ""})
     assert done.returncode == 0, done.stderr
     assert read_host_report(runs(project, ADHOC)[0]) is None
 
@@ -108,7 +108,7 @@ def test_somebody_who_comes_while_it_runs_makes_it_suspect(project: Project, sim
     assert (found.passed, found.severity, load_result(run).verdict) == (False, "critical", "suspect")
     assert f"process {stranger} (python" in found.observed
     assert "FAILED (critical)" in done.stdout
-    assert json.loads((run / "result.json").read_text())["verdict"] == "good"
+    assert NO_OTHER_PROCESS not in (run / "result.json").read_text(), "the runner's own file stays as it is"
 
 
 def test_a_run_that_nobody_disturbs_says_so(project: Project, simulate: Simulate) -> None:
@@ -116,7 +116,6 @@ def test_a_run_that_nobody_disturbs_says_so(project: Project, simulate: Simulate
     assert done.returncode == 0, done.stderr
     (run,) = runs(project, ADHOC)
     assert check(run).passed
-    assert load_result(run).verdict == "good"
 
 
 def test_what_the_run_itself_started_is_nobody_else_even_after_the_orchestrator_was_killed(

@@ -17,12 +17,12 @@ from orchestrator.system.doctor.engines import Engine
 from orchestrator.system.doctor.finding import Finding, Status
 from orchestrator.system.gpu import Driver, allocated_gpus, find_driver, list_gpus
 from orchestrator.system.gpu_state import GpuState, process_name
+from orchestrator.system.powercap import POWERCAP, counters, unreadable
 from orchestrator.system.project import Project
 from orchestrator.system.vacancy import Names, describe, displays, obstacle
 from runners.contract.paths import ENV_VISIBLE_GPUS
 from runners.contract.request import Gpu
 
-POWERCAP = Path("/sys/class/powercap")
 _RESULTS_NEEDED_BYTES = 64 * 2**20
 _RESULTS_SCARCE_BYTES = 2**30
 _IMAGES_SCARCE_BYTES = 20 * 2**30
@@ -157,20 +157,18 @@ def cuda(found: Gpus | None, engines: Mapping[str, Engine]) -> Iterator[Finding]
 def rapl(found: Gpus | None, powercap: Path = POWERCAP) -> Iterator[Finding]:
     """Whether the CPU's energy counters can be read."""
     instead = "CPU energy is left out" if found and found.allocated else "energy is estimated"
-    counters = sorted(powercap.glob("intel-rapl:*/energy_uj"))
-    if not counters:
+    found_counters = counters(powercap)
+    if not found_counters:
         seen = f"this machine shows no energy counters, as is usual for a virtual one: {instead}"
         yield Finding("RAPL", Status.WARNING, seen, f"for better estimates, set cpu_tdp_w in {CONFIG_FILE}")
         return
-    for counter in counters:
-        try:
-            counter.read_bytes()
-        except OSError as error:
-            seen = f"{counter} cannot be read ({error.strerror}): {instead}"
-            advice = f"until the next boot: `sudo chmod a+r {powercap}/intel-rapl:*/energy_uj`"
-            yield Finding("RAPL", Status.WARNING, seen, advice)
-            return
-    yield Finding("RAPL", Status.OK, f"{len(counters)} energy counters can be read")
+    error = unreadable(powercap)
+    if error:
+        seen = f"{error.filename} cannot be read ({error.strerror}): {instead}"
+        advice = f"until the next boot: `sudo chmod a+r {powercap}/intel-rapl:*/energy_uj`"
+        yield Finding("RAPL", Status.WARNING, seen, advice)
+        return
+    yield Finding("RAPL", Status.OK, f"{len(found_counters)} energy counters can be read")
 
 
 def disks(project: Project, docker: Docker | NoDocker | None) -> Iterator[Finding]:
