@@ -20,7 +20,8 @@ from statistics import fmean, median
 from typing import NamedTuple
 
 _NEIGHBOURS = 5
-_PACE = 8
+_PACE = 16
+_ROUNDS = 3
 _NARROW = 0.2
 _FEWEST_EDGES = 4
 
@@ -144,15 +145,13 @@ def period_of(edges: Sequence[CounterEdge]) -> float:
 def moments_of(edges: Sequence[CounterEdge], period_s: float) -> list[float]:
     """When each update most likely happened, strictly rising.
 
-    Where an update lies between two polls close together, it is where the pace of such updates around it has it,
-    or else in the middle. Where it does not, it is evenly spaced between the nearest that do. Both because
-    counters are updated at a steady pace.
+    Where an update lies between two polls close together, it is where the pace of such updates around it has it.
+    Where it does not, it is evenly spaced between the nearest that do.
     """
     known = [place for place, edge in enumerate(edges) if edge.latest_s - edge.earliest_s <= _NARROW * period_s]
     moments = [(edge.earliest_s + edge.latest_s) / 2 for edge in edges]
-    for place, paced_s in zip(known, _paced([moments[place] for place in known], period_s), strict=True):
-        if edges[place].earliest_s <= paced_s <= edges[place].latest_s:
-            moments[place] = paced_s
+    for place, paced_s in zip(known, _paced([edges[place] for place in known], period_s), strict=True):
+        moments[place] = paced_s
     for first, last in pairwise(known):
         step_s = (moments[last] - moments[first]) / (last - first)
         if abs(step_s - period_s) <= _NARROW * period_s:
@@ -166,21 +165,40 @@ def moments_of(edges: Sequence[CounterEdge], period_s: float) -> list[float]:
     return list(accumulate(moments, lambda before, after: max(after, before + 1e-9)))
 
 
-def _paced(moments: Sequence[float], period_s: float) -> list[float]:
-    """Where the line through the moments around each one has it; they lie whole numbers of periods apart."""
+def _paced(edges: Sequence[CounterEdge], period_s: float) -> list[float]:
+    """When each of these updates happened, if those around it came at a steady pace, whole numbers of periods apart.
+
+    Each of them, moved by its number of periods, brackets this one as well; the middle of what all of them leave
+    is taken, and where they leave nothing (the pace is not that steady) the middle of its own bracket.
+    """
+    moments = [(edge.earliest_s + edge.latest_s) / 2 for edge in edges]
     numbers = [0, *accumulate(round((after - before) / period_s) for before, after in pairwise(moments))]
-    paced = []
-    for place in range(len(moments)):
-        around = slice(max(place - _PACE, 0), place + _PACE + 1)
-        numbers_around, moments_around = numbers[around], [moment - moments[place] for moment in moments[around]]
-        mean_number, mean_s = fmean(numbers_around), fmean(moments_around)
-        spread = sum((number - mean_number) ** 2 for number in numbers_around)
-        covariance = sum(
-            (number - mean_number) * moment_s for number, moment_s in zip(numbers_around, moments_around, strict=True)
-        )
-        slope_s = covariance / spread if spread else 0.0
-        paced.append(moments[place] + mean_s + slope_s * (numbers[place] - mean_number))
-    return paced
+    for _ in range(_ROUNDS):  # a better pace with each
+        moments = [_left_by_others(place, edges, numbers, moments) for place in range(len(edges))]
+    return moments
+
+
+def _left_by_others(
+    place: int, edges: Sequence[CounterEdge], numbers: Sequence[int], moments: Sequence[float]
+) -> float:
+    around = range(max(place - _PACE, 0), min(place + _PACE + 1, len(edges)))
+    pace_s = _slope([numbers[other] for other in around], [moments[other] for other in around])
+    shifts = [(other, (numbers[place] - numbers[other]) * pace_s) for other in around]
+    earliest_s = max(edges[other].earliest_s + shift_s for other, shift_s in shifts)
+    latest_s = min(edges[other].latest_s + shift_s for other, shift_s in shifts)
+    if earliest_s > latest_s:
+        earliest_s, latest_s, _ = edges[place]
+    return (earliest_s + latest_s) / 2
+
+
+def _slope(numbers: Sequence[int], moments: Sequence[float]) -> float:
+    """Of the line of least squares; 0 with fewer than two different numbers."""
+    mean_number, mean_s = fmean(numbers), fmean(moments)
+    spread = sum((number - mean_number) ** 2 for number in numbers)
+    covariance = sum(
+        (number - mean_number) * (moment_s - mean_s) for number, moment_s in zip(numbers, moments, strict=True)
+    )
+    return covariance / spread if spread else 0.0
 
 
 def _within(edge: CounterEdge, t_s: float) -> float:

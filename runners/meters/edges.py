@@ -21,6 +21,8 @@ _MOST_MARGIN = 0.25
 _PAIRS_PER_S = 10.0
 _MEMORY = 16
 _LOST_PERIODS = 3.0
+_MOST_LATE_S = 0.002
+_LATE_GAIN = 0.05
 
 
 class EdgeTracker:
@@ -47,6 +49,7 @@ class EdgeTracker:
         self._margin_s = _LEAST_MARGIN_S
         self._paired_s = now_s
         self._ahead = False
+        self._late_s = 0.0
 
     def saw(self, before_s: float, after_s: float, energy_j: float) -> CounterEdge | None:
         """Takes a poll in.
@@ -59,6 +62,9 @@ class EdgeTracker:
         Returns:
             The update that it shows, if it shows one.
         """
+        late_s = before_s - self.due_s
+        if late_s < _MOST_LATE_S:
+            self._late_s += _LATE_GAIN * (late_s - self._late_s)
         edge = None
         if self._value is not None and energy_j != self._value:
             edge = CounterEdge(self._polled_s, after_s, energy_j)
@@ -70,7 +76,7 @@ class EdgeTracker:
             self.due_s = max(self.due_s + _CURRENT_STEP_S, after_s)
             return CounterEdge(before_s - self.period_s, after_s, energy_j) if edge else None
         elif edge:
-            if before_s - self.due_s < self._margin_s:  # a poll that was itself late tells nothing of the pace
+            if late_s - self._late_s < self._margin_s:  # a poll that was itself late tells nothing of the pace
                 self._adjust(edge, self.period_s)
             self._expect(after_s)
         else:
@@ -108,7 +114,7 @@ class EdgeTracker:
             self.due_s = now_s + _LEARN_STEP_S
         elif self._ahead:
             self._ahead = False
-            self.due_s = max(self._expected_s + self._margin_s, now_s)
+            self.due_s = max(self._expected_s + self._margin_s - self._late_s, now_s)
         else:
             self._widen(period_s)
             self.due_s = now_s + self._margin_s
@@ -134,7 +140,8 @@ class EdgeTracker:
         assert self.period_s is not None
         self._expected_s = self._pace.next_s(now_s + self._margin_s, self.period_s)
         self._ahead = self._expected_s - self._paired_s > 1 / _PAIRS_PER_S - self.period_s / 2
-        self.due_s = max(self._expected_s + (-self._margin_s if self._ahead else self._margin_s), now_s)
+        margin_s = -self._margin_s if self._ahead else self._margin_s
+        self.due_s = max(self._expected_s + margin_s - self._late_s, now_s)
 
 
 class _Pace:
