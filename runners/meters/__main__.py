@@ -6,6 +6,7 @@ sample is written, and ``{"failed": ...}`` when it has to give up.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -23,6 +24,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     parent = os.getppid()
+    gc.disable()
     spec = Spec(**json.loads(sys.stdin.buffer.readline()))
     try:
         opened = open_meters(spec)

@@ -42,14 +42,15 @@ def sample_until_eof(spec: Spec, opened: Opened, stdin: int, parent: int) -> Non
         due_s = time.monotonic()
         ended = False
         while not ended:
-            early_s = 0.0
+            awake = False
             for meter in polled:
                 if meter.due_s <= time.monotonic():
                     meter.poll()
-                    # Waking up is what costs most, so a sample that is soon due is taken while awake.
-                    early_s = _EARLY * period_s
+                    awake = True
             now_s = time.monotonic()
-            if now_s >= due_s - early_s:
+            # Waking up is what costs most, so a sample that is soon due is taken where no poll will be sooner.
+            soon_s = due_s - _EARLY * period_s
+            if now_s >= due_s or (awake and now_s >= soon_s and all(meter.due_s >= due_s for meter in polled)):
                 ended = os.getppid() != parent
                 _append(file, _line(spec, opened))
                 due_s = next_due_s(min(due_s, now_s), now_s, period_s)
