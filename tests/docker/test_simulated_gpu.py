@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from orchestrator.results.reading import load_result
 from orchestrator.system.simulated_gpu.curves import square
 from orchestrator.system.simulated_gpu.settings import uuid_of
 from tests.docker.projects import ContainerProject, docker, inspect
-from tests.e2e.commands import ORCHESTRATE
+from tests.e2e.commands import ORCHESTRATE, kill
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("nvml_library")]
 
@@ -107,3 +108,46 @@ def test_the_folder_must_be_whole(container_project: ContainerProject) -> None:
     assert done.returncode == 3, done.stdout
     assert "there is no libnvidia-ml.so.1 in it" in done.stderr
     assert "orchestrate simulate-gpu" in done.stderr
+
+
+MEASURED = """
+name: measured
+model: any/model
+workload: {prompts: 8, output_tokens: 40}
+measurement: {warmup: {iterations: 3}, baseline_s: 1.5, loaded_idle_s: 0.5, min_window_s: 3}
+gpus: [1]
+backends:
+  simulated: {tokens_per_s: 200, batch_size: [2, 8]}
+cycles: 2
+"""
+
+
+def test_a_killed_and_resumed_campaign_in_containers_ends_with_joules_that_hold(
+    container_project: ContainerProject,
+) -> None:
+    container_project.write("measured.yaml", MEASURED)
+    host = container_project.start(*SIMULATE, "campaign", "measured.yaml", "--dispatch", "compose")
+    container_project.wait_for_phase("measured", "window")
+    kill(host)
+    done = container_project.run(*SIMULATE, "resume", "measured", timeout_s=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "J/token (simulated)" in done.stdout
+    results = [load_result(file) for file in container_project.result_files("measured")]
+    assert len(results) == 4
+    for result in results:
+        (window,) = (mark for mark in result.marks if mark.phase == "window")
+        true_j = square().energy_j(0.0, window.end_s) - square().energy_j(0.0, window.start_s)
+        assert result.energy_j is not None
+        assert result.energy_low_j is not None
+        assert result.energy_high_j is not None
+        assert result.energy_low_j <= true_j <= result.energy_high_j
+        assert abs(result.energy_j - true_j) < 0.02 * true_j
+        assert result.duration_s > 3
+        assert (result.energy_method, result.energy_scope, result.energy_basis) == ("simulated", "gpu", "counter")
+        assert [gpu.uuid for gpu in result.gpus] == [uuid_of(1)]
+        assert result.baseline is not None
+        assert {check.name for check in result.checks} >= {"no_other_process", "counter_agrees", "energy_measured"}
+        assert not [check for check in result.checks if not check.passed and check.severity == "critical"]
+        again = container_project.run("results", "recompute", result.run_id)
+        assert again.returncode == 0, again.stdout
+        assert "All figures agree." in again.stdout
