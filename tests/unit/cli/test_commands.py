@@ -31,7 +31,7 @@ def said(*arguments: str) -> str:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_says_what_the_list_of_commands_says(name: str) -> None:
-    command: click.Command = import_module(f"orchestrator.cli.{name.replace('-', '_')}").command
+    command: click.Command = import_module(f"orchestrator.cli.{name}").command
     assert said(name, "--help").startswith("Usage: orchestrate " + name)
     assert command.get_short_help_str(200).split()[0] == COMMANDS[name].split()[0]
 
