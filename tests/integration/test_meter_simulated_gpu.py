@@ -33,7 +33,7 @@ SLOW = square(80, 600, 1.0)
 STEADY = Curve((Step(1, 300),))
 WRONG = 0.05
 SLACK_J = 0.01
-AT_ONCE = 3
+AT_ONCE = 4
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="a simulated GPU needs a C compiler")
 
@@ -163,7 +163,7 @@ CASES = {
     "lost for a moment": one("failed", faults=fault("lost", MIDDLE_S, LATER_S)),
     "errors": one("failed", faults=fault("error")),
     "errors at the start": one("good", "failed", "counter_moved", faults=fault("error", to_s=BEGIN_S)),
-    "errors in the window": one("counter_moved", faults=fault("error", MIDDLE_S, LATER_S)),
+    "errors in the window": one("no_read_errors", faults=fault("error", MIDDLE_S, LATER_S)),
     "errors to the end": one("failed", faults=fault("error", MIDDLE_S)),
     "stuck": one("counter_moved", faults=fault("stuck")),
     "stuck at the start": one("counter_moved", faults=fault("stuck", to_s=MIDDLE_S)),
@@ -196,7 +196,9 @@ class Outcome(NamedTuple):
     failure: RunFailure | None
     result: RunResult | None
     truth_j: float | None
-    log: str
+    opened_s: float | None
+    """When the window opened, and when it closed, in seconds after the runner's start."""
+    closed_s: float | None
 
     @property
     def failed_checks(self) -> list[str]:
@@ -207,6 +209,13 @@ class Outcome(NamedTuple):
         if self.result is None:
             return {"failed"}
         return {"good", *self.failed_checks} if self.result.verdict == "good" else set(self.failed_checks)
+
+    @property
+    def covers_the_middle(self) -> bool:
+        """Whether what happens in the middle happened within the window: not where the runner was slow to start."""
+        if self.opened_s is None or self.closed_s is None:
+            return True
+        return self.opened_s < MIDDLE_S - 1 and self.closed_s > LATER_S + 1
 
     @property
     def off(self) -> float | None:
@@ -281,13 +290,12 @@ def carried_out(folder: Path, case: Case) -> Outcome:
             timeout=60,
             check=False,
         )
-    log = (attempt / paths.LOG).read_text()
     if (attempt / paths.FAILURE).exists():
-        return Outcome(RunFailure.model_validate_json((attempt / paths.FAILURE).read_bytes()), None, None, log)
+        return Outcome(RunFailure.model_validate_json((attempt / paths.FAILURE).read_bytes()), None, None, None, None)
     result = RunResult.model_validate_json((attempt / paths.RESULT).read_bytes())
     window = next(mark for mark in result.marks if mark.phase == "window")
     truth_j = sum(gpu.curve.energy_j(window.start_s, window.end_s, origin_s) for gpu in case.gpus)
-    return Outcome(None, result, truth_j, log)
+    return Outcome(None, result, truth_j, window.start_s - origin_s, window.end_s - origin_s)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -295,7 +303,8 @@ def test_no_fault_gives_a_wrong_figure_that_passes_for_good(name: str, outcomes:
     outcome = outcomes[name]
     print(f"{name}: {outcome}")
     assert outcome.result is None or outcome.result.verdict == "suspect" or not outcome.is_wrong, str(outcome)
-    assert outcome.comes & set(CASES[name].comes), str(outcome)
+    if outcome.covers_the_middle:
+        assert outcome.comes & set(CASES[name].comes), str(outcome)
     if outcome.failure:
         assert outcome.failure.kind is paths.FailureKind.METER_FAILED
         assert outcome.failure.hint

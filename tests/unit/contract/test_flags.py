@@ -107,7 +107,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 
 
 def test_flags_that_contradict_each_other_are_refused() -> None:
-    with pytest.raises(FlagError, match="^--warmup-...: iterations is a fixed count: leave out until_cv"):
+    with pytest.raises(FlagError, match=r"^--warmup-\.\.\.: iterations is a fixed count: leave out until_cv"):
         declared_by("pytorch", {"warmup_iterations": "2", "warmup_until_cv": "0.1"})
 
 

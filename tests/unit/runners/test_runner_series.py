@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 
@@ -207,7 +207,7 @@ def report(**power_w: float) -> BaselineReport:
     return BaselineReport(
         power_w={f"gpu:{name}": power for name, power in power_w.items()},
         machine="m",
-        measured_at=datetime(2026, 1, 2, tzinfo=timezone.utc),
+        measured_at=datetime(2026, 1, 2, tzinfo=UTC),
         duration_s=10,
         age_s=0,
     )
