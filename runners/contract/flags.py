@@ -108,6 +108,10 @@ def declared_by(backend: str, given: Mapping[str, str]) -> Declared:
             sections[flag.section][flag.field] = flag.parse(text)
         except ValidationError as error:
             faults += [f"{flag.name}: {message}" for _, message in validation_messages(error)]
+    try:
+        Warmup.model_validate(sections["warmup"])
+    except ValidationError as error:
+        faults += [f"--warmup-...: {message}" for _, message in validation_messages(error)]
     if faults:
         raise FlagError("\n".join(faults), "--help lists the flags")
     warmup = {"warmup": sections["warmup"]} if sections["warmup"] else {}

@@ -90,8 +90,6 @@ class EdgeTracker:
     def _learn(self, edge: CounterEdge | None, now_s: float) -> None:
         still = now_s - self._changed_s > _STILL_S
         self.due_s = now_s + (_STILL_STEP_S if still else _LEARN_STEP_S)
-        if still:
-            self._learned = []
         if edge:
             self._learned.append(edge)
         if len(self._learned) <= _LEARN_EDGES:

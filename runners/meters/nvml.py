@@ -118,6 +118,8 @@ class _Gpu:
         try:
             energy_j, power_w = self._energy()
         except (TransientError, NotSupportedError) as error:
+            if isinstance(error, NotSupportedError):
+                self._fields = False  # one of the two is gone; asked for apart, the other may not be
             self._failed(error)
             self._tracker.failed(time.monotonic())
             return

@@ -59,9 +59,10 @@ def fit_further(
         BadRequestError: as :func:`fit`.
     """
     seen = {tuple(prompt[len(prefix) :]) for prompt in (*first.measured, *first.warmup)}
-    prompts = _prompts(texts, input_tokens, prefix, encode, seen)
     size = len(first.measured)
-    return [prompts[start : start + size] for start in range(0, len(prompts), size)]
+    # Round by round, so that none depends on how many come after it.
+    rounds = [texts[start : start + size] for start in range(0, len(texts), size)]
+    return [_prompts(of_round, input_tokens, prefix, encode, seen) for of_round in rounds]
 
 
 def _prompts(

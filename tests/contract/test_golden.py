@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from orchestrator.campaign.expand import Funnel, expand
 from orchestrator.errors import InputError
@@ -16,14 +17,15 @@ from orchestrator.report.tables import run_details, summary
 from orchestrator.results.frozen import thaw
 from orchestrator.results.reading import load_result, read_failure
 from runners.contract.identity import canonical_json, experiment_from
-from runners.contract.paths import CAMPAIGN, FAILURE, RESULT, FailureKind
+from runners.contract.paths import CAMPAIGN, CONTRACT_VERSION, FAILURE, RESULT, FailureKind
 from runners.contract.request import Experiment, RunRequest
-from runners.contract.result import SCHEMA_VERSION
-from runners.contract.upgrade import upgraded_result
+from runners.contract.result import SCHEMA_VERSION, RunResult
+from runners.contract.upgrade import upgraded_request, upgraded_result
 from tests.builders import experiment, identity
 
 GOLDEN = Path(__file__).parent / "golden"
 RESULTS = sorted(GOLDEN.glob("result*.json"))
+REQUESTS = sorted(GOLDEN.glob("request*.json"))
 
 
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.name)
@@ -33,8 +35,9 @@ def test_a_result_of_every_version_ever_written_is_read_and_shown(path: Path) ->
     assert len(run_details(result)) == 4
 
 
-def test_there_is_a_golden_result_of_this_version() -> None:
+def test_there_is_a_golden_result_and_request_of_this_version() -> None:
     assert any(path.name.endswith(f".v{SCHEMA_VERSION}.json") for path in RESULTS)
+    assert any(path.name.endswith(f".v{CONTRACT_VERSION}.json") for path in REQUESTS)
 
 
 def test_a_result_means_what_it_meant() -> None:
@@ -51,8 +54,9 @@ def test_a_result_means_what_it_meant() -> None:
     assert result.files["counters.parquet"].size_bytes == 10
 
 
-def test_what_was_not_measured_stays_unmeasured() -> None:
-    result = load_result(GOLDEN / "result-unmeasured.v1.json")
+@pytest.mark.parametrize("version", [1, 2])
+def test_what_was_not_measured_stays_unmeasured(version: int) -> None:
+    result = load_result(GOLDEN / f"result-unmeasured.v{version}.json")
     assert (result.energy_j, result.ttft_s, result.memory_peak_bytes, result.throttle) == (None, None, None, None)
 
 
@@ -62,12 +66,61 @@ def test_reading_and_writing_loses_nothing(path: Path, tmp_path: Path) -> None:
     (tmp_path / RESULT).write_text(result.model_dump_json())
     assert load_result(tmp_path) == result
     declared = upgraded_result(json.loads(path.read_text()))
-    assert {name: value for name, value in result.model_dump(mode="json").items() if name in declared} == declared
+    assert kept_of(result.model_dump(mode="json"), declared) == declared
+
+
+def kept_of(found: Any, declared: Any) -> Any:
+    """What was declared, as far as it is found again; fields that only a later version has are left out."""
+    if isinstance(declared, dict) and isinstance(found, dict):
+        return {name: kept_of(value, declared[name]) for name, value in found.items() if name in declared}
+    if isinstance(declared, list) and isinstance(found, list) and len(declared) == len(found):
+        return [kept_of(one, other) for one, other in zip(found, declared, strict=True)]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("golden", "model"),
+    [(f"result.v{SCHEMA_VERSION}.json", RunResult), (f"request.v{CONTRACT_VERSION}.json", RunRequest)],
+)
+def test_the_golden_file_of_this_version_says_something_of_every_field(golden: str, model: type[BaseModel]) -> None:
+    assert said_nothing_of(json.loads((GOLDEN / golden).read_text()), model) == set()
+
+
+def said_nothing_of(document: dict[str, Any], model: type[BaseModel]) -> set[str]:
+    """The fields that a document leaves out, those of the models in it included."""
+    missing = {f"{model.__name__}.{name}" for name in model.model_fields if name not in document}
+    for name, value in model.model_validate_json(json.dumps(document)):
+        for part, declared in zip(*map(listed, (value, document.get(name))), strict=False):
+            if isinstance(part, BaseModel):
+                missing |= said_nothing_of(declared, type(part))
+    return missing
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def changed(name: str, to: Path, **changes: Any) -> Path:
     to.write_text(json.dumps({**json.loads((GOLDEN / name).read_text()), **changes}))
     return to
+
+
+def test_a_result_of_the_second_version_means_what_it_meant() -> None:
+    result = load_result(GOLDEN / "result.v2.json")
+    assert (result.energy_basis, result.energy_period_s, result.energy_periods, result.rounds) == (
+        "counter",
+        0.1,
+        128.0,
+        4,
+    )
+    assert sum(gpu.energy_j or 0 for gpu in result.gpus) == result.energy_j == 6400.0
+    assert result.baseline_power_w == sum(gpu.baseline_power_w or 0 for gpu in result.gpus)
+    assert result.baseline is not None
+    assert result.baseline.seen_power_w is not None
+    assert [source.kind for source in result.sources] == ["gpu", "gpu", "cpu", "machine"]
+    assert (result.sources[0].power_limit_w, result.sources[0].resolution_j) == (875.0, 0.001)
+    assert (result.warmup.cv, result.warmup.converged) == (0.0144, True)
+    assert [check.hint is None for check in result.checks] == [check.passed for check in result.checks]
 
 
 def test_a_newer_result_is_refused_whatever_else_is_in_it(tmp_path: Path) -> None:
@@ -118,11 +171,22 @@ def test_a_failure_is_read(tmp_path: Path) -> None:
 
 
 def test_a_request_of_every_version_ever_written_is_carried_out_as_it_was_meant() -> None:
+    for path in REQUESTS:
+        written = upgraded_request(json.loads(path.read_text()))
+        request = RunRequest.model_validate_json(json.dumps(written))
+        assert kept_of(request.model_dump(mode="json"), written) == written
+        assert request.experiment_id == identity(request.experiment)
+
+
+def test_a_request_of_the_first_version_asks_for_what_was_done_then() -> None:
     written = json.loads((GOLDEN / "request.v1.json").read_text())
-    request = RunRequest.model_validate(written)
-    assert {name: value for name, value in request.model_dump(mode="json").items() if name in written} == written
-    assert request.experiment_id == identity(request.experiment)
-    assert (request.image_digest, request.experiment.workload.prompts) == (None, 16)
+    request = RunRequest.model_validate(upgraded_request(written))
+    assert (request.image_digest, request.baseline, request.experiment.workload.prompts) == (None, None, 16)
+    assert (request.measurement.baseline_s, request.measurement.loaded_idle_s) == (0.0, 0.0)
+    assert (request.measurement.warmup.iterations, request.measurement.min_window_s) == (1, None)
+    silent = RunRequest.model_validate(upgraded_request({**written, "measurement": {}}))
+    assert silent.measurement.warmup.iterations == 1
+    assert json.loads((GOLDEN / "request.v1.json").read_text()) == written
 
 
 def test_a_frozen_campaign_expands_into_the_experiments_it_was_frozen_with() -> None:

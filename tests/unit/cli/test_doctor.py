@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from runners.contract.paths import CONTRACT_VERSION
 from runners.contract.request import OPTIONS
 from tests.builders import call
 from tests.unit.system.docker_states import DENIED, info, no_client, stand_in
@@ -54,7 +55,8 @@ def test_an_engine_here_is_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 def test_an_image_is_enough_with_a_stand_in_client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     Path("compose.yaml").write_text("name: orchestrate\n")
     Path(".env").write_text(f"PUID={os.getuid()}\nPGID={os.getgid()}\n")
-    image = '{"Id": "sha256:0123456789abcdef", "Config": {"Labels": {"orchestrate.contract_version": "1"}}}'
+    labels = {"orchestrate.contract_version": str(CONTRACT_VERSION)}
+    image = json.dumps({"Id": "sha256:0123456789abcdef", "Config": {"Labels": labels}})
     services = '{"services": {"pytorch": {"image": "orchestrate/pytorch:1"}}}'
     answers = {
         "info": (info(), "", 0),

@@ -33,7 +33,10 @@ def test_the_help_of_a_flag_tells_its_values_and_its_default() -> None:
     assert flags["do_sample"].help.endswith("[true or false; default: false]")
     assert flags["torch_compile_mode"].help.endswith("[default, reduce-overhead or max-autotune]")
     assert flags["temperature"].help == "sampling temperature"
-    assert flags["warmup_iterations"].help == "batches generated before the window [default: 1]"
+    assert flags["warmup_iterations"].help == (
+        "generate so many batches, whether or not they converge; null: until they do"
+    )
+    assert flags["max_rounds"].help.endswith("[default: 100]")
 
 
 def test_text_becomes_what_a_campaign_file_would_hold() -> None:
@@ -43,12 +46,20 @@ def test_text_becomes_what_a_campaign_file_would_hold() -> None:
         "temperature": "1",
         "input_tokens": "8",
         "sample_hz": "5",
-        "warmup_iterations": "2",
+        "warmup_until_cv": "0.1",
+        "warmup_max_iterations": "6",
+        "baseline_s": "0",
+        "meter": "nvml",
         "seed": "7",
     }
     declared = declared_by("pytorch", given)
     assert declared.workload == {"input_tokens": 8}
-    assert declared.measurement == {"sample_hz": 5.0, "warmup": {"iterations": 2}}
+    assert declared.measurement == {
+        "sample_hz": 5.0,
+        "baseline_s": 0.0,
+        "meter": "nvml",
+        "warmup": {"until_cv": 0.1, "max_iterations": 6},
+    }
     assert declared.options == {"batch_size": 4, "do_sample": True, "temperature": 1.0}
     assert declared.seed == 7
     assert declared_by("pytorch", {}) == ({}, {}, {}, 0)
@@ -67,6 +78,17 @@ def test_text_becomes_what_a_campaign_file_would_hold() -> None:
         ("seed", "-1"),
         ("seed", str(2**63)),
         ("warmup_iterations", "-1"),
+        ("warmup_until_cv", "0"),
+        ("warmup_until_cv", "1.5"),
+        ("warmup_max_iterations", "2"),
+        ("meter", "wattmeter"),
+        ("sample_hz", "0"),
+        ("sample_hz", "10000"),
+        ("baseline_s", "-1"),
+        ("baseline_s", "3601"),
+        ("min_window_s", "0"),
+        ("target_relative_uncertainty", "1"),
+        ("max_rounds", "0"),
         ("sample_hz", "inf"),
         ("dataset", ""),
     ],
@@ -82,6 +104,11 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     with pytest.raises(FlagError) as caught:
         declared_by("pytorch", {"batch_size": "x", "prompts": "2", "seed": "y"})
     assert [line.partition(":")[0] for line in str(caught.value).splitlines()] == ["--batch-size", "--seed"]
+
+
+def test_flags_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(FlagError, match=r"^--warmup-\.\.\.: iterations is a fixed count: leave out until_cv"):
+        declared_by("pytorch", {"warmup_iterations": "2", "warmup_until_cv": "0.1"})
 
 
 def test_a_parameter_of_another_backend_is_refused() -> None:

@@ -77,13 +77,14 @@ def test_a_cycle_without_a_figure_is_no_zero_in_the_median() -> None:
 @pytest.mark.parametrize("method", ["estimated", "simulated"])
 @pytest.mark.parametrize("table_of", [summary, run_list])
 def test_estimated_and_simulated_figures_always_say_so(method: str, table_of: Any) -> None:
-    table = table_of("base", [result(1.0, cycle=1), result(1.0, cycle=2, energy_method=method)])
+    real = experiment("pytorch")
+    table = table_of("base", [result(1.0, real, cycle=1), result(1.0, real, cycle=2, energy_method=method)])
     assert any(method in note and "1 of 2 runs" in note for note in table.notes)
     assert any(method in cell for cell in column(table, "method"))
 
 
 def test_measured_figures_carry_no_remark() -> None:
-    assert summary("base", [result(1.0)]).notes == []
+    assert summary("base", [result(1.0, experiment("pytorch"))]).notes == []
 
 
 def test_rows_stand_in_the_order_of_the_campaign() -> None:

@@ -34,8 +34,9 @@ def test_results_come_by_experiment_and_cycle_as_numbers(tmp_path: Path) -> None
         (b"\xff", "is not a result"),
         (b"[" * 100_000, "is not a result"),
         (b'{"schema_version": 1}', "is not a result: run_id"),
+        (b'{"schema_version": 2}', "is not a result: run_id"),
         (b'{"schema_version": true}', "is not a result"),
-        (b'{"schema_version": 2}', "schema version 2, and this program knows 1"),
+        (b'{"schema_version": 3}', "schema version 3, and this program knows 2"),
     ],
     ids=lambda value: repr(value)[:40],
 )

@@ -3,6 +3,7 @@
 import hashlib
 import sys
 import types
+import zlib
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from runners.errors import BadRequestError
 from runners.workloads.builtin import PROMPTS
 from runners.workloads.lengths import fit
 from runners.workloads.source import texts_of, varied
+from runners.workloads.supply import Supply
 
 
 def words(text: str) -> list[int]:
@@ -114,6 +116,64 @@ def test_a_length_that_the_prefix_fills_is_refused() -> None:
 def test_a_text_without_tokens_is_refused() -> None:
     with pytest.raises(BadRequestError, match="no tokens"):
         fit(["x"], 1, None, [], lambda text: [])
+
+
+class Engine:
+    """What makes token ids of words."""
+
+    prefix = (77,)
+
+    def encode(self, text: str) -> list[int]:
+        return [zlib.crc32(word.encode()) for word in text.split()]
+
+
+FILE = "".join(f'"{letter} prompt about {letter}, of some length"\n' for letter in "abcdefghijklmnopqrst").encode()
+
+
+@pytest.mark.parametrize("input_tokens", [None, 9, 40])
+@pytest.mark.parametrize("dataset", ["builtin", "file", "short file"])
+def test_every_round_has_fresh_prompts_and_the_same_ones_however_many_rounds_there_are(
+    make_request, tmp_path: Path, dataset: str, input_tokens: int | None
+) -> None:
+    """Of each dataset, one that is used up by the first round included."""
+    workload = {"prompts": 6, "input_tokens": input_tokens}
+    if dataset == "builtin":
+        request = make_request(workload, {"batch_size": 4})
+    else:
+        content = FILE if dataset == "file" else b"".join(FILE.splitlines(keepends=True)[:7])
+        path = tmp_path / "p.jsonl"
+        path.write_bytes(content)
+        request = make_request({**workload, "dataset": "p.jsonl"}, {"batch_size": 4}, dataset_path=str(path))
+    engine = Engine()
+    made = {}
+    for rounds in (0, 1, 3, 12):
+        supply = Supply(request)
+        first = supply.first(engine)
+        made[rounds] = [first.warmup, first.measured, *supply.further(engine, first, rounds)]
+        assert [len(one) for one in made[rounds][1:]] == [6] * (1 + rounds)
+        every = [tuple(prompt) for one in made[rounds] for prompt in one]
+        assert len(set(every)) == len(every) == 4 + 6 * (1 + rounds)
+        assert input_tokens is None or {len(prompt) for prompt in every} == {input_tokens}
+    assert made[0] == made[1][:2] == made[3][:2] == made[12][:2]
+    again = Supply(request)
+    assert made[3][2:] == again.further(engine, again.first(engine), 3)
+    assert made[12][2:5] == made[3][2:]
+
+
+def test_a_dataset_too_poor_for_so_many_rounds_says_so(make_request, tmp_path: Path) -> None:
+    class Stammering(Engine):
+        def encode(self, text: str) -> list[int]:
+            return [len(word) % 2 for word in text.split()]
+
+    (tmp_path / "p.jsonl").write_bytes(b'"a bb a"\n')
+    request = make_request(
+        {"prompts": 1, "dataset": "p.jsonl", "input_tokens": 4}, dataset_path=str(tmp_path / "p.jsonl")
+    )
+    supply = Supply(request)
+    first = supply.first(Stammering())
+    with pytest.raises(BadRequestError, match="different prompts of 3 tokens") as caught:
+        supply.further(Stammering(), first, 40)
+    assert "fewer prompts" in caught.value.hint
 
 
 def hub(monkeypatch: pytest.MonkeyPatch, load) -> None:

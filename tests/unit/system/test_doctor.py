@@ -20,6 +20,7 @@ from orchestrator.system.doctor.finding import Examination, Finding, Status
 from orchestrator.system.doctor.machine import Gpus
 from orchestrator.system.gpu import Driver
 from orchestrator.system.project import Project
+from runners.contract.paths import CONTRACT_VERSION
 from runners.contract.request import Gpu
 from tests.unit.system.docker_states import Answer, info, stand_in
 
@@ -242,7 +243,7 @@ def test_images_with_a_stand_in_client(project: Project, monkeypatch: pytest.Mon
     assert (absent.name, absent.status) == ("image pytorch", Status.MISSING)
     assert absent.advice == f"cd {project.folder} && docker compose build pytorch"
     assert (outdated.name, outdated.status) == ("image simulated", Status.MISSING)
-    assert "sha256:001122334455, contract 0; 1 is needed" in outdated.seen
+    assert f"sha256:001122334455, contract 0; {CONTRACT_VERSION} is needed" in outdated.seen
 
 
 def test_images_cannot_be_looked_at_without_docker_compose_or_files_it_can_read(
