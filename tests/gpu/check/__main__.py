@@ -11,6 +11,7 @@ import argparse
 import os
 import re
 import shlex
+import signal
 import sys
 import tempfile
 import time
@@ -57,6 +58,8 @@ def main(arguments: list[str]) -> int:
         minutes=asked.minutes,
         cap_power=asked.cap_power,
     )
+    # So that whoever ends this finds nothing running, and no setting changed.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     start_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gpu-check-") as folder:
         checked = Checked(machine, plan, Path(folder))

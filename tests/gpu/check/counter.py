@@ -20,6 +20,7 @@ from tests.gpu.check.watch import Answer, Known
 
 AGREE = 0.05
 _MISSED = 1.75
+_SHARP = 0.2
 _LAG_PERIODS = 0.35
 _RAMP_S = 2.0
 _LENGTHS_S = (0.3, 1.0, 3.0, 10.0)
@@ -70,7 +71,10 @@ def counter_part(recorded: Recorded, known: Known) -> Part:
     notes = [_averaging_in_words(averaging_of(recorded)), f"sampler's CPU time, share of one core: {by_stretch}"]
     expectations = [
         Expectation(
-            "energy counter", "is there and moves", "yes" if counter else str(recorded.series.fault), bool(counter)
+            "energy counter",
+            "is there and moves",
+            "yes" if counter else recorded.series.fault or "there is none",
+            bool(counter),
         ),
         at_most("sampler's CPU time while idle, share of a core", 0.01, shares.get(IDLE), " %", 100),
     ]
@@ -91,7 +95,7 @@ def ratio_part(recorded: Recorded) -> Part:
         counted_j = _counted_j(recorded, one)
         ratios = [
             _ratio(counted_j, powers, one)
-            for powers in (recorded.series.powers, recorded.powers("instant_w"), recorded.powers("usage_w"))
+            for powers in (recorded.powers("instant_w"), recorded.powers("usage_w"), recorded.series.powers)
         ]
         seen_w = _highest_w(recorded, one)
         highest_w = max([highest_w, *seen_w.values()])
@@ -105,12 +109,15 @@ def ratio_part(recorded: Recorded) -> Part:
     columns = (
         "load",
         "mean power",
-        "÷ the sampler's readings",
         "÷ instant power at 1 kHz",
         "÷ nvmlDeviceGetPowerUsage at 1 kHz",
+        "÷ the sampler's readings",
         "highest power: instant, PowerUsage, counter",
     )
-    notes = ["judged is the first of the three ratios that there is"]
+    notes = [
+        "judged is the first of the three ratios that there is",
+        "the last is what a run has: a few readings in each period of the counter, too few for bursts in step with it",
+    ]
     table = Table(columns, rows, "Energy by the counter ÷ integrated power")
     return Part("Counter against integrated power", [table], expectations, notes, recorded.failure)
 
@@ -209,14 +216,19 @@ def _pace(counter: Counter, recorded: Recorded) -> tuple[Table, list[Expectation
     edges = [edge for edge in counter.edges if edge.latest_s >= first.start_s and edge.earliest_s <= last.end_s]
     intervals = [b - a for a, b in pairwise(counter.moments) if a >= first.start_s and b <= last.end_s]
     widths = [edge.latest_s - edge.earliest_s for edge in edges]
+    sharp = [width_s for width_s in widths if width_s <= _SHARP * period_s]
     steps_mj = [round((b.energy_j - a.energy_j) * 1e3) for a, b in pairwise(edges)]
     raw = spread_of(_change_intervals(recorded.stretches, recorded.answers, _SENSORS["energy counter"]))
     missed = missed_of(edges, period_s)
     lag = lag_of(counter, recorded.series.powers)
     rows = [
         ("period, as the sampler learned it", shown(period_s, 1e3, " ms")),
-        ("time between two updates (count, median, p5, p95)", _joined(spread_of(intervals), 1e3, " ms")),
+        (
+            "time between two updates, as it places them (count, median, p5, p95)",
+            _joined(spread_of(intervals), 1e3, " ms"),
+        ),
         ("width of the bracket around an update (likewise)", _joined(spread_of(widths), 1e3, " ms")),
+        (f"of these, within {_SHARP:.0%} of the period (likewise)", _joined(spread_of(sharp), 1e3, " ms")),
         ("updates seen, not seen", f"{len(edges)}, {missed}"),
         ("smallest step seen", shown(min(steps_mj, default=None), 1, " mJ")),
         ("all steps are multiples of", shown(gcd(*steps_mj) if steps_mj else None, 1, " mJ")),

@@ -29,6 +29,8 @@ _STEP_S = 0.02
 _LONG_S = 30.0
 _OTHER_S = 300.0
 _CAP = 0.9
+_CAPPED = "the power limit is lowered in the window"
+_CAPPED_WANTED = "gpu_unchanged fails, suspect"
 
 
 class Fault(NamedTuple):
@@ -116,20 +118,22 @@ def _other_process(runs: Runs, folder: Path, per_token_j: float | None) -> Fault
 
 def _power_capped(runs: Runs) -> Fault:
     """The power limit is lowered in the window, and set back."""
-    with runs.start("power-capped", runs.brief(min_window_s=runs.request().measurement.min_window_s)) as attempt:
+    with runs.start("power-capped", runs.brief()) as attempt:
+        if not _until_window(attempt):
+            return _not_capped("the run did not come as far as its window")
         try:
-            if not _until_window(attempt):
-                return _not_capped("the run did not come as far as its window")
             with _capped(runs.machine.gpu.uuid):
                 left = attempt.wait()
         except MeterError as error:
             return _not_capped(str(error))
+        except PartError as error:
+            return Fault(_CAPPED, _CAPPED_WANTED, str(error), False)
     met = isinstance(left, RunResult) and left.verdict == "suspect" and _failed(left, "gpu_unchanged")
-    return Fault("the power limit is lowered in the window", "gpu_unchanged fails, suspect", outcome(left), met)
+    return Fault(_CAPPED, _CAPPED_WANTED, outcome(left), met)
 
 
 def _not_capped(why: str) -> Fault:
-    return Fault("the power limit is lowered in the window", "gpu_unchanged fails, suspect", f"not tried: {why}", None)
+    return Fault(_CAPPED, _CAPPED_WANTED, f"not tried: {why}", None)
 
 
 @contextmanager
@@ -137,17 +141,26 @@ def _capped(uuid: str) -> Iterator[None]:
     """The power limit lowered by a tenth, but not below what the GPU takes.
 
     Raises:
-        MeterError: this user may not.
+        MeterError: this user may not, or the limit is the lowest already.
+        PartError: it could not be set back.
     """
     with session():
         handle = call(pynvml.nvmlDeviceGetHandleByUUID, uuid)
         before_mw = call(pynvml.nvmlDeviceGetPowerManagementLimit, handle)
         lowest_mw, _ = call(pynvml.nvmlDeviceGetPowerManagementLimitConstraints, handle)
-        call(pynvml.nvmlDeviceSetPowerManagementLimit, handle, max(lowest_mw, int(_CAP * before_mw)))
+        capped_mw = max(lowest_mw, int(_CAP * before_mw))
+        if capped_mw >= before_mw:
+            raise MeterError("the power limit is the lowest already", "raise it")
+        call(pynvml.nvmlDeviceSetPowerManagementLimit, handle, capped_mw)
         try:
             yield
         finally:
-            call(pynvml.nvmlDeviceSetPowerManagementLimit, handle, before_mw)
+            try:
+                call(pynvml.nvmlDeviceSetPowerManagementLimit, handle, before_mw)
+            except MeterError as error:
+                raise PartError(
+                    f"the power limit is still lowered; set it back: nvidia-smi -pl {before_mw // 1000} ({error})"
+                ) from error
 
 
 def _until_window(attempt: Attempt) -> bool:

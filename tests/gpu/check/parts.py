@@ -96,6 +96,6 @@ class Checked:
 
 
 def tell(line: str) -> None:
-    """Says on standard error how it goes."""
-    sys.stderr.write(f"{line}\n")
+    """Says on standard error how it goes, with the time."""
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {line}\n")
     sys.stderr.flush()

@@ -78,7 +78,7 @@ def page(title: str, machine: Table, parts: Sequence[Part], simulated: bool) -> 
         ("what", "part", "expected", "seen", "met"),
         [(one.name, part.title, one.wanted, one.seen, _met(one.met)) for part, one in expectations],
     )
-    lines = [f"# {'Simulated: ' if simulated else ''}{title}", ""]
+    lines = [f"# {title}{' (simulated)' if simulated else ''}", ""]
     if simulated:
         lines += ["Nothing was measured: a simulated NVML plays the GPU, and the loads ran on the CPU.", ""]
     lines += ["Written by `make gpu-check`, not by hand.", "", *_table(machine, simulated)]

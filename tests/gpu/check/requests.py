@@ -30,6 +30,7 @@ RUN_S = 120.0
 INPUT_TOKENS = 128
 OUTPUT_TOKENS = 32
 BATCH = 16
+_WARM = 3
 _SMALL_BATCH = 4
 _SMALL_TOKENS = 8
 
@@ -93,7 +94,7 @@ class Runs:
 
     def brief(self, **deviations: Any) -> RunRequest:
         """A run with as little as can be around its window."""
-        return self.request(baseline_s=0.0, loaded_idle_s=0.0, warmup=Warmup(iterations=1), **deviations)
+        return self.request(baseline_s=0.0, loaded_idle_s=0.0, warmup=Warmup(iterations=_WARM), **deviations)
 
     def start(self, name: str, request: RunRequest) -> Attempt:
         """Starts the runner on a request."""

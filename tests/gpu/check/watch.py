@@ -19,8 +19,9 @@ FIELDS = {
 }
 HZ = 1000.0
 _MILLI = 1e-3
-_CALLS = 300
+_CALLS = 200
 _CALLS_S = 2.0
+_BETWEEN_CALLS_S = 0.001
 
 
 class Answer(NamedTuple):
@@ -162,12 +163,12 @@ def _answers(question: Callable[[], object]) -> bool:
 
 
 def _time(question: Callable[[], object]) -> list[float]:
-    """Seconds of each of a few hundred calls, spaced so that they do not crowd the driver."""
+    """Seconds of each of a number of calls, not at one stroke."""
     durations: list[float] = []
     end_s = time.monotonic() + _CALLS_S
     while len(durations) < _CALLS and time.monotonic() < end_s:
         before_s = time.perf_counter()
         question()
         durations.append(time.perf_counter() - before_s)
-        time.sleep(0.002)
+        time.sleep(_BETWEEN_CALLS_S)
     return durations
