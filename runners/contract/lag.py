@@ -19,14 +19,16 @@ from runners.contract.energy import Counter, PowerReading, power_at
 
 _STEPS_PER_PERIOD = 20
 _MOST_PERIODS = 10.0
-_DENSE = 0.1
+_DENSE = 0.2
 _FEWEST_DENSE_PERIODS = 8.0
 _FEWEST_STEPS = 6
 _MOST_STEPS = 300
 _LEAST_VARIATION = 0.05
-_EXPLAINS = 0.7
-_EXPLAINS_WELL = 0.9
-_CLEARLY_BETTER = 0.5
+_EXPLAINS = 0.9
+_BETTER = 0.5
+_BETTER_BY_FEW = 0.1
+_MANY_STEPS = 50
+_GAP_SHARE = 0.55
 
 
 class Lag(NamedTuple):
@@ -40,7 +42,8 @@ class Lag(NamedTuple):
 def lag_of(counter: Counter, powers: Sequence[PowerReading]) -> Lag | None:
     """The lag of a counter behind power readings; None where power varied too little, or too fast, to tell.
 
-    It is 0 where no lag explains the counter's steps clearly better than none.
+    It is 0 where no lag explains the counter's steps clearly better than none, or only one that is shorter than
+    half the time between two readings.
 
     Args:
         counter: its updates.
@@ -82,7 +85,9 @@ def _best(steps: Sequence[_Step], powers: Sequence[PowerReading], period_s: floa
     if len(steps) < _FEWEST_STEPS:
         return None
     mean_w = fmean(step.power_w for step in steps)
-    telling = sorted(steps, key=lambda step: abs(step.power_w - mean_w), reverse=True)[:_MOST_STEPS]
+    changes = [abs(after.power_w - before.power_w) for before, after in pairwise(steps)]
+    around = sorted(zip(map(max, [0.0, *changes], [*changes, 0.0]), steps, strict=True), reverse=True)
+    telling = [step for _, step in around[:_MOST_STEPS]]
     spread = fmean((step.power_w - mean_w) ** 2 for step in telling)
     if spread <= (_LEAST_VARIATION * mean_w) ** 2:
         return None
@@ -93,10 +98,20 @@ def _best(steps: Sequence[_Step], powers: Sequence[PowerReading], period_s: floa
         for number in range(int(most_s / grid_s))
     ]
     best = min(range(len(off)), key=off.__getitem__)
-    if 1 - off[0] / spread >= _EXPLAINS_WELL or off[best] > _CLEARLY_BETTER * off[0]:
+    if len(telling) >= _MANY_STEPS:
+        better = off[best] <= _BETTER * off[0]
+    else:
+        better = off[best] <= _BETTER_BY_FEW * off[0] and 1 - off[0] / spread < _EXPLAINS
+    if not better or best * grid_s <= _resolution_s(powers):
         best = 0
     explained = 1 - off[best] / spread
     return Lag(best * grid_s, explained) if explained >= _EXPLAINS else None
+
+
+def _resolution_s(powers: Sequence[PowerReading]) -> float:
+    """What of a lag readings cannot tell: between two of them a step of the power may be anywhere."""
+    gaps_s = sorted(after.t_s - before.t_s for before, after in pairwise(powers))
+    return _GAP_SHARE * gaps_s[int(0.9 * (len(gaps_s) - 1))]
 
 
 class _Integral:
