@@ -88,6 +88,8 @@ class Counter:
         self._resolution_j = resolution_j
         self._power_limit_w = power_limit_w
         self._lag_s = lag_periods * self.period_s
+        self.last_s = edges[-1].earliest_s - self._lag_s
+        """Up to here the energy has bounds: by then, the last update is to come however late it is."""
 
     def energy(self, start_s: float, end_s: float) -> Energy:
         """Energy between two moments.
@@ -95,7 +97,7 @@ class Counter:
         Raises:
             EnergyError: the updates do not reach around them.
         """
-        if start_s < self.edges[0].latest_s or end_s > self.edges[-1].earliest_s:
+        if start_s < self.edges[0].latest_s or end_s > self.last_s:
             raise EnergyError("the energy counter's updates do not reach around the window")
         joules = self.interpolated(end_s) - self.interpolated(start_s)
         low_start, high_start = self._bounds(start_s)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
+from math import sqrt
 from statistics import fmean
 from typing import NamedTuple
 
@@ -24,11 +25,10 @@ _FEWEST_DENSE_PERIODS = 8.0
 _FEWEST_STEPS = 6
 _MOST_STEPS = 300
 _LEAST_VARIATION = 0.05
-_EXPLAINS = 0.9
-_BETTER = 0.5
-_BETTER_BY_FEW = 0.1
-_MANY_STEPS = 50
-_GAP_SHARE = 0.55
+_EXPLAINS = 0.7
+_LEAST_GAIN = 0.01
+_SIGMAS = 3.0
+_CLEARLY_BETTER = 0.5
 
 
 class Lag(NamedTuple):
@@ -37,13 +37,14 @@ class Lag(NamedTuple):
     seconds: float
     explained: float
     """Share of the variance of the counter's steps that the power explains at this lag."""
+    uncertainty_s: float
+    """By how much the lag may be off, power being known at single moments only."""
 
 
 def lag_of(counter: Counter, powers: Sequence[PowerReading]) -> Lag | None:
     """The lag of a counter behind power readings; None where power varied too little, or too fast, to tell.
 
-    It is 0 where no lag explains the counter's steps clearly better than none, or only one that is shorter than
-    half the time between two readings.
+    It is 0 where no lag explains the counter's steps clearly better than none.
 
     Args:
         counter: its updates.
@@ -85,9 +86,7 @@ def _best(steps: Sequence[_Step], powers: Sequence[PowerReading], period_s: floa
     if len(steps) < _FEWEST_STEPS:
         return None
     mean_w = fmean(step.power_w for step in steps)
-    changes = [abs(after.power_w - before.power_w) for before, after in pairwise(steps)]
-    around = sorted(zip(map(max, [0.0, *changes], [*changes, 0.0]), steps, strict=True), reverse=True)
-    telling = [step for _, step in around[:_MOST_STEPS]]
+    telling = _telling(steps)
     spread = fmean((step.power_w - mean_w) ** 2 for step in telling)
     if spread <= (_LEAST_VARIATION * mean_w) ** 2:
         return None
@@ -98,20 +97,35 @@ def _best(steps: Sequence[_Step], powers: Sequence[PowerReading], period_s: floa
         for number in range(int(most_s / grid_s))
     ]
     best = min(range(len(off)), key=off.__getitem__)
-    if len(telling) >= _MANY_STEPS:
-        better = off[best] <= _BETTER * off[0]
-    else:
-        better = off[best] <= _BETTER_BY_FEW * off[0] and 1 - off[0] / spread < _EXPLAINS
-    if not better or best * grid_s <= _resolution_s(powers):
+    if off[best] > _CLEARLY_BETTER * off[0] or off[0] - off[best] < _LEAST_GAIN * spread:
         best = 0
     explained = 1 - off[best] / spread
-    return Lag(best * grid_s, explained) if explained >= _EXPLAINS else None
+    return Lag(best * grid_s, explained, _uncertainty_s(powers)) if explained >= _EXPLAINS else None
 
 
-def _resolution_s(powers: Sequence[PowerReading]) -> float:
-    """What of a lag readings cannot tell: between two of them a step of the power may be anywhere."""
-    gaps_s = sorted(after.t_s - before.t_s for before, after in pairwise(powers))
-    return _GAP_SHARE * gaps_s[int(0.9 * (len(gaps_s) - 1))]
+def _telling(steps: Sequence[_Step]) -> list[_Step]:
+    """The steps around which the counter's power changes most: where it does not change, any lag explains it."""
+    changes = [
+        (abs(after.power_w - before.power_w), step)
+        for before, step, after in zip(steps, steps[1:], steps[2:], strict=False)
+    ]
+    return [step for _, step in sorted(changes, key=lambda change: change[0], reverse=True)[:_MOST_STEPS]]
+
+
+def _uncertainty_s(powers: Sequence[PowerReading]) -> float:
+    """What the moments of the power's changes leave open.
+
+    Each change came somewhere between two readings, so it misplaces the power by up to half the time between
+    them; in a fit by least squares it weighs by its square. One change may be misplaced by as much; many, unless
+    they keep step with the readings, average out.
+    """
+    changes = [((after.power_w - before.power_w) ** 2, after.t_s - before.t_s) for before, after in pairwise(powers)]
+    weight = sum(square for square, _ in changes)
+    if not weight:
+        return 0.0
+    most_s = sum(square * gap_s / 2 for square, gap_s in changes) / weight
+    sigma_s = sqrt(sum((square * gap_s) ** 2 / 12 for square, gap_s in changes)) / weight
+    return min(most_s, _SIGMAS * sigma_s)
 
 
 class _Integral:

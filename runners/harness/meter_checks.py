@@ -134,7 +134,7 @@ def _counter_moved(counted: Sequence[Series], window: Mark) -> Check:
         if counter is None:
             faults.append(one.fault or f"{name} did not move")
             continue
-        if window.start_s < counter.edges[0].latest_s or window.end_s > counter.edges[-1].earliest_s:
+        if window.start_s < counter.edges[0].latest_s or window.end_s > counter.last_s:
             faults.append(f"{name} was not updated around the whole window")
         stalls = [
             after.earliest_s - before.latest_s
@@ -212,7 +212,7 @@ def _counter_timely(read: Sequence[Series]) -> Check:
         if lag is None:
             continue
         seen.append(f"{_label(one)}: the counter follows power within {lag.seconds:.3g} s")
-        if lag.seconds > GPU_LAG_PERIODS * one.counter.period_s:
+        if lag.seconds > GPU_LAG_PERIODS * one.counter.period_s + lag.uncertainty_s:
             faults.append(f"{_label(one)}: the counter is {lag.seconds:.3g} s behind the power")
     return _check(
         "counter_timely",

@@ -84,7 +84,7 @@ class Recording(NamedTuple):
             if series.counter is None:
                 return None
             try:
-                energies.append(series.energy(start_s, series.edges[-1].earliest_s).energy)
+                energies.append(series.energy(start_s, series.counter.last_s).energy)
             except EnergyError:
                 return None
         energy = total(energies)

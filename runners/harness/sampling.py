@@ -191,7 +191,9 @@ def _reaches(recording: Recording, end_s: float) -> bool:
         edges = recording.edges(source.name)
         # A counter that fell does not tell the energy, however long one waits; the result says so.
         fell = any(after.energy_j < before.energy_j for before, after in pairwise(edges))
-        if source.has_counter and not fell and (not edges or edges[-1].earliest_s < end_s):
+        # The last update of a GPU's may hold its energy late, so the one before it has to be past the moment.
+        needed = 2 if source.kind == "gpu" else 1
+        if source.has_counter and not fell and (len(edges) < needed or edges[-needed].earliest_s < end_s):
             return False
         if not source.has_counter and all(reading.t_s < end_s for reading in recording.readings(source.name)):
             return False

@@ -146,6 +146,7 @@ def fault(kind: str, from_s: float = -math.inf, to_s: float = math.inf) -> tuple
 
 BEGIN_S, MIDDLE_S, LATER_S = 1.2, 4.0, 4.7
 """In seconds after the runner's start. The window is open from about 1.5 to 6.5 s."""
+ONE_RISE = Curve((Step(MIDDLE_S, 80), Step(1000, 500)))
 
 CASES = {
     "healthy, 100 ms": one("good", curve=inference()),
@@ -185,6 +186,11 @@ CASES = {
     "late by 300 ms": one("counter_timely", curve=SLOW, counter_delay_s=0.3),
     "late by 100 ms, inference": one("counter_timely", curve=inference(), counter_delay_s=0.1),
     "late by 100 ms, fast wave": one("good", "counter_timely", counter_delay_s=0.1),
+    "healthy, one rise": one("good", curve=ONE_RISE),
+    "late by 200 ms, one rise": one("counter_timely", curve=ONE_RISE, counter_delay_s=0.2),
+    "late by 100 ms, one rise, 20 ms": one(
+        "counter_timely", curve=ONE_RISE, counter_delay_s=0.1, counter_period_s=0.02
+    ),
     "beyond the limit": one("power_within_limits", curve=SLOW, changes=(Change("power_limit_w", 300, -math.inf),)),
     "jitter": one("good", curve=inference(), counter_jitter_s=0.01),
 }

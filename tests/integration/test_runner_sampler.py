@@ -92,16 +92,13 @@ def test_a_meter_that_vanishes_is_reported_with_its_reason(tmp_path: Path) -> No
     zone.mkdir(parents=True)
     for name, text in (("name", "package-0"), ("energy_uj", "1"), ("max_energy_range_uj", "100")):
         (zone / name).write_text(text)
-    code = (
-        "import sys; from pathlib import Path; import runners.meters.choose as c, runners.meters.__main__ as m;"
-        "opened = c.open_meters; m.open_meters = lambda spec: opened(spec, Path(sys.argv[1])); sys.exit(m.main())"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path / "cap")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    process.stdin.write(json.dumps(spec(tmp_path)._asdict()).encode() + b"\n")
+    process = subprocess.Popen([sys.executable, "-m", "runners.meters"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    told = spec(tmp_path)._replace(powercap=str(tmp_path / "cap"))
+    process.stdin.write(json.dumps(told._asdict()).encode() + b"\n")
     process.stdin.flush()
-    assert json.loads(process.stdout.readline())["ready"]["sources"][0]["method"] == "rapl"
+    assert json.loads(process.stdout.readline()) == {"ready": True}
+    header = json.loads((tmp_path / paths.SAMPLES).read_bytes().splitlines()[0])
+    assert [source["method"] for source in header["sources"]] == ["rapl"]
     (zone / "energy_uj").unlink()
     failed = json.loads(process.stdout.readline())["failed"]
     process.stdin.close()

@@ -127,6 +127,13 @@ def test_the_uncertainty_so_far_falls_as_the_window_grows() -> None:
     assert 0 < long < short / 3
 
 
+def test_a_gpu_whose_power_limit_is_not_known_has_an_uncertainty_too() -> None:
+    bounded, unbounded = (recorded(100.0, limit_w).relative_uncertainty(1.05) for limit_w in (200.0, None))
+    assert bounded is not None
+    assert unbounded is not None
+    assert bounded <= unbounded
+
+
 @pytest.mark.parametrize(
     "found",
     [

@@ -299,3 +299,12 @@ def test_a_short_stretch_of_a_long_record_does_not_look_at_all_of_it(method: str
     seen.looks = 0
     assert ask(700.0, 700.5).joules == pytest.approx(5.0)
     assert 0 < seen.looks < 200
+
+
+@pytest.mark.parametrize("limit_w", [None, LIMIT_W])
+def test_a_lag_that_is_allowed_for_leaves_no_bounds_so_soon_after_the_last_update(limit_w: float | None) -> None:
+    counter = Counter(steady(8), power_limit_w=limit_w, lag_periods=0.2)
+    assert counter.last_s == pytest.approx(6.8)
+    assert counter.energy(1, counter.last_s).joules == pytest.approx(58)
+    with pytest.raises(EnergyError, match="do not reach around"):
+        counter.energy(1, 6.9)
