@@ -21,7 +21,7 @@ from tests.gpu.check.requests import Runs
 from tests.gpu.check.watch import look
 
 _MODEL_S = 200.0
-_FAULTS_S = 90.0
+_FAULTS_S = 75.0
 
 
 class Checked:
