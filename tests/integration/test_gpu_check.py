@@ -19,6 +19,7 @@ from runners.contract.request import Gpu
 from tests.gpu.check import overhead, repeat
 from tests.gpu.check.counter import averaging_of, cut, missed_of
 from tests.gpu.check.model import shape_of
+from tests.gpu.check.parts import survived
 from tests.gpu.check.recorded import Recorded, Stretch
 from tests.gpu.check.report import Expectation, Part, Table, all_met, at_least, at_most, page
 from tests.gpu.check.watch import Answer
@@ -130,6 +131,15 @@ def test_a_page_is_honest() -> None:
         assert "Not all is as it should be" in text
         assert "simulated" not in text
     assert "**This part failed:** it \\| broke" in text
+
+
+def test_a_part_that_fails_leaves_a_part_that_says_so() -> None:
+    def broken() -> Part:
+        raise OSError("the disk is full")
+
+    fine = Part("fine")
+    assert survived("fine", lambda: fine) is fine
+    assert survived("broken", broken) == Part("broken", failure="OSError: the disk is full")
 
 
 def test_throughput_and_repetitions_are_judged() -> None:
