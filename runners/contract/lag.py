@@ -19,6 +19,7 @@ from typing import NamedTuple
 from runners.contract.energy import Counter, PowerReading, power_at
 
 _STEPS_PER_PERIOD = 20
+_STEPS_AHEAD = 3
 _MOST_PERIODS = 10.0
 _DENSE = 0.2
 _FEWEST_DENSE_PERIODS = 8.0
@@ -50,8 +51,9 @@ def lag_of(counter: Counter, powers: Sequence[PowerReading]) -> Lag | None:
         counter: its updates.
         powers: readings of the power at single moments, in order.
     """
+    ahead_s = _STEPS_AHEAD / _STEPS_PER_PERIOD * counter.period_s
     for stretch, most_s in _stretches(counter.period_s, powers):
-        steps = _steps(counter, stretch[0].t_s + most_s, stretch[-1].t_s)
+        steps = _steps(counter, stretch[0].t_s + most_s, stretch[-1].t_s - ahead_s)
         if found := _best(steps, stretch, counter.period_s, most_s):
             return found
     return None
@@ -92,12 +94,14 @@ def _best(steps: Sequence[_Step], powers: Sequence[PowerReading], period_s: floa
         return None
     integral = _Integral(powers)
     grid_s = period_s / _STEPS_PER_PERIOD
-    off = [
-        fmean((step.power_w - integral.mean_w(step, number * grid_s)) ** 2 for step in telling)
-        for number in range(int(most_s / grid_s))
-    ]
-    best = min(range(len(off)), key=off.__getitem__)
-    if off[best] > _CLEARLY_BETTER * off[0] or off[0] - off[best] < _LEAST_GAIN * spread:
+    # A power reading is itself a mean over a moment before it, so a counter that keeps up may seem to be ahead.
+    off = {
+        number: fmean((step.power_w - integral.mean_w(step, number * grid_s)) ** 2 for step in telling)
+        for number in range(-_STEPS_AHEAD, int(most_s / grid_s))
+    }
+    best = min(off, key=off.__getitem__)
+    none = min(range(-_STEPS_AHEAD, 1), key=off.__getitem__)
+    if best <= 0 or off[best] > _CLEARLY_BETTER * off[none] or off[none] - off[best] < _LEAST_GAIN * spread:
         best = 0
     explained = 1 - off[best] / spread
     return Lag(best * grid_s, explained, _uncertainty_s(powers)) if explained >= _EXPLAINS else None

@@ -13,6 +13,8 @@ pytestmark = [pytest.mark.gpu, pytest.mark.engine]
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_energy_comes_from_the_gpu_that_the_model_runs_on(project: Project, dtype: str) -> None:
+    if list_gpus()[0].simulated:
+        pytest.skip("this GPU is simulated, and computes nothing")
     flags = ["--prompts", "64", "--input-tokens", "64", "--output-tokens", "128", "--batch-size", "8"]
     done = project.run(
         "run", "--backend", "pytorch", "--model", "demo:smollm2-135m", "--dtype", dtype, *flags, timeout_s=600

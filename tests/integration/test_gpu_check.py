@@ -19,6 +19,7 @@ from runners.contract.request import Gpu
 from tests.gpu.check import overhead, repeat
 from tests.gpu.check.counter import averaging_of, cut, missed_of
 from tests.gpu.check.model import shape_of
+from tests.gpu.check.parts import survived
 from tests.gpu.check.recorded import Recorded, Stretch
 from tests.gpu.check.report import Expectation, Part, Table, all_met, at_least, at_most, page
 from tests.gpu.check.watch import Answer
@@ -27,7 +28,7 @@ REPOSITORY = Path(__file__).parents[2]
 PERIOD_S = 0.04
 CURVE = Curve((Step(0.37, 300.0), Step(0.21, 120.0)))
 MEAN_W = (0.37 * 300 + 0.21 * 120) / 0.58
-SHORTEST = ("--seconds", "2.5", "--runs", "2", "--pairs", "1")
+SHORTEST = ("--seconds", "2", "--runs", "2", "--pairs", "1")
 Check = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -132,6 +133,15 @@ def test_a_page_is_honest() -> None:
     assert "**This part failed:** it \\| broke" in text
 
 
+def test_a_part_that_fails_leaves_a_part_that_says_so() -> None:
+    def broken() -> Part:
+        raise OSError("the disk is full")
+
+    fine = Part("fine")
+    assert survived("fine", lambda: fine) is fine
+    assert survived("broken", broken) == Part("broken", failure="OSError: the disk is full")
+
+
 def test_throughput_and_repetitions_are_judged() -> None:
     slow = overhead.part_of([{"off": 100.0, "on": 90.0 + number, "cpu": 0.02} for number in range(8)])
     assert [one.met for one in slow.expectations] == [False, False]
@@ -139,7 +149,7 @@ def test_throughput_and_repetitions_are_judged() -> None:
     assert "confidence at least 95 %" in slow.notes[0]
     none = repeat.part_of([], 10, ["run 1: nothing"], cut_short=True)
     assert [one.met for one in none.expectations] == [False, None]
-    assert none.notes == ["run 1: nothing", "the time was up before the others"]
+    assert none.notes == ["run 1: nothing", "the others were left out: the time was up, or none succeeded"]
 
 
 def edges(count: int, power_w: float = 100.0, period_s: float = 0.1) -> list[CounterEdge]:

@@ -64,7 +64,7 @@ def counter_part(recorded: Recorded, known: Known) -> Part:
             for name, of in _SENSORS.items()
             for kind, stretches in (("idle", recorded.stretches[:1]), ("bursts", recorded.bursty()))
         ],
-        "Time between two changes, NVML asked 1,000 times a second",
+        f"Time between two changes, NVML asked {_asked_hz(recorded):,.0f} times a second",
     )
     shares = {one.name: cpu_share(recorded.recording, one) for one in recorded.stretches}
     by_stretch = ", ".join(f"{name} {shown(share, 100, ' %', 2)}" for name, share in shares.items())
@@ -109,8 +109,8 @@ def ratio_part(recorded: Recorded) -> Part:
     columns = (
         "load",
         "mean power",
-        "÷ instant power at 1 kHz",
-        "÷ nvmlDeviceGetPowerUsage at 1 kHz",
+        "÷ instant power, asked directly",
+        "÷ nvmlDeviceGetPowerUsage, asked directly",
         "÷ the sampler's readings",
         "highest power: instant, PowerUsage, counter",
     )
@@ -208,6 +208,12 @@ def cpu_share(recording: Recording, stretch: Stretch) -> float | None:
     assert first.cpu_s is not None
     assert last.cpu_s is not None
     return (last.cpu_s - first.cpu_s) / (last.t_s - first.t_s)
+
+
+def _asked_hz(recorded: Recorded) -> float:
+    """How often NVML was asked directly, beside the sampler; it was to be a thousand times a second."""
+    answers = recorded.answers
+    return (len(answers) - 1) / (answers[-1].t_s - answers[0].t_s) if len(answers) > 1 else 0.0
 
 
 def _pace(counter: Counter, recorded: Recorded) -> tuple[Table, list[Expectation]]:

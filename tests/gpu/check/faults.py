@@ -52,7 +52,12 @@ def faults_part(runs: Runs, folder: Path, per_token_j: float | None, cap_power: 
         per_token_j: energy per output token of undisturbed runs.
         cap_power: whether the power limit may be changed for a moment.
     """
-    faults = [_no_such_gpu(runs), _short_window(runs), _sampler_killed(runs), _other_process(runs, folder, per_token_j)]
+    elsewhere = runs.brief(gpu=Gpu(index=0, uuid=NOWHERE, name=runs.machine.gpu.name))
+    # It gets no GPU, so it may start beside the next.
+    with runs.start("no-such-gpu", elsewhere) as attempt:
+        short = _short_window(runs)
+        faults = [_no_such_gpu(attempt.wait()), short]
+    faults += [_sampler_killed(runs), _other_process(runs, folder, per_token_j)]
     faults.append(
         _power_capped(runs) if cap_power else _not_capped("it changes a setting of the GPU: ask with --cap-power")
     )
@@ -61,11 +66,8 @@ def faults_part(runs: Runs, folder: Path, per_token_j: float | None, cap_power: 
     return Part(TITLE, [Table(("fault", "expected", "seen"), rows)], expectations)
 
 
-def _no_such_gpu(runs: Runs) -> Fault:
-    """The request names a GPU that is not there."""
-    true = runs.machine.gpu
-    with runs.start("no-such-gpu", runs.brief(gpu=Gpu(index=0, uuid=NOWHERE, name=true.name))) as attempt:
-        left = attempt.wait()
+def _no_such_gpu(left: RunResult | RunFailure | None) -> Fault:
+    """The request named a GPU that is not there."""
     kinds = (FailureKind.METER_FAILED, FailureKind.BAD_REQUEST)
     met = isinstance(left, RunFailure) and left.kind in kinds and bool(left.hint)
     return Fault("a GPU that does not exist", "the run fails, with a hint", outcome(left), met)

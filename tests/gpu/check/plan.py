@@ -34,7 +34,7 @@ class Plan(NamedTuple):
     @property
     def generation_s(self) -> float:
         """About how long each side of a pair generates."""
-        return self.seconds / 13
+        return self.seconds / 20
 
     @property
     def window_s(self) -> float:

@@ -125,10 +125,10 @@ def _watts(milliwatts: int | None) -> float | None:
 
 
 def _questions(handle: Any) -> dict[str, Callable[[], object]]:
-    def field(number: int) -> Callable[[], object]:
+    def fields(*numbers: int) -> Callable[[], object]:
         def ask() -> object:
-            (found,) = call(pynvml.nvmlDeviceGetFieldValues, handle, [number])
-            return None if found.nvmlReturn else _number(found)
+            found = call(pynvml.nvmlDeviceGetFieldValues, handle, list(numbers))
+            return None if any(field.nvmlReturn for field in found) else [_number(field) for field in found]
 
         return ask
 
@@ -147,10 +147,8 @@ def _questions(handle: Any) -> dict[str, Callable[[], object]]:
             pynvml.nvmlDeviceGetTotalEnergyConsumption, handle
         ),
         "power (nvmlDeviceGetPowerUsage)": lambda: optional(pynvml.nvmlDeviceGetPowerUsage, handle),
-        **{f"{name} (field {number})": field(number) for name, number in FIELDS.items()},
-        "energy and instant power (fields 83 and 186)": lambda: call(
-            pynvml.nvmlDeviceGetFieldValues, handle, [FIELDS["energy"], FIELDS["instant"]]
-        ),
+        **{f"{name} (field {number})": fields(number) for name, number in FIELDS.items()},
+        "energy and instant power (fields 83 and 186)": fields(FIELDS["energy"], FIELDS["instant"]),
         "state (memory, utilisation, temperature, two clocks, throttle reasons)": state,
     }
 
