@@ -1,50 +1,43 @@
-"""Folders with a simulated GPU each: the library, and what it plays."""
+"""The simulated GPUs that are measured, each machine of them in a folder of its own."""
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.bench.meter.truth import Curve
+from orchestrator.system.simulated_gpu.build import build, environment
+from orchestrator.system.simulated_gpu.curves import inference, square
+from orchestrator.system.simulated_gpu.settings import SimulatedGpu, Simulation, uuid_of
+from tests.bench.meter.truth import Truth
 
-COUNTER_PHASE_S = 0.0137
-POWER_LIMIT_W = 700.0
-
-
-def simulated_gpu(
-    folder: Path,
-    curve: Curve,
-    settings: Mapping[str, float] | None = None,
-    faults: Sequence[str] = (),
-    count: int = 1,
-    call_s: float = 0.0,
-) -> Path:
-    """A folder in which as many alike GPUs play the curve; settings and faults are lines of their section."""
-    lines = [f"origin_s {curve.origin_s!r}", f"call_s {call_s!r}"]
-    for index in range(count):
-        lines += [
-            "[gpu]",
-            f"uuid GPU-51000000-0000-0000-0000-{index:012d}",
-            "name Simulated GPU",
-            "curve " + " ".join(f"{duration_s!r}:{power_w!r}" for duration_s, power_w in curve.steps),
-            f"before {curve.before_w!r}",
-            f"counter_phase_s {COUNTER_PHASE_S!r}",
-            f"power_limit_w {POWER_LIMIT_W!r}",
-            *(f"{name} {value!r}" for name, value in (settings or {}).items()),
-            *(f"fault {fault}" for fault in faults),
-        ]
-    folder.mkdir(parents=True)
-    build(folder)
-    (folder / "gpus.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return folder
+CURVES = {"square wave": square(), "prefill and decode": inference()}
 
 
-def build(folder: Path) -> None:
-    shutil.copy("/tmp/simgpu-b/libnvidia-ml.so.1", folder)
+@dataclass(frozen=True)
+class Machine:
+    """Alike GPUs, and what each really spends."""
+
+    folder: Path
+    gpu: SimulatedGpu
+    truth: Truth
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What a process needs in its environment to see them."""
+        return environment(self.folder, {})
+
+    @property
+    def an_update_s(self) -> float:
+        """The moment of one of the counter's updates, jitter left aside."""
+        return self.truth.origin_s + self.gpu.counter_phase_s
 
 
-def starting_in(seconds: float) -> float:
-    """The moment of CLOCK_MONOTONIC so many seconds from now."""
-    return time.monotonic() + seconds
+def machine(
+    folder: Path, gpu: SimulatedGpu, count: int = 1, call_s: float = 0.0, origin_s: float | None = None
+) -> Machine:
+    """Make one: the GPU so many times, from now on or from the origin."""
+    begins_s = time.monotonic() if origin_s is None else origin_s
+    gpus = tuple(replace(gpu, uuid=uuid_of(index)) for index in range(count))
+    build(folder, Simulation(gpus, call_s), begins_s)
+    return Machine(folder, gpu, Truth(gpu.curve, begins_s))

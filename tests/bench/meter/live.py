@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from tests.bench.meter.curves import CURVES, IDLE_W
+from orchestrator.system.simulated_gpu.settings import SimulatedGpu
 from tests.bench.meter.figures import Spread, error_percent, spread, table
-from tests.bench.meter.gpus import simulated_gpu
+from tests.bench.meter.gpus import CURVES, machine
 from tests.bench.meter.processes import Driven, Tool, driven
-from tests.bench.meter.truth import Curve
+from tests.bench.meter.truth import Truth
 
 LENGTHS_S = (0.3, 1.0, 3.0, 10.0)
 COUNTER_PERIOD_S = 0.1
@@ -63,37 +63,36 @@ def measure(ours: Tool, peers: Sequence[Tool], count: int, lengths_s: Sequence[f
     halves = [half for half in (lengths_s[:-1], lengths_s[-1:]) if half]
     found: list[Errors] = []
     with ExitStack() as stack:
-        running: list[tuple[str, Curve, list[Planned], Driven]] = []
-        for name, steps in CURVES.items():
-            curve = Curve(steps, IDLE_W, time.monotonic())
-            settings = {"counter_period_s": COUNTER_PERIOD_S}
-            gpu = simulated_gpu(scratch / name.replace(" ", "-"), curve, settings)
+        running: list[tuple[str, Truth, list[Planned], Driven]] = []
+        for name, curve in CURVES.items():
+            gpu = SimulatedGpu(curve=curve, counter_period_s=COUNTER_PERIOD_S)
+            simulated = machine(scratch / name.replace(" ", "-"), gpu)
             for rank, half in enumerate(halves):
                 plans = [plan(half, count, seed=rank * 100 + position) for position in range(1 + len(peers))]
                 tools = [
                     (tool, [(window.start_s, window.length_s) for window in windows])
                     for tool, windows in zip((ours, *peers), plans, strict=True)
                 ]
-                drivers = stack.enter_context(driven(tools, gpu, scratch / f"{name}-{rank}"))
-                running += [(name, curve, *pair) for pair in zip(plans, drivers, strict=True)]
+                drivers = stack.enter_context(driven(tools, simulated, scratch / f"{name}-{rank}"))
+                running += [(name, simulated.truth, *pair) for pair in zip(plans, drivers, strict=True)]
         for *_, driver in running:
             driver.ready()
         origin_s = time.monotonic() + 1
         for *_, driver in running:
             driver.go(origin_s)
-        for name, curve, windows, driver in running:
-            found += _errors(name, curve, windows, driver, origin_s)
+        for name, truth, windows, driver in running:
+            found += _errors(name, truth, windows, driver, origin_s)
     return found
 
 
-def _errors(name: str, curve: Curve, windows: list[Planned], driver: Driven, origin_s: float) -> list[Errors]:
+def _errors(name: str, truth: Truth, windows: list[Planned], driver: Driven, origin_s: float) -> list[Errors]:
     answers = driver.wait(origin_s)
     if answers.failure is not None or len(answers.windows) != len(windows):
         raise RuntimeError(f"{driver.tool.name} on the {name}: {answers.failure or 'not all windows came back'}")
     by_length: dict[float, list[float]] = {}
     missing: dict[float, int] = {}
     for planned, seen in zip(windows, answers.windows, strict=True):
-        error = error_percent(seen["energy_j"], curve.energy_j(seen["begun_s"], seen["ended_s"]))
+        error = error_percent(seen["energy_j"], truth.energy_j(seen["begun_s"], seen["ended_s"]))
         by_length.setdefault(planned.nominal_s, []).append(error)
         missing[planned.nominal_s] = missing.get(planned.nominal_s, 0) + (not seen["energy_j"])
     return [

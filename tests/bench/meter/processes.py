@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from tests.bench.meter.gpus import Machine
+
 ROOT = Path(__file__).parents[3]
 READY_TIMEOUT_S = 180.0
 ANSWER_TIMEOUT_S = 60.0
@@ -26,6 +28,8 @@ class Tool:
     name: str
     python: Path
     module: str
+    arguments: tuple[str, ...] = ()
+    """Beside the plan."""
 
 
 @dataclass
@@ -42,7 +46,7 @@ class Answers:
 class Driven:
     """A driver at work."""
 
-    def __init__(self, tool: Tool, gpu: Path, plan: Sequence[tuple[float, float]], scratch: Path) -> None:
+    def __init__(self, tool: Tool, machine: Machine, plan: Sequence[tuple[float, float]], scratch: Path) -> None:
         scratch.mkdir(parents=True)
         (scratch / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
         self.tool = tool
@@ -51,9 +55,9 @@ class Driven:
         self._last_s = max(start_s + length_s for start_s, length_s in plan)
         with self._errors.open("w") as errors:
             self._process = subprocess.Popen(
-                [tool.python, "-m", tool.module, scratch / "plan.json"],
+                [tool.python, "-m", tool.module, scratch / "plan.json", *tool.arguments],
                 cwd=scratch,
-                env=environment(gpu, scratch),
+                env=environment(machine, scratch),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -113,20 +117,20 @@ class Driven:
 
 @contextmanager
 def driven(
-    tools: Sequence[tuple[Tool, Sequence[tuple[float, float]]]], gpu: Path, scratch: Path
+    tools: Sequence[tuple[Tool, Sequence[tuple[float, float]]]], machine: Machine, scratch: Path
 ) -> Iterator[list[Driven]]:
-    """Each tool with its plan in a process of its own, all on one GPU; none of them outlives this."""
+    """Each tool with its plan in a process of its own, all on one machine; none of them outlives this."""
     drivers: list[Driven] = []
     try:
         for position, (tool, plan) in enumerate(tools):
-            drivers.append(Driven(tool, gpu, plan, scratch / f"{position}-{tool.name}"))
+            drivers.append(Driven(tool, machine, plan, scratch / f"{position}-{tool.name}"))
         yield drivers
     finally:
         for driver in drivers:
             driver.end()
 
 
-def environment(gpu: Path, scratch: Path) -> dict[str, str]:
+def environment(machine: Machine, scratch: Path) -> dict[str, str]:
     """What a process needs to see the simulated GPU, and to leave nothing in anybody's home."""
     commands = scratch / "bin"
     commands.mkdir()
@@ -139,8 +143,7 @@ def environment(gpu: Path, scratch: Path) -> dict[str, str]:
         "PATH": f"{commands}:{os.environ['PATH']}",
         "HOME": str(scratch),
         "PYTHONPATH": str(ROOT),
-        "LD_LIBRARY_PATH": str(gpu),
-        "ORCHESTRATE_SIMULATED_GPU": str(gpu),
+        **machine.variables,
     }
 
 
