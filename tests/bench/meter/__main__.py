@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench.meter import cost, cut, faults, live
-from tests.bench.meter.environments import NotInstalled, python_of
+from tests.bench.meter.environments import NotInstalledError, python_of
 from tests.bench.meter.ours import OURS
 from tests.bench.meter.peers import PEERS
 from tests.bench.meter.processes import Tool
@@ -51,7 +51,7 @@ def _peers() -> tuple[list[Tool], list[str]]:
     for peer in PEERS:
         try:
             found.append(Tool(peer.name, python_of(peer), peer.module))
-        except NotInstalled as error:
+        except NotInstalledError as error:
             missing.append(f"{peer.name} cannot be installed here: {error}")
             print(missing[-1], file=sys.stderr)
     return found, missing

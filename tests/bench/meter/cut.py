@@ -90,9 +90,9 @@ def report(ours: Tool, peers: Sequence[Tool], scratch: Path, quick: bool) -> str
     header = ["curve", "counter period", "window", "n", "ours: median, % (quartiles)", "p95, %", "ideal: median, %"]
     header += ["p95, %", "ours ÷ ideal: median", "p95", "within [low, high]", "verdict"]
     note = (
-        f"Recordings of {seconds:g} s, {len(kinds)} of them at the same time; lengths ± 20 %. The ideal estimator knows "
-        "the exact moment and energy of each update and interpolates linearly; beside a counter with jitter it has the "
-        f"same counter without. Held to: ratios ≤ {TARGET:g}, all within; with jitter to nothing."
+        f"Recordings of {seconds:g} s, {len(kinds)} of them at the same time; lengths ± 20 %. The ideal estimator "
+        "knows the exact moment and energy of each update and interpolates linearly; beside a counter with jitter it "
+        f"has the same counter without. Held to: ratios ≤ {TARGET:g}, all within; with jitter to nothing."
     )
     return f"{table(header, rows)}\n\n{note}"
 

@@ -14,7 +14,7 @@ CACHE = Path(__file__).parents[3] / ".state" / "bench-meter"
 INSTALL_TIMEOUT_S = 1200
 
 
-class NotInstalled(Exception):
+class NotInstalledError(Exception):
     """A peer cannot be installed here; the message is pip's own last word."""
 
 
@@ -22,7 +22,7 @@ def python_of(peer: Peer) -> Path:
     """The Python of the peer's environment, which is made where there is none with these requirements.
 
     Raises:
-        NotInstalled: pip says no.
+        NotInstalledError: pip says no.
     """
     folder = CACHE / peer.name
     python, stamp = folder / "bin" / "python", folder / "requirements.txt"
@@ -32,12 +32,12 @@ def python_of(peer: Peer) -> Path:
     print(f"installing {', '.join(peer.requirements)} …", file=sys.stderr, flush=True)
     shutil.rmtree(folder, ignore_errors=True)
     venv.create(folder, with_pip=True)
-    argv = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *peer.requirements]
+    argv = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *peer.requirements]
     try:
         subprocess.run(argv, check=True, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S)
     except subprocess.CalledProcessError as error:
-        raise NotInstalled((error.stderr.strip().splitlines() or ["pip failed without a word"])[-1]) from error
+        raise NotInstalledError((error.stderr.strip().splitlines() or ["pip failed without a word"])[-1]) from error
     except subprocess.TimeoutExpired as error:
-        raise NotInstalled(f"pip took longer than {INSTALL_TIMEOUT_S} s") from error
+        raise NotInstalledError(f"pip took longer than {INSTALL_TIMEOUT_S} s") from error
     stamp.write_text(wanted, encoding="utf-8")
     return python

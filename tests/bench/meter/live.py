@@ -128,7 +128,8 @@ def report(ours: Tool, peers: Sequence[Tool], scratch: Path, quick: bool) -> str
                 held = verdict(found, ours.name, curve, nominal_s, 10.0) if errors.tool == ours.name else ""
                 shown = [errors.spread.count, errors.spread, f"{errors.spread.p95:.3g}", errors.missing or "", held]
                 rows.append([curve, f"{nominal_s:g} s", errors.tool, errors.version, *shown])
-    header = ["curve", "window", "tool", "version", "n", "median error, % (quartiles)", "p95, %", "no figure", "verdict"]
+    header = ["curve", "window", "tool", "version", "n", "median error, % (quartiles)", "p95, %"]
+    header += ["no figure", "verdict"]
     note = (
         f"All at the same time, each window's phase its own: {2 * (1 + len(peers))} processes on the windows up to "
         f"{lengths_s[-2]:g} s beside as many on those of {lengths_s[-1]:g} s; the machine was {busy:.0%} busy, set-up "

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 from tests.bench.meter.gpus import Machine
 
@@ -161,6 +161,6 @@ def _deadline(driver: Driven, seconds: float) -> Iterator[None]:
         timer.cancel()
 
 
-def _pipe(pipe: TextIO | None) -> TextIO:
+def _pipe(pipe: IO[str] | None) -> IO[str]:
     assert pipe is not None
     return pipe

@@ -77,7 +77,7 @@ def drive(distribution: str, make: Callable[[], Tool], logger: str | None = None
     try:
         tool = make()
         _measure(tool, time.monotonic(), SETTLE_S)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever a tool raises is its answer
         say(version=version(distribution))
         say(setup_error=_said(error))
     else:
@@ -113,7 +113,7 @@ def _measure(tool: Tool, start_s: float, length_s: float) -> tuple[dict[str, flo
 def _attempt(action: Callable[[], Any]) -> tuple[str | None, Any]:
     try:
         return None, action()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - likewise
         return _said(error), None
 
 
