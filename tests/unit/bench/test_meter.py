@@ -72,9 +72,7 @@ def test_windows_do_not_overlap_and_come_as_often_as_asked() -> None:
     windows = plan((0.3, 1.0), 30, seed=1)
     assert sorted(window.nominal_s for window in windows) == [0.3] * 30 + [1.0] * 30
     assert all(0.8 <= window.length_s / window.nominal_s <= 1.2 for window in windows)
-    gaps = [
-        after.start_s - before.start_s - before.length_s for before, after in zip(windows, windows[1:], strict=False)
-    ]
+    gaps = [after.start_s - before.start_s - before.length_s for before, after in pairwise(windows)]
     assert min(gaps) >= live.GAP_S - 0.2
 
 
