@@ -78,7 +78,8 @@ class Driven:
 
     def wait(self, origin_s: float) -> Answers:
         """Read what it says until it ends."""
-        with _deadline(self, origin_s + self._last_s - time.monotonic() + ANSWER_TIMEOUT_S):
+        left_s = max(origin_s + self._last_s - time.monotonic(), 0.0)
+        with _deadline(self, left_s + ANSWER_TIMEOUT_S):
             while self._read():
                 pass
         if self._process.wait() != 0 and self.answers.failure is None:
