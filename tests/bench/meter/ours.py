@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runners.contract.result import Mark
-from runners.contract.series import figures_of
+from runners.contract.series import Series, figures_of
 from runners.errors import MeterError
 from runners.harness.meter_checks import meter_checks
 from runners.harness.recording import Recording
@@ -35,7 +35,7 @@ class Orchestrate:
         time.sleep(LOAD_S)
         self._window = Mark(phase="window", start_s=0, end_s=0)
         self._begun_s = 0.0
-        self._recorded: Recording | MeterError | None = None
+        self._recorded: tuple[Recording, dict[str, Series]] | MeterError | None = None
 
     def begin(self) -> None:
         self._begun_s = time.monotonic()
@@ -47,7 +47,8 @@ class Orchestrate:
     def close(self) -> None:
         try:
             self._sampler.follow(self._window.end_s)
-            self._recorded = self._sampler.recording()
+            recording = self._sampler.recording()
+            self._recorded = recording, recording.series()
         except MeterError as error:
             self._recorded = error
         self._sampler.__exit__(None, None, None)
@@ -58,13 +59,13 @@ class Orchestrate:
         Raises:
             MeterError: that is why the run failed.
         """
-        if not isinstance(self._recorded, Recording):
+        if not isinstance(self._recorded, tuple):
             raise self._recorded or MeterError("nothing was recorded", "")
-        series = self._recorded.series()
+        recording, series = self._recorded
         figures = figures_of(series, [window])
         failed = []
         if CHECKS in sys.argv:
-            for check in meter_checks(self._recorded, series, figures, window):
+            for check in meter_checks(recording, series, figures, window):
                 if not check.passed and check.severity == "critical":
                     failed.append(f"{check.name}: {check.observed}")
                 elif not check.passed:
