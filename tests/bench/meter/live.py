@@ -134,7 +134,7 @@ def report(ours: Tool, peers: Sequence[Tool], scratch: Path, quick: bool) -> str
         f"All at the same time, each window's phase its own: {2 * (1 + len(peers))} processes on the windows up to "
         f"{lengths_s[-2]:g} s beside as many on those of {lengths_s[-1]:g} s; the machine was {busy:.0%} busy, set-up "
         f"included. Counter period {COUNTER_PERIOD_S * 1e3:.0f} ms; lengths ± 20 %. Held to: below every peer, median "
-        "and p95; at 10 s not above the best. "
+        "and p95; at 10 s not above the best."
     )
     return f"{table(header, rows)}\n\n{note}"
 
