@@ -127,7 +127,7 @@ def test_ours_must_be_below_the_best_of_each_figure(own: tuple[float, float], lo
 
 
 DRIVER = """
-import logging, os, time
+import logging, os, warnings
 from tests.bench.meter.peers.driver import drive
 
 class Known:
@@ -140,6 +140,7 @@ class Known:
         number = self.windows
         if number == 4:
             logging.getLogger("tool").warning("the fourth window")
+            warnings.warn("it is short", stacklevel=1)
         if number == 5:
             os._exit(7)
         return lambda: 10.0 * number
@@ -171,5 +172,5 @@ def test_a_driver_tells_figures_errors_warnings_and_its_death(
     assert answers.failure is None
     assert [window["energy_j"] for window in answers.windows] == [20.0, None, 40.0]
     assert answers.windows[1]["error"] == "ValueError: the third window"
-    assert answers.signs == ["tool: the fourth window"]
+    assert answers.signs == ["tool: the fourth window", "py.warnings: UserWarning: it is short"]
     assert all(window["begun_s"] + 0.01 <= window["ended_s"] for window in answers.windows)

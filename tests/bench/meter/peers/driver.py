@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 import time
 import warnings
@@ -24,6 +25,9 @@ from typing import Any, Protocol
 
 Answer = dict[str, Any]
 """At least ``energy_j``: the joules of GPU 0, or None."""
+
+_PLACE = re.compile(r"^/\S+:\d+: ")
+"""The file and line that :mod:`warnings` begins with."""
 
 SETTLE_S = 0.5
 """The window that is not counted: in it a tool may load, look up and compile what it needs."""
@@ -51,7 +55,7 @@ class _Signs(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage().strip().splitlines() or [""]
-        self.texts.append(f"{record.name}: {text[0][:200]}")
+        self.texts.append(f"{record.name}: {_PLACE.sub('', text[0])[:200]}")
 
 
 def drive(distribution: str, make: Callable[[], Tool], logger: str | None = None) -> None:
