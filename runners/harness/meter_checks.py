@@ -19,6 +19,7 @@ _MISSED = 1.75
 _STALLED = 1.5
 _AGREE = 0.05
 _LABEL = 16
+_NEAR_S = 1.0
 
 
 def meter_checks(recording: Recording, series: Mapping[str, Series], figures: Figures, window: Mark) -> Iterator[Check]:
@@ -48,7 +49,7 @@ def meter_checks(recording: Recording, series: Mapping[str, Series], figures: Fi
         yield _counter_timely(read)
     if limited := [one for one in primary if one.source.power_limit_w is not None and one.source.kind == "gpu"]:
         yield _power_within_limits(limited, window)
-    yield _no_read_errors(recording)
+    yield _no_read_errors(recording, window)
 
 
 def _check(name: str, severity: Literal["critical", "warning"], faults: Sequence[str], fine: str, hint: str) -> Check:
@@ -253,12 +254,14 @@ def _least_mean_power_w(counter: Counter, window: Mark) -> list[float]:
     ]
 
 
-def _no_read_errors(recording: Recording) -> Check:
+def _no_read_errors(recording: Recording, window: Mark) -> Check:
+    """Critical where reads failed in the window, or close to its ends, which decide its energy."""
     errors = [error for tick in recording.ticks for error in tick.errors]
+    near = any(window.start_s - _NEAR_S <= error.t_s <= window.end_s + _NEAR_S for error in errors)
     faults = [f"{len(errors)} reads failed, the first: {errors[0].source}: {errors[0].message}"] if errors else []
     return _check(
         "no_read_errors",
-        "warning",
+        "critical" if near else "warning",
         faults,
         "every read was answered",
         "look at nvidia-smi and dmesg; the energy stands on the reads that were answered",

@@ -32,10 +32,12 @@ _TIMESERIES = (
     _SOURCE,
     _Column("power_w", pa.float64(), "W", "power, as the source itself said"),
     _Column("memory_bytes", pa.int64(), "B", "memory in use; of 'runner', resident without child processes"),
-    _Column("utilisation", pa.float64(), "", "share of the time that the device was busy, 0 to 1"),
-    _Column("temperature_c", pa.float64(), "°C", "temperature of the GPU"),
+    _Column(
+        "utilisation", pa.float64(), "", "share of the time that the device was busy, 0 to 1; twice a second at most"
+    ),
+    _Column("temperature_c", pa.float64(), "°C", "temperature of the GPU; twice a second at most"),
     _Column("sm_clock_mhz", pa.float64(), "MHz", "clock of the streaming multiprocessors"),
-    _Column("memory_clock_mhz", pa.float64(), "MHz", "clock of the memory"),
+    _Column("memory_clock_mhz", pa.float64(), "MHz", "clock of the memory; twice a second at most"),
     _Column("throttle_reasons", pa.int64(), "", "NVML's bit mask of why the clocks are held back"),
 )
 _COUNTERS = (

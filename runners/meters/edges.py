@@ -12,6 +12,7 @@ from runners.contract.energy import CounterEdge, period_of
 
 _LEARN_STEP_S = 0.001
 _LEARN_EDGES = 12
+_LEARN_S = 0.5
 _STILL_S = 1.0
 _STILL_STEP_S = 0.02
 _FASTEST_PERIOD_S = 0.01
@@ -92,7 +93,7 @@ class EdgeTracker:
         self.due_s = now_s + (_STILL_STEP_S if still else _LEARN_STEP_S)
         if edge:
             self._learned.append(edge)
-        if len(self._learned) <= _LEARN_EDGES:
+        if len(self._learned) <= _LEARN_EDGES or now_s - self._learned[0].latest_s < _LEARN_S:
             return
         seen = self._learned[1:]  # the first was bracketed by whatever came before
         self.period_s = period_of(seen)

@@ -21,6 +21,7 @@ _MILLI = 1e-3
 _PERCENT = 1e-2
 _GIVE_UP_S = 2.0
 _RETRY_S = 0.05
+_SLOW_S = 0.45
 _FIELDS = (pynvml.NVML_FI_DEV_TOTAL_ENERGY_CONSUMPTION, pynvml.NVML_FI_DEV_POWER_INSTANT)
 _SIMULATED = "a simulated NVML plays this GPU; nothing was measured"
 
@@ -78,6 +79,7 @@ class _Gpu:
         self._name = f"gpu:{uuid}"
         self._handle = _patiently(lambda: call(pynvml.nvmlDeviceGetHandleByUUID, uuid))
         self._failing_since_s: float | None = None
+        self._asked_slow_s = float("-inf")
         self._seen = Sampled([], [], [], [])
         has_counter = _patiently(lambda: self._ask(pynvml.nvmlDeviceGetTotalEnergyConsumption)) is not None
         if uuid.startswith("MIG-") and not has_counter:
@@ -118,8 +120,6 @@ class _Gpu:
         try:
             energy_j, power_w = self._energy()
         except (TransientError, NotSupportedError) as error:
-            if isinstance(error, NotSupportedError):
-                self._fields = False  # one of the two is gone; asked for apart, the other may not be
             self._failed(error)
             self._tracker.failed(time.monotonic())
             return
@@ -145,14 +145,23 @@ class _Gpu:
 
     def _energy(self) -> tuple[float, float | None]:
         """Joules of the counter, and watts where both can be had in one call."""
-        if not self._fields:
-            return call(pynvml.nvmlDeviceGetTotalEnergyConsumption, self._handle) * _MILLI, None
-        energy, power = _values(call(pynvml.nvmlDeviceGetFieldValues, self._handle, list(_FIELDS)))
-        return energy * _MILLI, power * _MILLI
+        if self._fields:
+            try:
+                energy, power = _values(call(pynvml.nvmlDeviceGetFieldValues, self._handle, list(_FIELDS)))
+            except NotSupportedError:
+                self._fields = False  # one of the two is gone; asked for apart, the other may not be
+            else:
+                return energy * _MILLI, power * _MILLI
+        return call(pynvml.nvmlDeviceGetTotalEnergyConsumption, self._handle) * _MILLI, None
 
     def _read(self) -> Reading:
+        """The state; what drivers refresh slowly is asked for twice a second at most, since each call costs."""
+        now_s = time.monotonic()
+        slow = now_s - self._asked_slow_s >= _SLOW_S
+        if slow:
+            self._asked_slow_s = now_s
         memory = self._ask(pynvml.nvmlDeviceGetMemoryInfo)
-        utilisation = self._ask(pynvml.nvmlDeviceGetUtilizationRates)
+        utilisation = self._ask(pynvml.nvmlDeviceGetUtilizationRates) if slow else None
         # Where polls bring the power of the moment, a mean over some time beside it would mix two things.
         power_mw = None if self._fields and self._tracker else self._ask(pynvml.nvmlDeviceGetPowerUsage)
         return Reading(
@@ -161,9 +170,9 @@ class _Gpu:
             power_w=None if power_mw is None else power_mw * _MILLI,
             memory_bytes=None if memory is None else int(memory.used),
             utilisation=None if utilisation is None else utilisation.gpu * _PERCENT,
-            temperature_c=self._ask(pynvml.nvmlDeviceGetTemperature, pynvml.NVML_TEMPERATURE_GPU),
+            temperature_c=self._ask(pynvml.nvmlDeviceGetTemperature, pynvml.NVML_TEMPERATURE_GPU) if slow else None,
             sm_clock_mhz=self._ask(pynvml.nvmlDeviceGetClockInfo, pynvml.NVML_CLOCK_SM),
-            memory_clock_mhz=self._ask(pynvml.nvmlDeviceGetClockInfo, pynvml.NVML_CLOCK_MEM),
+            memory_clock_mhz=self._ask(pynvml.nvmlDeviceGetClockInfo, pynvml.NVML_CLOCK_MEM) if slow else None,
             throttle_reasons=self._ask(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons),
         )
 

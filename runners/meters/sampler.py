@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 
 from runners.meters.choose import Opened, Spec
-from runners.meters.process import resident_bytes
+from runners.meters.process import ProcessMemory, resident_bytes
 from runners.meters.reading import Polled
 
-_EARLY = 0.3
+_SAMPLE_TAKES_S = 0.005
 
 
 def sample_until_eof(spec: Spec, opened: Opened, stdin: int, parent: int) -> None:
@@ -36,6 +36,7 @@ def sample_until_eof(spec: Spec, opened: Opened, stdin: int, parent: int) -> Non
         OSError: the file could not be written.
     """
     file = os.open(spec.samples, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    memory = ProcessMemory(spec.runner_pid)
     try:
         polled = [meter for meter in opened.meters if isinstance(meter, Polled)]
         period_s = 1 / spec.sample_hz
@@ -47,18 +48,38 @@ def sample_until_eof(spec: Spec, opened: Opened, stdin: int, parent: int) -> Non
                 if meter.due_s <= time.monotonic():
                     meter.poll()
                     awake = True
+            next_poll_s = min((meter.due_s for meter in polled), default=float("inf"))
             now_s = time.monotonic()
-            # Waking up is what costs most, so a sample that is soon due is taken where no poll will be sooner.
-            soon_s = due_s - _EARLY * period_s
-            if now_s >= due_s or (awake and now_s >= soon_s and all(meter.due_s >= due_s for meter in polled)):
+            if is_time(due_s, now_s, next_poll_s, period_s, awake):
                 ended = os.getppid() != parent
-                _append(file, _line(spec, opened))
-                due_s = next_due_s(min(due_s, now_s), now_s, period_s)
-            next_s = min([due_s, *(meter.due_s for meter in polled)])
+                _append(file, _line(memory.resident_bytes(), opened))
+                due_s = next_due_s(now_s if awake else due_s, now_s, period_s)
+            next_s = min(next_poll_s, due_s if next_poll_s > due_s + period_s / 2 else due_s + period_s / 2)
             ended = ended or bool(select.select([stdin], [], [], max(0.0, next_s - time.monotonic()))[0])
-        _append(file, _line(spec, opened))
+        _append(file, _line(memory.resident_bytes(), opened))
     finally:
+        memory.close()
         os.close(file)
+
+
+def is_time(due_s: float, now_s: float, next_poll_s: float, period_s: float, awake: bool) -> bool:
+    """Whether to sample now.
+
+    Waking up is what costs most. So a sample is taken right after the poll that is nearest to when it is due, if
+    one is near at all, and never so shortly before a poll that it would delay it, unless it is long overdue.
+
+    Args:
+        due_s: when it is due.
+        now_s: the present.
+        next_poll_s: when the next poll is due.
+        period_s: from one sample to the next.
+        awake: whether a poll was just made.
+    """
+    if now_s >= due_s + period_s / 2:
+        return True
+    if awake:
+        return next_poll_s - now_s >= _SAMPLE_TAKES_S and now_s + next_poll_s >= 2 * due_s
+    return now_s >= due_s and next_poll_s > due_s + period_s / 2
 
 
 def next_due_s(due_s: float, now_s: float, period_s: float) -> float:
@@ -77,15 +98,15 @@ def first_sample(spec: Spec, opened: Opened) -> None:
         OSError: the file could not be written.
     """
     header = {"sources": [source._asdict() for source in opened.sources], "notes": opened.notes}
-    Path(spec.samples).write_bytes(json.dumps(header).encode() + b"\n" + _line(spec, opened))
+    Path(spec.samples).write_bytes(json.dumps(header).encode() + b"\n" + _line(resident_bytes(spec.runner_pid), opened))
 
 
-def _line(spec: Spec, opened: Opened) -> bytes:
+def _line(rss_bytes: int | None, opened: Opened) -> bytes:
     sampled = [meter.sample() for meter in opened.meters]
     tick = {
         "t_s": time.monotonic(),
         "cpu_s": time.process_time(),
-        "rss_bytes": resident_bytes(spec.runner_pid),
+        "rss_bytes": rss_bytes,
         "readings": [reading for one in sampled for reading in one.readings],
         "edges": [edge for one in sampled for edge in one.edges],
         "powers": [power for one in sampled for power in one.powers],

@@ -349,6 +349,7 @@ FAILING: dict[str, tuple[set[str], dict[str, Any], dict[str, Any], str, str]] = 
 SUSPECT = {
     *("energy_known", "window_long_enough", "counter_monotonic", "counter_moved", "counter_agrees"),
     *("counter_timely", "power_within_limits", "gpu_unchanged", "no_thermal_throttling", "output_length"),
+    "no_read_errors",
 }
 
 

@@ -1,8 +1,8 @@
 """CodeCarbon, by tasks: ``start_task`` and ``stop_task`` around the work, of which the GPU's energy is taken."""
 
-from codecarbon import OfflineEmissionsTracker
-
 from collections.abc import Callable
+
+from codecarbon import OfflineEmissionsTracker
 
 from tests.bench.meter.peers.driver import drive
 

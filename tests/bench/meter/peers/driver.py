@@ -39,7 +39,7 @@ class Tool(Protocol):
     def begin(self) -> None:
         """Open a window."""
 
-    def end(self) -> Callable[[], float | None | Answer]:
+    def end(self) -> Callable[[], float | Answer | None]:
         """Close it. What it returns is asked for the joules after :meth:`close`."""
 
     def close(self) -> None:

@@ -1,10 +1,9 @@
 """energy-bench's meter, as its ``measure`` uses it: ``with meter.session():`` around the work."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from energy_bench import EnergyMeter
-
-from collections.abc import Callable
 
 from tests.bench.meter.peers.driver import drive
 

@@ -1,11 +1,10 @@
 """LLenergyMeasure, as its harness does it: a sampler chosen by itself, tracking around the work, then its warnings."""
 
 import logging
+from collections.abc import Callable
 
 from llenergymeasure.energy import select_energy_sampler
 from llenergymeasure.harness.measurement_warnings import collect_warnings
-
-from collections.abc import Callable
 
 from tests.bench.meter.peers.driver import drive
 

@@ -3,11 +3,10 @@
 It synchronises CUDA for its PyTorch backend only; another backend is named, since torch here has no CUDA.
 """
 
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from optimum_benchmark.trackers.energy import EnergyTracker
-
-from collections.abc import Callable
 
 from tests.bench.meter.peers.driver import drive
 

@@ -3,9 +3,9 @@
 Without a CUDA build of torch, JAX or CuPy there is nothing to synchronise, and it is told so (``sync_execution``).
 """
 
-from zeus.monitor import ZeusMonitor
-
 from collections.abc import Callable
+
+from zeus.monitor import ZeusMonitor
 
 from tests.bench.meter.peers.driver import drive
 
