@@ -42,7 +42,7 @@ check: $(VENV)/.dev                 ## The quick loop: format, lint, types, laye
 	$(BIN)/mypy
 	$(BIN)/mypy --python-version 3.10 -p runners
 	$(BIN)/lint-imports --no-cache --no-logo
-	$(BIN)/pytest -q tests/unit tests/contract
+	$(BIN)/pytest -q -n auto tests/unit tests/contract
 
 format: $(VENV)/.dev                ## Format and sort.
 	$(BIN)/ruff check --quiet --fix-only .
