@@ -19,6 +19,7 @@ from orchestrator.errors import InputError, MachineError, OrchestratorError
 from orchestrator.execution.attempts import Bench
 from orchestrator.execution.events import CampaignEnded, CampaignStarted, Observer
 from orchestrator.execution.loop import Loop
+from orchestrator.execution.metering import require_meter
 from orchestrator.execution.planning import open_or_plan, open_or_rebuild
 from orchestrator.manifest.lock import campaign_lock, is_held
 from orchestrator.manifest.store import Manifest, RunRow, Status
@@ -261,6 +262,7 @@ def ready(campaign: Campaign, project: Project, dispatcher: Dispatcher) -> Bench
         if wanted is not None or ENV_SIMULATED_GPU in os.environ or any(map(_may_use_gpu, grids))
         else []
     )
+    require_meter(campaign.file.measurement, gpus, os.environ)
     dispatcher.check(gpus)
     if not gpus and any("cuda" in dict(grid.options).get("device", ()) for grid in grids):
         raise MachineError("device: cuda, and this machine has no GPU", hint="use device: cpu, or auto")

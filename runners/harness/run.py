@@ -20,6 +20,7 @@ from runners.harness.sampling import Sampler
 from runners.harness.working import told_while_working
 from runners.logs import LOGGER, WarningCollector
 from runners.meters.choose import Spec
+from runners.meters.rapl import POWERCAP
 from runners.workloads.supply import Supply
 
 
@@ -87,6 +88,7 @@ def _spec(request: RunRequest, gpus: list[Gpu], samples: Path) -> Spec:
         gpu_uuids=[gpu.uuid for gpu in gpus],
         cpu_tdp_w=request.measurement.cpu_tdp_w,
         meter=request.measurement.meter,
+        powercap=os.environ.get(paths.ENV_POWERCAP) or str(POWERCAP),
         host_samples=request.host_samples,
         simulated_power_w=options.power_w if isinstance(options, SimulatedOptions) else None,
     )
