@@ -21,6 +21,7 @@ from runners.meters.choose import Spec
 
 _HINT = "look at runner.log; if the machine is short of memory, something may have killed the sampler"
 _STOP_S = 10.0
+_FOLLOW_S = 4.0
 
 
 class Sampler:
@@ -102,12 +103,12 @@ class Sampler:
     def follow(self, end_s: float) -> None:
         """Waits until the samples reach far enough past a moment for the energy up to it to have bounds.
 
-        A counter that stands still is not waited for longer than 2 s or five samples.
+        A counter that stands still is not waited for longer than 4 s or five samples: no counter in use is slower than 1 s.
 
         Args:
             end_s: the moment, on CLOCK_MONOTONIC.
         """
-        limit_s = time.monotonic() + max(2.0, 5 / self._spec.sample_hz)
+        limit_s = time.monotonic() + max(_FOLLOW_S, 5 / self._spec.sample_hz)
         while time.monotonic() < limit_s:
             self.check()
             if _reaches(self.recording(), end_s):
