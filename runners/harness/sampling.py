@@ -103,7 +103,7 @@ class Sampler:
     def follow(self, end_s: float) -> None:
         """Waits until the samples reach far enough past a moment for the energy up to it to have bounds.
 
-        A counter that stands still is not waited for longer than 4 s or five samples: no counter in use is slower than 1 s.
+        A counter that stands still is not waited for longer than 4 s or five samples; the slowest take 1 s.
 
         Args:
             end_s: the moment, on CLOCK_MONOTONIC.
