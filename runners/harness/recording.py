@@ -79,8 +79,9 @@ class Recording(NamedTuple):
     def relative_uncertainty(self, start_s: float) -> float | None:
         """Half the interval of the energy from a moment to the latest update, as a share of it; None if unknown."""
         energies = []
+        recorded = self.series()
         for source in self.primary():
-            series = self.series()[source.name]
+            series = recorded[source.name]
             if series.counter is None:
                 return None
             try:
