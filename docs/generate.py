@@ -16,9 +16,11 @@ from pydantic.fields import FieldInfo
 from orchestrator.campaign.schema import NOT_YET, CampaignFile
 from orchestrator.cli import COMMANDS, cli, load_command
 from orchestrator.system.config import UserConfig
+from runners.contract.model import ContractModel
+from runners.contract.options import OPTIONS
 from runners.contract.paths import EXIT_CODES
 from runners.contract.quantities import QUANTITIES
-from runners.contract.request import OPTIONS, ContractModel, Measurement, Warmup, Workload
+from runners.contract.request import Measurement, Warmup, Workload
 from runners.contract.rules import RULES
 
 FOLDER = Path(__file__).parent / "reference"

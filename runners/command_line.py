@@ -11,7 +11,8 @@ from runners.contract import fingerprint
 from runners.contract.flags import FlagError, Section, declared_by, flags_of
 from runners.contract.messages import nearest
 from runners.contract.names import check_dataset, check_model, is_local, is_prompt_file
-from runners.contract.request import OPTIONS, Experiment, Measurement, Workload
+from runners.contract.options import OPTIONS
+from runners.contract.request import Experiment, Measurement, Workload
 from runners.contract.rules import broken_rule
 
 _PROGRAM = "python -m runners"

@@ -9,8 +9,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from runners.contract import paths
+from runners.contract.options import OPTIONS
 from runners.contract.paths import FailureKind
-from runners.contract.request import OPTIONS, RunRequest
+from runners.contract.request import RunRequest
 from runners.contract.result import RunFailure
 from runners.errors import OUT_OF_SPACE, Interrupted, RunnerError
 from runners.files import write_atomically

@@ -30,9 +30,9 @@ def main(arguments: list[str]) -> int:
     results = results_folder(os.environ)
     try:
         asked = command_line.read(arguments)
-        may_use_gpu = asked.experiment.may_use_gpu or paths.ENV_SIMULATED_GPU in os.environ
+        may_use_gpu = asked.experiment.options.may_use_gpu or paths.ENV_SIMULATED_GPU in os.environ
         found = gpus.first(os.environ) if may_use_gpu else []
-        given = [gpu for gpu in found if asked.experiment.takes(gpu)]
+        given = asked.experiment.gpus_of(found)
         return _run(asked, given, results / paths.ADHOC)
     except FlagError as error:
         return _complain(str(error), error.hint, FailureKind.BAD_REQUEST)
@@ -105,7 +105,7 @@ def _request(asked: Asked, given: Sequence[Gpu], name: AttemptName) -> RunReques
 def _device(asked: Asked, given: Sequence[Gpu]) -> str:
     if given:
         return "; ".join(f"running on GPU {gpu.index}: {gpu.name} ({gpu.uuid})" for gpu in given)
-    return "running on the CPU" + (": no GPU is visible here" if asked.experiment.may_use_gpu else "")
+    return "running on the CPU" + (": no GPU is visible here" if asked.experiment.options.may_use_gpu else "")
 
 
 def _say(descriptor: int, lines: Sequence[str]) -> None:

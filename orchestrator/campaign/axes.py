@@ -15,10 +15,12 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from orchestrator.campaign.document import FieldPath, field_name
-from orchestrator.campaign.schema import BACKENDS_NOT_YET, CampaignFile
+from orchestrator.campaign.schema import CampaignFile
 from runners.contract.messages import nearest, validation_messages
+from runners.contract.model import ContractModel
 from runners.contract.names import check_model
-from runners.contract.request import OPTIONS, ContractModel, Workload
+from runners.contract.options import OPTIONS
+from runners.contract.request import Workload
 
 Axes = tuple[tuple[str, tuple[Any, ...]], ...]
 """Each parameter with the values that it takes."""
@@ -147,8 +149,6 @@ def resolve_grids(file: CampaignFile) -> tuple[list[Grid], list[Finding]]:
 def _unknown_backend(backend: object, path: FieldPath) -> Finding:
     if backend is None:
         return Finding(path, "names no backend", nearest("", OPTIONS))
-    if backend in BACKENDS_NOT_YET:
-        return Finding(path, f"the backend {backend} is not supported yet", nearest("", OPTIONS))
     return Finding(path, f"unknown backend {backend!r}", nearest(str(backend), OPTIONS))
 
 

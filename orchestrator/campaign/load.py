@@ -21,8 +21,10 @@ from orchestrator.campaign.inputs import (
 from orchestrator.campaign.schema import NOT_YET, Campaign, CampaignFile
 from orchestrator.errors import FileError, InputError, Issue
 from runners.contract.messages import nearest, validation_messages
+from runners.contract.model import ContractModel
 from runners.contract.names import is_prompt_file
-from runners.contract.request import OPTIONS, ContractModel, Measurement, Warmup, Workload
+from runners.contract.options import OPTIONS
+from runners.contract.request import Measurement, Warmup, Workload
 
 _PLACES: dict[tuple[str, ...], type[ContractModel]] = {
     (): CampaignFile,

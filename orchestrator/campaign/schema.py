@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, ConfigDict, Field
 
+from runners.contract.model import ContractModel
 from runners.contract.paths import ADHOC
-from runners.contract.request import ContractModel, Measurement
+from runners.contract.request import Measurement
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,63}$"
 
@@ -26,9 +27,6 @@ NOT_YET = {
     "notify": "notifications",
 }
 """Keys of the grammar that are not built yet: refused, never ignored."""
-
-BACKENDS_NOT_YET = ("vllm", "tensorrt")
-"""Likewise."""
 
 
 def _free_name(name: str) -> str:

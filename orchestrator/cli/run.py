@@ -11,7 +11,7 @@ from orchestrator.cli.options import running_options
 from orchestrator.errors import EXIT_DONE, InputError
 from runners.contract.flags import Flag, FlagError, all_flags, declared_by
 from runners.contract.messages import nearest
-from runners.contract.request import OPTIONS
+from runners.contract.options import OPTIONS
 
 
 def _option(flag: Flag) -> click.Option:

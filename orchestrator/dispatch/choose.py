@@ -11,7 +11,7 @@ from orchestrator.dispatch.local import LocalDispatcher, missing_modules
 from orchestrator.dispatch.scene import Scene
 from orchestrator.errors import MachineError
 from orchestrator.system.docker import inside_container, require_docker
-from runners.contract.request import OPTIONS
+from runners.contract.options import OPTIONS
 
 
 def choose_dispatcher(

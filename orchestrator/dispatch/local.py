@@ -24,6 +24,7 @@ from orchestrator.dispatch.abandoned import refuse_beside
 from orchestrator.dispatch.base import Attempt, Ending
 from orchestrator.dispatch.processes import KILL_DEADLINE_S, end, marked, marks
 from orchestrator.errors import MachineError
+from runners.contract.options import OPTIONS
 from runners.contract.paths import (
     ENV_ATTEMPT,
     ENV_VISIBLE_GPUS,
@@ -32,7 +33,7 @@ from runners.contract.paths import (
     AttemptName,
     parse_attempt_name,
 )
-from runners.contract.request import OPTIONS, Gpu
+from runners.contract.request import Gpu
 
 STOP_GRACE_S = 5.0
 

@@ -21,8 +21,9 @@ from orchestrator.results.folders import CampaignFolder, UnverifiedError
 from runners.contract.events import RunnerEvent
 from runners.contract.host import NO_OTHER_PROCESS
 from runners.contract.names import is_prompt_file
+from runners.contract.options.simulated import SimulatedOptions
 from runners.contract.paths import EXIT_CODES, FAILURE, REQUEST, AttemptName, FailureKind, run_id
-from runners.contract.request import Experiment, Gpu, Measurement, RunRequest, SimulatedOptions
+from runners.contract.request import Experiment, Gpu, Measurement, RunRequest
 from runners.contract.result import RunFailure, RunResult
 
 
@@ -52,7 +53,7 @@ class Bench:
 
     def gpus_of(self, experiment: Experiment) -> tuple[Gpu, ...]:
         """The GPUs that an experiment is measured on; none for one that stays on the CPU."""
-        return tuple(gpu for gpu in self.gpus if experiment.takes(gpu))
+        return tuple(experiment.gpus_of(self.gpus))
 
 
 def prepare(bench: Bench, name: AttemptName, experiment: Experiment, order_index: int) -> Attempt:

@@ -29,8 +29,8 @@ from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.frozen import FrozenCampaign, thaw
 from orchestrator.system.gpu import choose_gpus, list_gpus
 from orchestrator.system.project import Project, find_project
+from runners.contract.options import OPTIONS
 from runners.contract.paths import ADHOC, CAMPAIGN, ENV_SIMULATED_GPU, ENV_VISIBLE_GPUS
-from runners.contract.request import OPTIONS
 
 _ROOM_NEEDED_BYTES = 64 * 2**20
 

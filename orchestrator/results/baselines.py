@@ -17,7 +17,8 @@ from pydantic import ValidationError
 
 from orchestrator.files import write_durably
 from runners.contract.baseline import newest_fitting
-from runners.contract.request import Baseline, ContractModel
+from runners.contract.model import ContractModel
+from runners.contract.request import Baseline
 from runners.contract.result import BaselineReport
 
 BASELINES: Final = "baselines.json"

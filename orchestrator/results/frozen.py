@@ -14,7 +14,7 @@ from orchestrator.campaign.schema import Campaign, ContainerStrategy, Dispatcher
 from orchestrator.errors import InputError
 from orchestrator.files import write_durably
 from runners.contract.messages import first_fault
-from runners.contract.request import ContractModel
+from runners.contract.model import ContractModel
 
 
 class FrozenCampaign(ContractModel):

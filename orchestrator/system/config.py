@@ -12,7 +12,7 @@ from orchestrator.campaign.load import read_document
 from orchestrator.campaign.schema import ContainerStrategy, DispatcherName
 from orchestrator.errors import FileError, Issue
 from runners.contract.messages import nearest, validation_messages
-from runners.contract.request import ContractModel
+from runners.contract.model import ContractModel
 
 CONFIG_FILE = ".orchestrate.yaml"
 _NOT_YET = ("gaps", "notifications", "webhook_url", "warmup_delay_s", "auto_teardown")

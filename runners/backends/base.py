@@ -10,15 +10,29 @@ from runners.contract.flops import Architecture
 TokenIds = Sequence[int]
 
 
+class Timing(NamedTuple):
+    """The moments of one request, of CLOCK_MONOTONIC; None where the engine does not tell."""
+
+    begun_s: float | None
+    """The engine began to work on it; before, it was queued."""
+    first_token_s: float | None
+    last_token_s: float | None
+    token_times_s: list[float] | None = None
+    """When each of its tokens was on the host."""
+
+
 class Batch(NamedTuple):
     """What came of generating one batch; moments are of CLOCK_MONOTONIC, the device synchronised."""
 
     start_s: float
     end_s: float
     token_times_s: list[float] | None
-    """When each step's tokens were on the host; None where the engine does not tell."""
+    """When each step's tokens were on the host, the same for all requests of a static batch; None where the engine
+    does not tell, or where it batches continuously: then ``timings`` holds what it tells."""
     outputs: list[list[int]]
     """Token ids of each answer, in the order of the prompts."""
+    timings: list[Timing] | None = None
+    """Of each request, in the order of the prompts, where they have moments of their own."""
 
 
 class DeviceMemory(NamedTuple):
@@ -84,6 +98,10 @@ class Backend(Protocol):
 
     def effective_config(self) -> dict[str, Any]:
         """What the engine says it really used, read back from it."""
+        ...
+
+    def overridden(self) -> list[str]:
+        """What was asked for and the engine did otherwise, in words; each becomes a warning of the result."""
         ...
 
     def close(self) -> None:

@@ -1,11 +1,13 @@
-"""The one place that knows which class stands for which backend."""
+"""From a backend's name to its class: ``BACKEND`` of the module of that name beside this one."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 
 from runners.backends.base import Backend
-from runners.contract.request import RunRequest, SimulatedOptions
+from runners.backends.models import use_hub_only_if_needed
+from runners.contract.request import RunRequest
 
 
 def create(request: RunRequest, alive: Callable[[], None]) -> Backend:
@@ -19,14 +21,7 @@ def create(request: RunRequest, alive: Callable[[], None]) -> Backend:
         ImportError: the engine is not installed.
         BadRequestError: the request does not fit the machine.
     """
-    options = request.experiment.options
-    if isinstance(options, SimulatedOptions):
-        from runners.backends.simulated import SimulatedBackend
-
-        return SimulatedBackend(request, options, alive)
-    from runners.backends.models import use_hub_only_if_needed
-
     use_hub_only_if_needed(request)  # before the engine is imported, which reads it once
-    from runners.backends.pytorch import PytorchBackend
-
-    return PytorchBackend(request, options, alive)
+    module = importlib.import_module(f"runners.backends.{request.experiment.backend}")
+    backend: Backend = module.BACKEND(request, request.experiment.options, alive)
+    return backend

@@ -16,7 +16,8 @@ from runners.backends.models import LocatedModel, locate
 from runners.backends.pytorch_config import asked_generation, read_back, require_honoured
 from runners.backends.resident import make_resident
 from runners.contract.flops import Architecture
-from runners.contract.request import PytorchOptions, RunRequest
+from runners.contract.options.pytorch import PytorchOptions
+from runners.contract.request import RunRequest
 from runners.errors import BadRequestError, EngineError
 
 
@@ -168,6 +169,10 @@ class PytorchBackend:
             "seed": self._request.seed,
         }
 
+    def overridden(self) -> list[str]:
+        """Nothing."""
+        return []
+
     def close(self) -> None:
         """Lets the model go and gives its memory back."""
         self._model = None
@@ -248,3 +253,6 @@ def _device(request: RunRequest, options: PytorchOptions) -> torch.device:
             f"set CUDA_VISIBLE_DEVICES={metered}",
         )
     return device
+
+
+BACKEND = PytorchBackend

@@ -8,7 +8,7 @@ import torch
 import transformers
 from torch._dynamo.utils import counters
 
-from runners.contract.request import PytorchOptions
+from runners.contract.options.pytorch import PytorchOptions
 from runners.errors import EngineError
 
 _HINT = "another version of transformers or another model may honour it; the run is not labelled as what it is not"

@@ -12,7 +12,8 @@ from typing import Any
 
 from runners.backends.base import Batch, DeviceMemory, TokenIds
 from runners.contract.flops import Architecture
-from runners.contract.request import RunRequest, SimulatedOptions
+from runners.contract.options.simulated import SimulatedOptions
+from runners.contract.request import RunRequest
 
 _VOCABULARY = 32_000
 _LOAD_STEP_S = 0.5
@@ -91,6 +92,10 @@ class SimulatedBackend:
         """The options, marked as those of a simulation."""
         return {"simulated": True, **self._options.model_dump(exclude={"backend"})}
 
+    def overridden(self) -> list[str]:
+        """Nothing."""
+        return []
+
     def close(self) -> None:
         """Nothing is held."""
 
@@ -113,3 +118,6 @@ class SimulatedBackend:
                 time.sleep(3600)
         elif self._options.fail == "out_of_memory":
             raise MemoryError("the simulated backend was asked to run out of memory")
+
+
+BACKEND = SimulatedBackend

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from runners.contract.request import ContractModel
+from runners.contract.model import ContractModel
 
 
 class RunnerEvent(ContractModel):

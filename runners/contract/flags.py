@@ -9,7 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from runners.contract.messages import nearest, validation_messages
-from runners.contract.request import OPTIONS, ContractModel, Measurement, RunRequest, Warmup, Workload
+from runners.contract.model import ContractModel
+from runners.contract.options import OPTIONS
+from runners.contract.request import Measurement, RunRequest, Warmup, Workload
 
 Section = Literal["workload", "measurement", "warmup", "request", "options"]
 

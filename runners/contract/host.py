@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from pydantic import AwareDatetime, Field
 
-from runners.contract.request import ContractModel
+from runners.contract.model import ContractModel
 from runners.contract.result import Check, RunResult
 
 HOST_SCHEMA_VERSION: Final = 1

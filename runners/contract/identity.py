@@ -14,8 +14,16 @@ _HASH_LENGTH = 16
 
 
 def canonical_json(experiment: Experiment) -> str:
-    """An experiment with all defaults as JSON, keys sorted, without white space; versioned."""
-    declared = experiment.model_dump()
+    """An experiment with all defaults as JSON, keys sorted, without white space; versioned.
+
+    What later releases added is left out where it holds its default, so that what was declared before them keeps
+    its identity.
+    """
+    options = experiment.options
+    declared = experiment.model_dump(exclude=None if experiment.input_sha256 else {"input_sha256"})
+    for name in options.LATER:
+        if getattr(options, name) == type(options).model_fields[name].get_default(call_default_factory=True):
+            del declared["options"][name]
     declared["version"] = IDENTITY_VERSION
     return json.dumps(declared, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 

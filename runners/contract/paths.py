@@ -13,7 +13,7 @@ import re
 from enum import Enum
 from typing import Final, NamedTuple
 
-CONTRACT_VERSION: Final = 2
+CONTRACT_VERSION: Final = 3
 
 # In an attempt folder, and after publication in a run folder.
 REQUEST = "request.json"
@@ -59,9 +59,13 @@ class FailureKind(str, Enum):
 
     BAD_REQUEST = "bad_request"
     MODEL_NOT_FOUND = "model_not_found"
+    MODEL_GATED = "model_gated"
     ENGINE_MISSING = "engine_missing"
+    ENGINE_BROKEN = "engine_broken"
     ENGINE_FAILED = "engine_failed"
+    UNSUPPORTED = "unsupported"
     OUT_OF_MEMORY = "out_of_memory"
+    GPU_OUT_OF_MEMORY = "gpu_out_of_memory"
     METER_FAILED = "meter_failed"
     DISK_FULL = "disk_full"
     INTERRUPTED = "interrupted"
@@ -80,6 +84,10 @@ EXIT_CODES: dict[FailureKind, int] = {
     FailureKind.OUT_OF_MEMORY: 12,
     FailureKind.METER_FAILED: 13,
     FailureKind.DISK_FULL: 14,
+    FailureKind.ENGINE_BROKEN: 15,
+    FailureKind.MODEL_GATED: 16,
+    FailureKind.UNSUPPORTED: 17,
+    FailureKind.GPU_OUT_OF_MEMORY: 18,
     FailureKind.INTERRUPTED: 130,
 }
 

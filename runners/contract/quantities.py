@@ -61,7 +61,11 @@ _LATENCIES = {
     "ttft_s": ("TTFT", "time to first token: from the start of the request's batch to its first token on the host"),
     "tpot_s": ("TPOT", "time per output token after the first: (last − first token) ÷ (`output_tokens` − 1)"),
     "itl_s": ("inter-token latency", "gap between two tokens of an answer"),
-    "e2e_s": ("end-to-end latency", "from the start of the request's batch to its end, when its answers are complete"),
+    "e2e_s": (
+        "end-to-end latency",
+        "from the start of the request's batch to the end of the batch, or of the request where the engine tells that",
+    ),
+    "queue_s": ("queue time", "from handing the request to the engine until that begins to work on it"),
 }
 _STATISTICS = {
     "mean": "mean",

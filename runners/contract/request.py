@@ -1,25 +1,22 @@
 """What goes into a run: the experiment, and how it is to be measured.
 
-The options of each backend stand here once; the campaign file, the command line, the documentation
-and the runner all take them from these models.
+The options of each backend stand in :mod:`runners.contract.options`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Final, Literal, get_args
+from collections.abc import Sequence
+from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
+from runners.contract.model import ContractModel
+from runners.contract.options import BackendOptions
+from runners.contract.options.simulated import SimulatedOptions
 from runners.contract.paths import CONTRACT_VERSION
 
 SIMULATED_NAME: Final = "Simulated "
 """How the name of every simulated GPU begins."""
-
-
-class ContractModel(BaseModel):
-    """A model that refuses unknown fields, loose types and numbers that are none."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, protected_namespaces=())
 
 
 class Workload(ContractModel):
@@ -40,61 +37,6 @@ class Workload(ContractModel):
     dataset_sha256: str | None = Field(
         None, pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the prompt file; filled in by the host"
     )
-
-
-class PytorchOptions(ContractModel):
-    """Options of the ``pytorch`` backend: Hugging Face transformers."""
-
-    SUMMARY: ClassVar[str] = "Hugging Face transformers"
-    SLUG_FIELDS: ClassVar[tuple[str, ...]] = ("dtype", "batch_size")
-    MODULES: ClassVar[tuple[str, ...]] = ("torch", "transformers")
-    INSTALL_HINT: ClassVar[str] = "pip install 'llm-orchestrate[pytorch]'"
-
-    backend: Literal["pytorch"] = "pytorch"
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="where to run; auto: the campaign's GPUs, else the CPU"
-    )
-    dtype: Literal["float32", "bfloat16", "float16"] = Field("bfloat16", description="type of weights and activations")
-    batch_size: int = Field(1, ge=1, le=65_536, description="prompts generated together (static batching)")
-    attn_implementation: Literal["eager", "sdpa", "flash_attention_2"] = Field("sdpa", description="attention kernel")
-    torch_compile: bool = Field(False, description="compile the model's forward pass with torch.compile")
-    torch_compile_mode: Literal["default", "reduce-overhead", "max-autotune"] | None = Field(
-        None, description="mode of torch.compile; null: its own default"
-    )
-    do_sample: bool = Field(False, description="sample instead of taking the most likely token")
-    temperature: float | None = Field(None, gt=0, le=100, description="sampling temperature")
-    top_k: int | None = Field(None, ge=1, description="sample among the k most likely tokens")
-    top_p: float | None = Field(None, gt=0, le=1, description="sample within this cumulative probability")
-    num_beams: int = Field(1, ge=1, le=64, description="beams of beam search; 1: none")
-    repetition_penalty: float | None = Field(None, gt=0, le=100, description="penalty on repeated tokens")
-
-
-class SimulatedOptions(ContractModel):
-    """Options of the ``simulated`` backend: no engine, no model; everything it yields says so."""
-
-    SUMMARY: ClassVar[str] = "no engine, no model; everything it yields says so"
-    SLUG_FIELDS: ClassVar[tuple[str, ...]] = ("batch_size",)
-    MODULES: ClassVar[tuple[str, ...]] = ()
-    INSTALL_HINT: ClassVar[str] = ""
-
-    backend: Literal["simulated"] = "simulated"
-    batch_size: int = Field(1, ge=1, le=65_536, description="prompts played together")
-    tokens_per_s: float = Field(1000.0, gt=0, le=1e9, description="output tokens a second of one sequence")
-    spread: float = Field(
-        0.05, ge=0, le=1, description="standard deviation of the time between tokens, relative to its mean"
-    )
-    power_w: float = Field(100.0, ge=0, le=1e6, description="power drawn throughout")
-    load_s: float = Field(0.0, ge=0, le=86_400, description="time that loading takes")
-    fail: Literal["crash", "hang", "out_of_memory"] | None = Field(
-        None, description="fail so, halfway through the measured window"
-    )
-    fail_attempts: int | None = Field(None, ge=1, description="fail in the first attempts only; null: in each one")
-
-
-BackendOptions = PytorchOptions | SimulatedOptions
-OPTIONS: dict[str, type[BackendOptions]] = {
-    model.model_fields["backend"].default: model for model in get_args(BackendOptions)
-}
 
 
 class Gpu(ContractModel):
@@ -119,20 +61,25 @@ class Experiment(ContractModel):
     )
     workload: Workload = Workload()
     options: Annotated[BackendOptions, Field(discriminator="backend")]
+    input_sha256: dict[str, str] = Field(
+        default_factory=dict,
+        description="fingerprints of local models that options name, by the option; filled in by the host",
+    )
 
     @property
     def backend(self) -> str:
         """The name of the backend that runs it."""
         return self.options.backend
 
-    @property
-    def may_use_gpu(self) -> bool:
-        """Whether its engine takes a GPU where there is one."""
-        return isinstance(self.options, PytorchOptions) and self.options.device != "cpu"
+    def gpus_of(self, named: Sequence[Gpu]) -> list[Gpu]:
+        """The GPUs that it works on, and that are metered: the first of those that the campaign names.
 
-    def takes(self, gpu: Gpu) -> bool:
-        """Whether its engine takes this GPU; the simulated backend takes simulated ones."""
-        return gpu.simulated if isinstance(self.options, SimulatedOptions) else self.may_use_gpu
+        An engine takes real ones, the simulated backend simulated ones; beside a simulated GPU an engine
+        works on the CPU.
+        """
+        if isinstance(self.options, SimulatedOptions):
+            return [gpu for gpu in named if gpu.simulated]
+        return list(named)[: self.options.gpus_needed] if self.options.may_use_gpu else []
 
 
 class Warmup(ContractModel):
@@ -214,7 +161,7 @@ class Baseline(ContractModel):
 class RunRequest(ContractModel):
     """The whole configuration of one attempt; nothing else configures it."""
 
-    contract_version: Literal[2] = CONTRACT_VERSION
+    contract_version: Literal[3] = CONTRACT_VERSION
     campaign: str
     experiment_id: str
     cycle: int = Field(ge=1)
@@ -231,6 +178,9 @@ class RunRequest(ContractModel):
     )
     model_path: str | None = Field(None, description="where a local model lies, as the runner sees it")
     dataset_path: str | None = Field(None, description="where a prompt file lies, as the runner sees it")
+    option_paths: dict[str, str] = Field(
+        default_factory=dict, description="where local models that options name lie, as the runner sees them"
+    )
     container_strategy: Literal["ephemeral", "persistent"] | None = Field(
         None, description="whether the container is this run's own, or other runs share it; filled in by the host"
     )

@@ -10,10 +10,11 @@ from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, Field
 
+from runners.contract.model import ContractModel
 from runners.contract.paths import FailureKind
-from runners.contract.request import ContractModel, Experiment
+from runners.contract.request import Experiment
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 Phase = Literal["baseline", "load", "loaded_idle", "warmup", "prefill", "decode", "teardown", "window"]
 EnergyMethod = Literal["nvml", "rapl", "zeus", "codecarbon", "estimated", "simulated"]
@@ -152,7 +153,7 @@ class FileRecord(ContractModel):
 class RunResult(ContractModel):
     """Everything that one complete run measured; ``result.json``, written last."""
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     run_id: str
     campaign: str
     experiment_id: str
@@ -210,6 +211,10 @@ class RunResult(ContractModel):
     tpot_s: Distribution | None
     itl_s: Distribution | None
     e2e_s: Distribution | None
+    queue_s: Distribution | None = None
+    """Between handing a request to the engine and its beginning to work on it."""
+    output_sha256: str | None = None
+    """Over the token ids of all answers, in the order of the requests: equal for equal outputs."""
 
     memory_peak_bytes: int | None
     memory_model_bytes: int | None

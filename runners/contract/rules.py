@@ -7,9 +7,11 @@ out is refused. The runner holds the same rules against a request made by hand.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from runners.contract.request import Experiment, PytorchOptions, SimulatedOptions
+from runners.contract.options import OPTIONS_RULES
+from runners.contract.options.base import OptionsRule
+from runners.contract.request import Experiment
 
 
 class Rule(NamedTuple):
@@ -20,20 +22,10 @@ class Rule(NamedTuple):
     forbids: Callable[[Experiment], bool]
 
 
-def _pytorch(condition: Callable[[PytorchOptions], bool]) -> Callable[[Experiment], bool]:
-    return lambda experiment: isinstance(experiment.options, PytorchOptions) and condition(experiment.options)
-
-
-def _sampling_without_do_sample(options: PytorchOptions) -> bool:
-    return not options.do_sample and any(
-        value is not None for value in (options.temperature, options.top_k, options.top_p)
-    )
-
-
 _BATCH = Rule(
     "batch-exceeds-prompts",
-    "batch_size is larger than workload.prompts, so the batch would never be full",
-    lambda experiment: experiment.options.batch_size > experiment.workload.prompts,
+    "a batch is larger than workload.prompts, so it would never be full",
+    lambda experiment: experiment.options.handed_at_once(experiment.workload.prompts) > experiment.workload.prompts,
 )
 
 _WORKLOAD = (
@@ -50,42 +42,13 @@ _WORKLOAD = (
     _BATCH,
 )
 
+
+def _of_options(rule: OptionsRule[Any]) -> Rule:
+    return Rule(rule.name, rule.reason, lambda experiment: rule.forbids(experiment.options))
+
+
 RULES: dict[str, tuple[Rule, ...]] = {
-    PytorchOptions.model_fields["backend"].default: (
-        *_WORKLOAD,
-        Rule(
-            "flash-attention-needs-half-precision",
-            "flash_attention_2 knows float16 and bfloat16 only",
-            _pytorch(lambda o: o.attn_implementation == "flash_attention_2" and o.dtype == "float32"),
-        ),
-        Rule(
-            "flash-attention-needs-gpu",
-            "flash_attention_2 does not run on a CPU",
-            _pytorch(lambda o: o.attn_implementation == "flash_attention_2" and o.device == "cpu"),
-        ),
-        Rule(
-            "compile-mode-needs-compile",
-            "torch_compile_mode does nothing without torch_compile",
-            _pytorch(lambda o: o.torch_compile_mode is not None and not o.torch_compile),
-        ),
-        Rule(
-            "sampling-needs-do-sample",
-            "temperature, top_k and top_p do nothing without do_sample",
-            _pytorch(_sampling_without_do_sample),
-        ),
-    ),
-    SimulatedOptions.model_fields["backend"].default: (
-        *_WORKLOAD,
-        Rule(
-            "fail-attempts-needs-fail",
-            "fail_attempts does nothing without fail",
-            lambda experiment: (
-                isinstance(experiment.options, SimulatedOptions)
-                and experiment.options.fail_attempts is not None
-                and experiment.options.fail is None
-            ),
-        ),
-    ),
+    backend: (*_WORKLOAD, *map(_of_options, rules)) for backend, rules in OPTIONS_RULES.items()
 }
 
 

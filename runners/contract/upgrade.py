@@ -15,8 +15,10 @@ def upgraded_result(document: dict[str, Any]) -> dict[str, Any]:
         document: of this version or an earlier one; it is not changed.
     """
     if document.get("schema_version") == 1:
-        # Version 2 added fields, all of them with a value for "not measured".
+        # Versions 2 and 3 added fields, all of them with a value for "not measured".
         document = {**document, "schema_version": 2}
+    if document.get("schema_version") == 2:
+        document = {**document, "schema_version": 3}
     return document
 
 
@@ -32,4 +34,7 @@ def upgraded_request(document: dict[str, Any]) -> dict[str, Any]:
             "contract_version": 2,
             "measurement": {**_MEASURED_THEN, **document.get("measurement", {})},
         }
+    if document.get("contract_version") == 2:
+        # Version 3 added further backends, and what they need; older requests name none of that.
+        document = {**document, "contract_version": 3}
     return document

@@ -52,6 +52,8 @@ class Measured(NamedTuple):
     device: str
     version: str
     effective_config: dict[str, Any]
+    overridden: list[str]
+    """What was asked for and the engine did otherwise."""
     architecture: Architecture | None
 
 
@@ -97,6 +99,7 @@ def measure(backend: Backend, request: RunRequest, supply: Supply, sampler: Samp
     events.phase("teardown")
     device_memory = backend.device_memory()
     effective_config, architecture = backend.effective_config(), backend.architecture()
+    overridden = backend.overridden()
     device, version = backend.device, backend.version
     with clock.phase("teardown"):
         backend.close()
@@ -114,6 +117,7 @@ def measure(backend: Backend, request: RunRequest, supply: Supply, sampler: Samp
         device=device,
         version=version,
         effective_config=effective_config,
+        overridden=overridden,
         architecture=architecture,
     )
 
@@ -176,7 +180,7 @@ def _warm_up(
             durations_s.append(batch.end_s - batch.start_s)
             events.progress("warmup", sampler.power_w())
             sampler.check()
-        remainder = len(prompts.measured) % request.experiment.options.batch_size
+        remainder = len(prompts.measured) % request.experiment.options.handed_at_once(len(prompts.measured))
         if durations_s and remainder:
             # The window's last batch is smaller. Its shapes are new to the engine, which may compile for them.
             backend.generate(prompts.warmup[:remainder])
@@ -189,7 +193,8 @@ def _further_rounds(
     backend: Backend, request: RunRequest, supply: Supply, first: Prompts, warmup: WarmupReport, sampler: Sampler
 ) -> list[list[Prompt]]:
     """Prompts for as many rounds as a window that is long enough may take; made before it opens."""
-    batches = -(-len(first.measured) // request.experiment.options.batch_size)
+    at_once = request.experiment.options.worked_on_at_once(len(first.measured))
+    batches = -(-len(first.measured) // at_once)
     round_s = warmup.durations_s[-1] * batches if warmup.durations_s else None
     periods = [one.counter.period_s for one in sampler.recording().series().values() if one.counter]
     rounds = rounds_to_prepare(request.measurement, round_s, max(periods, default=None))
@@ -205,7 +210,7 @@ def _window(
     events: EventWriter,
 ) -> tuple[list[tuple[Sequence[Prompt], Batch]], int]:
     """The batches of the window, and how many rounds of prompts it took."""
-    batch_size = request.experiment.options.batch_size
+    batch_size = request.experiment.options.handed_at_once(len(rounds[0]))
     events.phase("window")
     LOGGER.info("the window opens: %d requests in batches of %d", len(rounds[0]), batch_size)
     backend.open_window()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from runners.backends.base import Batch
+from runners.backends.base import Batch, Timing
 from runners.contract.result import Distribution
 
 _PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
@@ -27,6 +27,13 @@ class RequestRecord(NamedTuple):
     gaps_s: tuple[float, ...] | None
     """Time between its tokens; None where the engine does not tell when each came."""
     last_token_s: float | None
+    begun_s: float | None = None
+    """The engine began to work on it; None where it does not tell."""
+
+    @property
+    def queue_s(self) -> float | None:
+        """Time from the begin of its batch to its own."""
+        return None if self.begun_s is None else self.begun_s - self.start_s
 
     @property
     def ttft_s(self) -> float | None:
@@ -35,7 +42,7 @@ class RequestRecord(NamedTuple):
 
     @property
     def e2e_s(self) -> float:
-        """Time from the begin of its batch to its end."""
+        """Time from the begin of its batch to its own end."""
         return self.end_s - self.start_s
 
     @property
@@ -53,6 +60,7 @@ class Latencies(NamedTuple):
     tpot_s: Distribution | None
     itl_s: Distribution | None
     e2e_s: Distribution | None
+    queue_s: Distribution | None
 
 
 def records_of(batches: Sequence[tuple[Sequence[Sequence[int]], Batch]]) -> list[RequestRecord]:
@@ -63,24 +71,36 @@ def records_of(batches: Sequence[tuple[Sequence[Sequence[int]], Batch]]) -> list
     """
     records: list[RequestRecord] = []
     for number, (prompts, batch) in enumerate(batches):
-        times = batch.token_times_s
-        gaps = tuple(after - before for before, after in pairwise(times)) if times else None
-        for prompt, output in zip(prompts, batch.outputs, strict=True):
+        timings = batch.timings or [_timing_of(batch)] * len(prompts)
+        for prompt, output, timing in zip(prompts, batch.outputs, timings, strict=True):
+            times = timing.token_times_s
             records.append(
                 RequestRecord(
                     number=len(records),
                     batch=number,
                     start_s=batch.start_s,
-                    first_token_s=times[0] if times else None,
-                    end_s=batch.end_s,
+                    begun_s=timing.begun_s,
+                    first_token_s=timing.first_token_s,
+                    end_s=batch.end_s if batch.timings is None else timing.last_token_s or batch.end_s,
                     input_tokens=len(prompt),
                     output_tokens=len(output),
                     output_sha256=hashlib.sha256(",".join(map(str, output)).encode()).hexdigest(),
-                    gaps_s=gaps,
-                    last_token_s=times[-1] if times else None,
+                    gaps_s=tuple(after - before for before, after in pairwise(times)) if times else None,
+                    last_token_s=timing.last_token_s,
                 )
             )
     return records
+
+
+def output_sha256_of(records: Sequence[RequestRecord]) -> str:
+    """SHA-256 over the answers of all requests in their order: equal where the token ids of all answers are."""
+    return hashlib.sha256("".join(record.output_sha256 for record in records).encode()).hexdigest()
+
+
+def _timing_of(batch: Batch) -> Timing:
+    """What a static batch tells of each of its requests."""
+    times = batch.token_times_s
+    return Timing(None, times[0], times[-1], times) if times else Timing(None, None, None)
 
 
 def latencies_of(records: Sequence[RequestRecord]) -> Latencies:
@@ -91,6 +111,7 @@ def latencies_of(records: Sequence[RequestRecord]) -> Latencies:
         tpot_s=distribution([record.tpot_s for record in records]),
         itl_s=distribution(gaps),
         e2e_s=distribution([record.e2e_s for record in records]),
+        queue_s=distribution([record.queue_s for record in records]),
     )
 
 

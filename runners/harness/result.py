@@ -14,7 +14,7 @@ from runners.contract.series import Series, figures_of
 from runners.harness.checks import Evidence, checks_of, throttle_of, verdict_of
 from runners.harness.measure import Measured
 from runners.harness.recording import Recording
-from runners.harness.requests import RequestRecord, latencies_of
+from runners.harness.requests import RequestRecord, latencies_of, output_sha256_of
 
 
 class _Memory(NamedTuple):
@@ -103,6 +103,8 @@ def result_of(
         tpot_s=latencies.tpot_s,
         itl_s=latencies.itl_s,
         e2e_s=latencies.e2e_s,
+        queue_s=latencies.queue_s,
+        output_sha256=output_sha256_of(records),
         memory_peak_bytes=memory.peak_bytes,
         memory_model_bytes=memory.model_bytes,
         memory_inference_bytes=_difference(memory.peak_bytes, memory.model_bytes),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from runners.backends.create import create
 from runners.contract import paths
-from runners.contract.request import Gpu, RunRequest, SimulatedOptions
+from runners.contract.options.simulated import SimulatedOptions
+from runners.contract.request import Gpu, RunRequest
 from runners.contract.result import FileRecord
 from runners.events import EventWriter
 from runners.files import record_of, write_atomically
@@ -66,7 +67,7 @@ def run(request: RunRequest, folder: Path, events: EventWriter, warnings: Warnin
         records=records,
         gpu_changes=changes,
         environment=environment,
-        warnings=warnings.collected(),
+        warnings=[*measured.overridden, *warnings.collected()],
         files=_files(folder),
     )
     write_atomically(folder / paths.RESULT, result.model_dump_json(indent=2).encode() + b"\n")
@@ -76,7 +77,7 @@ def run(request: RunRequest, folder: Path, events: EventWriter, warnings: Warnin
 
 def _metered_gpus(request: RunRequest) -> list[Gpu]:
     """The GPUs that the engine uses, none if it was told to stay on the CPU; and those that are played for it."""
-    return [gpu for gpu in request.gpus if request.experiment.takes(gpu)]
+    return request.experiment.gpus_of(request.gpus)
 
 
 def _spec(request: RunRequest, gpus: list[Gpu], samples: Path) -> Spec:

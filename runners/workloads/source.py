@@ -27,7 +27,8 @@ def texts_of(request: RunRequest, further_rounds: int = 0) -> list[str]:
         BadRequestError: the dataset cannot be read, or has too few prompts.
     """
     workload = request.experiment.workload
-    wanted = workload.prompts * (1 + further_rounds) + request.experiment.options.batch_size
+    wanted = workload.prompts * (1 + further_rounds)
+    wanted += request.experiment.options.worked_on_at_once(workload.prompts)
     if workload.dataset == _BUILTIN:
         return varied(PROMPTS, workload.prompts, wanted)
     texts = list(islice(_texts(request), wanted))

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.system.doctor.finding import Finding, Status
-from runners.contract.request import OPTIONS
+from runners.contract.options import OPTIONS
 
 _IMPORT_S = 180.0
 _ANSWER = "ENGINE "

@@ -17,7 +17,7 @@ from orchestrator.system.doctor.finding import Examination, Finding, Status
 from orchestrator.system.gpu_state import gpu_states
 from orchestrator.system.project import Project
 from orchestrator.system.project_env import ENV_FILE, read_env
-from runners.contract.request import OPTIONS
+from runners.contract.options import OPTIONS
 
 VERDICT = "can run"
 _FINE = (Status.OK, Status.WARNING, Status.NOT_NEEDED)

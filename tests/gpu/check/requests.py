@@ -11,16 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from runners.contract import paths
-from runners.contract.request import (
-    Baseline,
-    Experiment,
-    Gpu,
-    Measurement,
-    PytorchOptions,
-    RunRequest,
-    Warmup,
-    Workload,
-)
+from runners.contract.options.pytorch import PytorchOptions
+from runners.contract.request import Baseline, Experiment, Gpu, Measurement, RunRequest, Warmup, Workload
 from runners.contract.result import RunFailure, RunResult
 from tests.gpu.check.children import REPOSITORY
 from tests.gpu.check.machine import Machine

@@ -373,12 +373,6 @@ def test_a_prompt_file_that_is_too_short_is_refused_with_its_line() -> None:
     assert "holds 2 prompts, and workload.prompts asks for 3" in issue.message
 
 
-@pytest.mark.parametrize("backend", ["vllm", "tensorrt"])
-def test_backends_to_come_are_refused_as_such(backend: str) -> None:
-    (issue,) = issues(f"name: a\nmodel: m\nbackends: {{{backend}: {{}}}}\n")
-    assert "not supported yet" in issue.message
-
-
 def test_several_gpus_are_refused_for_an_engine_that_cannot_use_them_yet() -> None:
     (issue,) = issues(BASE + "  pytorch: {}\ngpus: [0, 1]\n")
     assert (issue.line, issue.field, issue.hint) == (6, "gpus", "name one")

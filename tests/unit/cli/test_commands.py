@@ -8,7 +8,8 @@ import pytest
 
 from orchestrator import cli as command_line
 from orchestrator.cli import COMMANDS, load_command
-from runners.contract.request import OPTIONS, Measurement, Workload
+from runners.contract.options import OPTIONS
+from runners.contract.request import Measurement, Workload
 from tests.builders import call, cli, published_run, run_result
 
 CAMPAIGN = """\

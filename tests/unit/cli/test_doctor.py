@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from runners.contract.options import OPTIONS
 from runners.contract.paths import CONTRACT_VERSION
-from runners.contract.request import OPTIONS
 from tests.builders import call
 from tests.unit.system.docker_states import DENIED, info, no_client, stand_in
 

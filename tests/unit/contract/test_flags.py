@@ -6,7 +6,8 @@ import pytest
 
 from orchestrator.cli import run
 from runners.contract.flags import FlagError, all_flags, declared_by, flags_of
-from runners.contract.request import OPTIONS, Measurement, Warmup, Workload
+from runners.contract.options import OPTIONS
+from runners.contract.request import Measurement, Warmup, Workload
 
 NOT_FLAGS = {"backend", "dataset_sha256", "warmup"}
 
@@ -23,8 +24,8 @@ def test_every_field_has_a_flag_and_no_two_have_the_same(backend: str) -> None:
 def test_the_host_takes_the_flags_of_all_backends_and_says_whose_they_are() -> None:
     taken = {option.name: option for option in run.command.params}
     assert set(all_flags()) <= set(taken)
-    assert taken["dtype"].help.endswith("[pytorch]")
-    assert taken["batch_size"].help.endswith("[default: 1]")
+    assert taken["num_beams"].help.endswith("[pytorch]")
+    assert taken["prompts"].help.endswith("[default: 32]")
 
 
 def test_the_help_of_a_flag_tells_its_values_and_its_default() -> None:

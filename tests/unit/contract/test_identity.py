@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runners.contract.identity import canonical_json, experiment_from, experiment_id, hash_of
-from runners.contract.request import OPTIONS, Experiment
+from runners.contract.options import OPTIONS
+from runners.contract.request import Experiment
 from tests.builders import experiment, identity
 
 _workloads = st.fixed_dictionaries(

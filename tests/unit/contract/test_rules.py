@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from runners.contract.request import OPTIONS
+from runners.contract.options import OPTIONS
 from runners.contract.rules import RULES, broken_rule
 from tests.builders import experiment
 

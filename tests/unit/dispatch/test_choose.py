@@ -11,7 +11,7 @@ from orchestrator.dispatch import choose
 from orchestrator.dispatch.choose import choose_dispatcher
 from orchestrator.dispatch.scene import Scene
 from orchestrator.errors import MachineError
-from runners.contract.request import OPTIONS, SimulatedOptions
+from runners.contract.options import OPTIONS, SimulatedOptions
 
 INFO = '{"ServerVersion": "27.0.0", "SecurityOptions": [], "Runtimes": {}, "DockerRootDir": "/"}'
 

@@ -18,8 +18,9 @@ from orchestrator.dispatch import local, processes
 from orchestrator.dispatch.base import Attempt
 from orchestrator.dispatch.local import LocalAttempt, LocalDispatcher, runner_argv, runner_environment
 from orchestrator.errors import MachineError
+from runners.contract.options import OPTIONS
 from runners.contract.paths import ENV_ATTEMPT, REQUEST, AttemptName
-from runners.contract.request import OPTIONS, Gpu
+from runners.contract.request import Gpu
 
 _T = TypeVar("_T")
 

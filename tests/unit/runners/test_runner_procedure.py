@@ -37,6 +37,9 @@ class Recorder:
         self.asked.append("load")
 
     def synchronize(self) -> None: ...
+    def overridden(self) -> list[str]:
+        return []
+
     def close(self) -> None:
         self.asked.append("close")
 

@@ -20,6 +20,7 @@ from orchestrator.system.doctor.finding import Examination, Finding, Status
 from orchestrator.system.doctor.machine import Gpus
 from orchestrator.system.gpu import Driver
 from orchestrator.system.project import Project
+from runners.contract.options import OPTIONS
 from runners.contract.paths import CONTRACT_VERSION
 from runners.contract.request import Gpu
 from tests.unit.system.docker_states import Answer, info, stand_in
@@ -379,8 +380,7 @@ def test_no_failing_look_hides_the_others(tmp_path: Path, monkeypatch: pytest.Mo
     assert {finding.name for finding in found if "unheard of" in finding.seen} == {
         ".orchestrate.yaml",
         "GPU",
-        "backend pytorch",
-        "backend simulated",
+        *(f"backend {backend}" for backend in OPTIONS),
         "Docker",
         ".env",
         "disks",

@@ -7,7 +7,7 @@ import pytest
 from orchestrator.system.doctor import engines
 from orchestrator.system.doctor.engines import Engine, backends, find_engine
 from orchestrator.system.doctor.finding import Status
-from runners.contract.request import OPTIONS
+from runners.contract.options import OPTIONS
 
 
 @pytest.fixture
