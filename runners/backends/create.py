@@ -1,4 +1,4 @@
-"""From a backend's name to its class: ``BACKEND`` of the module of that name beside this one."""
+"""From a backend's name to its class and its engine: ``BACKEND`` and ``describe`` of the module of that name here."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from runners.backends.base import Backend
 from runners.backends.models import use_hub_only_if_needed
+from runners.contract.description import Engine
 from runners.contract.request import RunRequest
 
 
@@ -25,3 +26,13 @@ def create(request: RunRequest, alive: Callable[[], None]) -> Backend:
     module = importlib.import_module(f"runners.backends.{request.experiment.backend}")
     backend: Backend = module.BACKEND(request, request.experiment.options, alive)
     return backend
+
+
+def describe_engine(backend: str) -> Engine:
+    """What a backend's engine says of itself. It is imported here.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    engine: Engine = importlib.import_module(f"runners.backends.{backend}").describe()
+    return engine

@@ -15,6 +15,7 @@ from runners.backends.base import Batch, DeviceMemory, TokenIds
 from runners.backends.models import LocatedModel, locate
 from runners.backends.pytorch_config import asked_generation, read_back, require_honoured
 from runners.backends.resident import make_resident
+from runners.contract.description import Engine
 from runners.contract.flops import Architecture
 from runners.contract.options.pytorch import PytorchOptions
 from runners.contract.request import RunRequest
@@ -51,7 +52,7 @@ class PytorchBackend:
     @property
     def version(self) -> str:
         """Versions of transformers and torch."""
-        return f"transformers {transformers.__version__}, torch {torch.__version__}"
+        return _version()
 
     @property
     def device(self) -> str:
@@ -253,6 +254,15 @@ def _device(request: RunRequest, options: PytorchOptions) -> torch.device:
             f"set CUDA_VISIBLE_DEVICES={metered}",
         )
     return device
+
+
+def describe() -> Engine:
+    """Versions of transformers and torch."""
+    return Engine(version=_version())
+
+
+def _version() -> str:
+    return f"transformers {transformers.__version__}, torch {torch.__version__}"
 
 
 BACKEND = PytorchBackend

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from runners.backends.base import Batch, DeviceMemory, TokenIds
+from runners.contract.description import Engine
 from runners.contract.flops import Architecture
 from runners.contract.options.simulated import SimulatedOptions
 from runners.contract.request import RunRequest
@@ -118,6 +119,11 @@ class SimulatedBackend:
                 time.sleep(3600)
         elif self._options.fail == "out_of_memory":
             raise MemoryError("the simulated backend was asked to run out of memory")
+
+
+def describe() -> Engine:
+    """There is no engine to ask."""
+    return Engine(version=SimulatedBackend.version)
 
 
 BACKEND = SimulatedBackend
