@@ -26,6 +26,7 @@ from orchestrator.dispatch.scene import Scene
 from orchestrator.dispatch.services import Services
 from orchestrator.errors import MachineError
 from orchestrator.system.powercap import powercap_root
+from runners.contract.description import Description
 from runners.contract.paths import (
     ENV_ATTEMPT,
     ENV_VISIBLE_GPUS,
@@ -130,6 +131,12 @@ class ComposeDispatcher:
     def image_digest(self, backend: str) -> str | None:
         """The id of the backend's image."""
         return self._services.images[backend].id
+
+    def description(self, backend: str, *, ask: bool = True) -> Description | None:
+        """What the backend's image says of itself."""
+        if not ask:
+            return self._services.known_description(backend)
+        return self._services.description(backend, self._gpus)
 
     @cached_property
     def samples_cpu(self) -> bool:

@@ -53,9 +53,7 @@ class Project:
         """
         for folder in (self.results, self.state):
             try:
-                if not folder.is_dir():
-                    folder.mkdir(parents=True)
-                    (folder / ".gitignore").write_text(_IGNORE_ALL, encoding="utf-8")
+                make_ignored(folder)
             except OSError as error:
                 raise MachineError(
                     f"{folder} cannot be written: {error.strerror}",
@@ -66,6 +64,17 @@ class Project:
                     f"{folder} cannot be written: permission denied",
                     hint="check its permissions, or name another folder with --project-dir",
                 )
+
+
+def make_ignored(folder: Path) -> None:
+    """Create a folder that git ignores; one that is there is left as it is.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    if not folder.is_dir():
+        folder.mkdir(parents=True)
+        (folder / ".gitignore").write_text(_IGNORE_ALL, encoding="utf-8")
 
 
 def find_project(named: str | Path | None = None) -> Project:
