@@ -23,7 +23,6 @@ from orchestrator.errors import FileError, InputError, Issue
 from runners.contract.messages import nearest, validation_messages
 from runners.contract.model import ContractModel
 from runners.contract.names import is_prompt_file
-from runners.contract.options import OPTIONS
 from runners.contract.request import Measurement, Warmup, Workload
 
 _PLACES: dict[tuple[str, ...], type[ContractModel]] = {
@@ -112,7 +111,7 @@ def campaign_from_document(document: Document, folder: Path) -> Campaign:
     campaign = Campaign(file=file, folder=folder)
     grids, found = resolve_grids(file)
     datasets, faults = _dataset_hashes(campaign)
-    findings += [*found, *faults, *_several_gpus(file, grids), *_idle_longer_than_the_run(file)]
+    findings += [*found, *faults, *_idle_longer_than_the_run(file)]
     if not findings:
         models, faults = _model_fingerprints(grids, folder)
         campaign = campaign.model_copy(update={"dataset_sha256": datasets, "model_sha256": models})
@@ -167,13 +166,6 @@ def _hint(path: FieldPath, data: dict[str, Any]) -> str | None:
     if path == ("order",) and data.get("order") == "reversed":
         return "reversed is not supported yet"
     return None
-
-
-def _several_gpus(file: CampaignFile, grids: list[Grid]) -> Iterator[Finding]:
-    """Engines that cannot use more than one GPU yet, in a campaign that names more."""
-    engines = sorted({grid.backend for grid in grids if OPTIONS[grid.backend].MODULES})
-    if file.gpus and len(file.gpus) > 1 and engines:
-        yield Finding(("gpus",), f"several GPUs are not supported yet by {', '.join(engines)}", "name one")
 
 
 def _idle_longer_than_the_run(file: CampaignFile) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ def command(
     project_dir: str | None,
     dispatch: DispatcherName | None,
     container_strategy: ContainerStrategy | None,
+    force: bool,
     yes: bool,
     quiet: bool,
     verbose: bool,
@@ -28,11 +29,12 @@ def command(
 
     NAME may be left out where only one campaign is unfinished.
     """
-    from orchestrator.cli.consent import agreed
+    from orchestrator.cli.consent import agreed, heeded
     from orchestrator.cli.console import watching
     from orchestrator.cli.ending import finish
     from orchestrator.cli.interrupts import caught_signals
     from orchestrator.execution.campaigns import begun_campaign, dispatcher_for, resume, unfinished_campaigns
+    from orchestrator.execution.readiness import campaign_issues
     from orchestrator.system.project import find_project
 
     project = find_project(project_dir)
@@ -50,11 +52,19 @@ def command(
         _show(name, project_dir, as_json=as_json)
         return EXIT_DONE
     campaign = begun_campaign(name, project=project)
+    heeded(campaign_issues(campaign), force=force, quiet=quiet or as_json)
     dispatcher = agreed(
         dispatcher_for(campaign, project, dispatch, container_strategy), yes=yes, begun=True, quiet=quiet or as_json
     )
     with caught_signals() as interrupts, watching(quiet=quiet, verbose=verbose, as_json=as_json) as observer:
-        ended = resume(name, project=project, dispatcher=dispatcher, on_event=observer, should_stop=interrupts.came)
+        ended = resume(
+            name,
+            project=project,
+            dispatcher=dispatcher,
+            force=force,
+            on_event=observer,
+            should_stop=interrupts.came,
+        )
     finish(name, project, quiet=quiet, as_json=as_json)
     return EXIT_RUNS_FAILED if ended.failed else EXIT_DONE
 
