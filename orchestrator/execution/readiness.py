@@ -18,8 +18,10 @@ from orchestrator.results.baselines import Baselines
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.system.gpu import choose_gpus, list_gpus
 from orchestrator.system.project import Project
+from runners.contract.allocation import visible_gpus
 from runners.contract.options import OPTIONS
-from runners.contract.paths import ENV_SIMULATED_GPU, ENV_VISIBLE_GPUS
+from runners.contract.paths import ENV_SIMULATED_GPU
+from runners.contract.request import Gpu
 
 _ROOM_NEEDED_BYTES = 64 * 2**20
 
@@ -43,11 +45,10 @@ def ready(campaign: Campaign, project: Project, dispatcher: Dispatcher, *, force
         require_sound(campaign_issues(campaign))
     grids, _ = resolve_grids(campaign.file)
     wanted = campaign.file.gpus
-    gpus = (
-        choose_gpus(wanted, list_gpus(), os.environ.get(ENV_VISIBLE_GPUS))
-        if wanted is not None or ENV_SIMULATED_GPU in os.environ or any(map(_may_use_gpu, grids))
-        else []
-    )
+    gpus: list[Gpu] = []
+    if wanted is not None or ENV_SIMULATED_GPU in os.environ or any(map(_may_use_gpu, grids)):
+        present = list_gpus()
+        gpus = choose_gpus(wanted, present, visible_gpus(os.environ, len(present)))
     require_meter(campaign.file.measurement, gpus, os.environ)
     dispatcher.check(gpus)
     if not gpus and any("cuda" in dict(grid.options).get("device", ()) for grid in grids):

@@ -20,6 +20,7 @@ from orchestrator.system.gpu_state import GpuState, process_name
 from orchestrator.system.powercap import POWERCAP, counters, unreadable
 from orchestrator.system.project import Project
 from orchestrator.system.vacancy import Names, describe, displays, obstacle
+from runners.contract.allocation import visible_gpus
 from runners.contract.paths import ENV_VISIBLE_GPUS
 from runners.contract.request import Gpu
 
@@ -49,7 +50,7 @@ def find_gpus() -> Gpus:
         MachineError: there is a driver and it does not answer, or ours is only a slice of a GPU.
     """
     present = list_gpus()
-    return Gpus(present, allocated_gpus(present, os.environ.get(ENV_VISIBLE_GPUS)), find_driver())
+    return Gpus(present, allocated_gpus(present, visible_gpus(os.environ, len(present))), find_driver())
 
 
 def versions() -> Iterator[Finding]:
@@ -77,7 +78,7 @@ def gpus(found: Gpus) -> Iterator[Finding]:
     if found.allocated == found.present:
         yield Finding("GPU", Status.OK, seen)
         return
-    visible = os.environ.get(ENV_VISIBLE_GPUS)
+    visible = visible_gpus(os.environ, len(found.present))
     ours = ", ".join(str(gpu.index) for gpu in found.allocated) or "none"
     seen += f"; {ENV_VISIBLE_GPUS}={visible} leaves {ours}"
     if found.allocated:
