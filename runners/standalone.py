@@ -99,6 +99,7 @@ def _request(asked: Asked, given: Sequence[Gpu], name: AttemptName) -> RunReques
         seed=asked.seed,
         gpus=list(given),
         model_path=str(asked.model_path) if asked.model_path else None,
+        option_paths={option: str(path) for option, path in asked.option_paths.items()},
         dataset_path=str(asked.dataset_path) if asked.dataset_path else None,
     )
 

@@ -22,7 +22,8 @@ from orchestrator.campaign.schema import NOT_YET, Campaign, CampaignFile
 from orchestrator.errors import FileError, InputError, Issue
 from runners.contract.messages import nearest, validation_messages
 from runners.contract.model import ContractModel
-from runners.contract.names import is_prompt_file
+from runners.contract.names import MODEL_FILE, PART_FILES, is_prompt_file
+from runners.contract.options import OPTIONS
 from runners.contract.request import Measurement, Warmup, Workload
 
 _PLACES: dict[tuple[str, ...], type[ContractModel]] = {
@@ -204,18 +205,30 @@ def _named(file: CampaignFile, key: str) -> Iterator[tuple[FieldPath, Any]]:
 
 
 def _model_fingerprints(grids: list[Grid], folder: Path) -> tuple[dict[str, str], list[Finding]]:
-    """Local models, and those that are not there; the simulated backend needs none."""
-    models = {model: grid for grid in grids if grid.backend != "simulated" for model in grid.models}
+    """Local models, those that options name among them, and those that are not there; the simulated one needs none."""
     hashes: dict[str, str] = {}
     findings = []
-    for model, grid in models.items():
+    for (model, holds), path in _models_named(grids).items():
         try:
-            local = model_folder(model, folder)
+            local = model_folder(model, folder, holds)
             if local:
                 hashes[model] = model_fingerprint(local)
         except InputError as error:
-            findings.append(Finding((*grid.path, "model"), str(error), error.hint))
+            findings.append(Finding(path, str(error), error.hint))
     return hashes, findings
+
+
+def _models_named(grids: list[Grid]) -> dict[tuple[str, tuple[str, ...]], FieldPath]:
+    """Each model that is named, with the files of which its folder has one, and a place that names it."""
+    named: dict[tuple[str, tuple[str, ...]], FieldPath] = {}
+    for grid in grids:
+        if grid.backend != "simulated":
+            named |= {(model, (MODEL_FILE,)): (*grid.path, "model") for model in grid.models}
+        for option, models in grid.options:
+            if option in OPTIONS[grid.backend].MODEL_FIELDS:
+                place = (*(grid.path or ("backends", grid.backend)), option)
+                named |= {(model, PART_FILES): place for model in models if model is not None}
+    return named
 
 
 def _short_prompt_files(campaign: Campaign, grids: list[Grid]) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ from orchestrator.results.baselines import Baselines
 from orchestrator.results.folders import CampaignFolder, UnverifiedError
 from runners.contract.events import RunnerEvent
 from runners.contract.host import NO_OTHER_PROCESS
-from runners.contract.names import is_prompt_file
+from runners.contract.names import PART_FILES, is_prompt_file
 from runners.contract.options.simulated import SimulatedOptions
 from runners.contract.paths import EXIT_CODES, FAILURE, REQUEST, AttemptName, FailureKind, run_id
 from runners.contract.request import Experiment, Gpu, Measurement, RunRequest
@@ -85,6 +85,11 @@ def prepare(bench: Bench, name: AttemptName, experiment: Experiment, order_index
         container_strategy=bench.dispatcher.dispatching.container_strategy,
         image_digest=bench.dispatcher.image_digest(experiment.backend),
         model_path=bench.dispatcher.seen_as(local_model) if local_model else None,
+        option_paths={
+            option: bench.dispatcher.seen_as(path)
+            for option in experiment.input_sha256
+            if (path := model_folder(getattr(experiment.options, option), campaign.folder, PART_FILES))
+        },
         dataset_path=bench.dispatcher.seen_as(prompts) if prompts else None,
     )
     write_durably(folder / REQUEST, request.model_dump_json(indent=2) + "\n")

@@ -13,6 +13,11 @@ def is_local(model: str) -> bool:
     return model.startswith(("./", "../", "/", "~"))
 
 
+MODEL_FILE = "config.json"
+PART_FILES = (MODEL_FILE, "adapter_config.json")
+"""One of them is in the folder of every model, and of every part of one that an option names."""
+
+
 def check_model(model: str) -> tuple[str, str] | None:
     """What is wrong with a model's name and what to do, or None."""
     if model.startswith("demo:"):
