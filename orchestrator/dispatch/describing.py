@@ -20,6 +20,7 @@ from runners.contract.request import Gpu
 ANSWER_S = 300.0
 """How long it may take: an engine is imported, perhaps from a disk that is cold and slow."""
 _SHOWN_CHARACTERS = 200
+_CLIENTS_ADVICE = "'docker run --help'"
 
 
 def ask_image(image: str, backend: str, ids: Ids, gpus: Sequence[Gpu] = ()) -> Description:
@@ -107,5 +108,5 @@ def _understood(said: str, who: str, hint: str) -> Description:
 
 
 def _last(said: str) -> str:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line.strip() for line in said.splitlines() if line.strip() and _CLIENTS_ADVICE not in line]
     return lines[-1][:_SHOWN_CHARACTERS] if lines else "it says nothing"

@@ -373,14 +373,6 @@ def test_a_prompt_file_that_is_too_short_is_refused_with_its_line() -> None:
     assert "holds 2 prompts, and workload.prompts asks for 3" in issue.message
 
 
-def test_several_gpus_are_refused_for_an_engine_that_cannot_use_them_yet() -> None:
-    (issue,) = issues(BASE + "  pytorch: {}\ngpus: [0, 1]\n")
-    assert (issue.line, issue.field, issue.hint) == (6, "gpus", "name one")
-    assert "not supported yet by pytorch" in issue.message
-    load(BASE + "  pytorch: {}\ngpus: [1]\n")
-    load(BASE + "gpus: [0, 1]\n")
-
-
 def test_a_gpu_that_is_named_twice_is_refused() -> None:
     (issue,) = issues(BASE + "gpus: [0, 0]\n")
     assert (issue.line, issue.field) == (5, "gpus")
