@@ -82,12 +82,14 @@ soak: $(VENV)/.dev                  ## Kill host, runner and container at 200 ra
 docs: $(VENV)/.dev                  ## Generate the reference pages.
 	$(BIN)/python docs/generate.py
 
-images:                             ## Build the container images of compose.yaml.
+# TensorRT-LLM's is large and needs an NVIDIA GPU, so it is built by name: make images IMAGES=tensorrt
+IMAGES ?= $$(docker compose config --services | grep --line-regexp --invert-match tensorrt)
+images:                             ## Build the container images of compose.yaml (IMAGES=pytorch: that one; all but tensorrt).
 	@docker version >/dev/null 2>&1 || \
 	  { echo "no Docker engine answers: 'docker version' says why" >&2; exit 3; }
 	@docker compose version >/dev/null 2>&1 || \
 	  { echo "docker has no compose plugin: 'docker compose version' says why" >&2; exit 3; }
-	GIT_COMMIT=$$(git rev-parse HEAD 2>/dev/null) docker compose build
+	GIT_COMMIT=$$(git rev-parse HEAD 2>/dev/null) docker compose build $(IMAGES)
 
 clean:                              ## Remove the environment and all caches; results stay.
 	rm -rf $(VENV) $(VENV)-meters .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

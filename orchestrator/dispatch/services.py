@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import re
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,7 +20,7 @@ from orchestrator.system.descriptions import Descriptions, misfit
 from orchestrator.system.docker import CONTRACT_LABEL, Docker, Image, find_image, require_docker
 from orchestrator.system.gpu import list_gpus
 from orchestrator.system.ids import ids_for
-from orchestrator.system.project import COMPOSE, STATE
+from orchestrator.system.project import COMPOSE, STATE, git_commit
 from orchestrator.system.project_env import complete_env, compose_files, wanted_env
 from orchestrator.system.simulated_gpu.build import simulated_folder
 from runners.contract.description import Description
@@ -121,7 +120,7 @@ class Services:
             InterruptedCampaignError: ``should_stop`` said so.
         """
         compose = self._compose()
-        commit = {"GIT_COMMIT": _git_commit(self.scene.project)}
+        commit = {"GIT_COMMIT": git_commit(self.scene.project)}
         compose = replace(compose, environment={**commit, **compose.environment})
         compose.build(self.missing(), quiet=quiet, should_stop=should_stop)
 
@@ -243,11 +242,3 @@ def _read_only(source: Path, target: str) -> dict[str, Any]:
         "read_only": True,
         "bind": {"create_host_path": False},
     }
-
-
-def _git_commit(folder: Path) -> str:
-    command = ["git", "-C", str(folder), "rev-parse", "--verify", "--quiet", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=False).stdout.strip()
-    except (OSError, subprocess.TimeoutExpired):
-        return ""

@@ -21,6 +21,7 @@ from orchestrator.system.powercap import POWERCAP, counters, unreadable
 from orchestrator.system.project import Project
 from orchestrator.system.vacancy import Names, describe, displays, obstacle
 from runners.contract.allocation import visible_gpus
+from runners.contract.options import OPTIONS
 from runners.contract.paths import ENV_VISIBLE_GPUS
 from runners.contract.request import Gpu
 
@@ -141,18 +142,28 @@ def cuda(found: Gpus | None, engines: Mapping[str, Engine]) -> Iterator[Finding]
         yield Finding("CUDA", Status.NOT_NEEDED, "a simulated GPU has none: engines compute on the CPU")
         return
     driver = f"the driver knows CUDA {found.driver.cuda}"
-    installed = {backend: engine for backend, engine in engines.items() if engine.versions}
-    if not installed:
+    using = {
+        backend: engine
+        for backend, engine in engines.items()
+        if engine.versions and OPTIONS[backend].model_construct().may_use_gpu
+    }
+    if not using:
         yield Finding("CUDA", Status.OK, driver)
-    for backend, engine in installed.items():
+    for backend, engine in using.items():
+        name = cuda_of(backend)
         if engine.cuda is None:
             seen = f"{driver}; the engine of {backend} is built without CUDA"
-            yield Finding("CUDA", Status.MISSING, seen, "install a CUDA build of PyTorch")
+            yield Finding(name, Status.MISSING, seen, "install a CUDA build of PyTorch")
         elif not engine.sees_gpu:
             seen = f"{driver}; the engine of {backend}, built for {engine.cuda}, finds no GPU"
-            yield Finding("CUDA", Status.MISSING, seen, "update the driver, or install a PyTorch for an older CUDA")
+            yield Finding(name, Status.MISSING, seen, "update the driver, or install a PyTorch for an older CUDA")
         else:
-            yield Finding("CUDA", Status.OK, f"{driver}; the engine of {backend} is built for {engine.cuda}")
+            yield Finding(name, Status.OK, f"{driver}; the engine of {backend} is built for {engine.cuda}")
+
+
+def cuda_of(backend: str) -> str:
+    """What the finding is called that says whether one backend's engine can use the GPUs."""
+    return f"CUDA for {backend}"
 
 
 def rapl(found: Gpus | None, powercap: Path = POWERCAP) -> Iterator[Finding]:
