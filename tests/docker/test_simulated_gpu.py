@@ -157,11 +157,12 @@ def test_a_killed_and_resumed_campaign_in_containers_ends_with_joules_that_hold(
 def test_each_run_gets_its_own_gpus_whoever_shares_its_container(
     container_project: ContainerProject, strategy: str, inside: str
 ) -> None:
-    """Of the two that are named pytorch works on the second of the bus; the simulated backend plays on both.
+    """Of the two that are named pytorch works on the first, the second of the bus; the simulated backend plays on both.
 
     A shared container sees all that the campaign names, so there the same GPU counts as another.
     """
     both = SLOW.replace("3000", "4").replace("gpus: [1]", "gpus: [1, 0]").replace("any/model", "demo:smollm2-135m")
+    both = both.replace("warmup: {iterations: 0}", "warmup: {iterations: 0}, baseline_s: 0, loaded_idle_s: 0")
     container_project.write("slow.yaml", f"{both}  pytorch: {{}}\n")
     done = container_project.run(
         *SIMULATE, "campaign", "slow.yaml", "--dispatch", "compose", "--container-strategy", strategy, "--yes"

@@ -137,7 +137,8 @@ def test_an_engine_computes_on_the_cpu_and_the_simulated_gpu_is_metered(project:
 def test_each_run_gets_the_gpus_that_it_works_on_and_no_other(project: Project) -> None:
     """pytorch works on the first of the three that are named; the simulated backend plays on all of them."""
     both = CAMPAIGN.replace("  pytorch: {batch_size: 4}", "  pytorch: {batch_size: 4}\n  simulated: {}")
-    project.write("gpu.yaml", f"{both}gpus: [2, 0, 1]\n")
+    quick = "measurement: {baseline_s: 0, loaded_idle_s: 0, warmup: {iterations: 0}}"
+    project.write("gpu.yaml", f"{both}{quick}\ngpus: [2, 0, 1]\n")
     project.write("steady.txt", "1:250\n")
     command = ["simulate-gpu", "--gpus", "4", "--curve", "steady.txt", "--counter-period-s", "0.02", "--", ORCHESTRATE]
     done = project.run(*command, "campaign", "gpu.yaml", "--dispatch", "local", timeout_s=300)
