@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -89,10 +90,7 @@ def _print_json(campaign: Campaign, project: Project, funnel: Funnel, dispatch: 
         },
         "order": file.order,
         "dispatch": dispatch,
-        "issues": [
-            {"severity": issue.severity, "field": issue.field, "message": issue.message, "hint": issue.hint}
-            for issue in issues
-        ],
+        "issues": [asdict(issue) for issue in issues],
     }
     click.echo(json.dumps(head, indent=2)[:-2] + ',\n  "runs": [')
     for index, (position, cycle) in enumerate(order_runs(len(identities), file.cycles, file.order, file.seed)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
 from orchestrator.campaign.schema import ContainerStrategy, DispatcherName
@@ -71,16 +73,21 @@ def command(
 
 def _show(name: str, project_dir: str | None, *, as_json: bool) -> None:
     from orchestrator.cli.console import print_json
-    from orchestrator.execution.campaigns import runs_to_resume
+    from orchestrator.execution.campaigns import begun_campaign, runs_to_resume
+    from orchestrator.execution.readiness import campaign_issues
     from orchestrator.system.project import find_project
     from runners.contract.paths import run_id
 
-    rows, mended = runs_to_resume(name, project=find_project(project_dir))
+    project = find_project(project_dir)
+    rows, mended = runs_to_resume(name, project=project)
+    issues = campaign_issues(begun_campaign(name, project=project))
     if as_json:
         runs = [{"run_id": run_id(row.experiment_id, row.cycle), "status": row.status} for row in rows]
-        print_json({"campaign": name, "to_run": runs, "to_mend": mended})
+        print_json({"campaign": name, "to_run": runs, "to_mend": mended, "issues": [asdict(issue) for issue in issues]})
         return
     click.echo(f"campaign {name}: {len(rows)} runs left")
+    for issue in issues:
+        click.echo(f"{issue.severity}: {issue.describe(None)}")
     for line in mended:
         click.echo(f"to mend: {line}")
     for row in rows:
