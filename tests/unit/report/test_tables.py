@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.report.tables import Table, parameters, run_details, run_list, summary, value_of
+from orchestrator.report.parameters import parameters
+from orchestrator.report.tables import Table, run_details, run_list, summary, value_of
 from runners.contract.request import Experiment
 from runners.contract.result import RunResult
 from tests.builders import experiment, run_result
@@ -37,7 +38,7 @@ def test_what_varies_is_a_column_and_what_does_not_is_none() -> None:
 def test_parameters_of_one_backend_are_empty_for_the_other() -> None:
     runs = [run_result(experiment(spread=s), order_index=n) for n, s in enumerate((0.1, 0.2))]
     table = summary("base", [*runs, run_result(experiment("pytorch"), order_index=2)])
-    assert column(table, "spread") == ["0.1", "0.2", "—"]
+    assert column(table, "spread") == ["0.1", "0.2", ""]
     assert column(table, "backend") == ["simulated", "simulated", "pytorch"]
 
 
