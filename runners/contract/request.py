@@ -23,7 +23,10 @@ class Workload(ContractModel):
     """What is asked of the engine: which prompts, how many, how long, and how many tokens back."""
 
     dataset: str = Field(
-        "builtin", min_length=1, description="builtin, a JSONL file (PATH.jsonl), or hf:NAME from the hub"
+        "builtin",
+        min_length=1,
+        description="builtin, aienergyscore (the prompts of that score, from the hub), a JSONL file (PATH.jsonl),"
+        " or hf:NAME from the hub",
     )
     column: str = Field("prompt", min_length=1, description="field of a dataset that holds the prompt")
     split: str = Field("train", min_length=1, description="split of a dataset from the hub")

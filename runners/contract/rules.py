@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from runners.contract.names import BUILTIN, HUB_PREFIX, NAMED_DATASETS
 from runners.contract.options import OPTIONS_RULES
 from runners.contract.options.base import OptionsRule
 from runners.contract.request import Experiment
@@ -28,16 +29,19 @@ _BATCH = Rule(
     lambda experiment: experiment.options.handed_at_once(experiment.workload.prompts) > experiment.workload.prompts,
 )
 
+_KNOWN_BY_NAME = (BUILTIN, *NAMED_DATASETS)
 _WORKLOAD = (
     Rule(
         "column-needs-dataset",
-        "workload.column does nothing with the built-in prompts",
-        lambda experiment: experiment.workload.dataset == "builtin" and experiment.workload.column != "prompt",
+        f"workload.column does nothing with the prompts of {' and '.join(_KNOWN_BY_NAME)}",
+        lambda experiment: experiment.workload.dataset in _KNOWN_BY_NAME and experiment.workload.column != "prompt",
     ),
     Rule(
         "split-needs-hub-dataset",
-        "workload.split does nothing but with a dataset from the hub",
-        lambda experiment: not experiment.workload.dataset.startswith("hf:") and experiment.workload.split != "train",
+        "workload.split does nothing but with a dataset named hf:NAME",
+        lambda experiment: (
+            not experiment.workload.dataset.startswith(HUB_PREFIX) and experiment.workload.split != "train"
+        ),
     ),
     _BATCH,
 )

@@ -25,8 +25,8 @@ class SimulatedOptions(Options):
     )
     power_w: float = Field(100.0, ge=0, le=1e6, description="power drawn throughout")
     load_s: float = Field(0.0, ge=0, le=86_400, description="time that loading takes")
-    fail: Literal["crash", "hang", "out_of_memory"] | None = Field(
-        None, description="fail so, halfway through the measured window"
+    fail: Literal["crash", "hang", "out_of_memory", "gpu_out_of_memory", "unsupported", "hang_at_start"] | None = Field(
+        None, description="fail so: while it loads where it ends with at_start, else halfway through the window"
     )
     fail_attempts: int | None = Field(None, ge=1, description="fail in the first attempts only; null: in each one")
 
