@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
 from runners.contract.model import ContractModel
 from runners.contract.options import BackendOptions
@@ -87,6 +87,13 @@ class Experiment(ContractModel):
 
 class Warmup(ContractModel):
     """How the engine is brought into its steady state before the window opens: by default until it converges."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"required": ["iterations"], "properties": {"iterations": {"type": "integer"}}},
+            "then": {"properties": {"until_cv": {"type": "null"}, "max_iterations": {"type": "null"}}},
+        }
+    )
 
     iterations: int | None = Field(
         None, ge=0, le=10_000, description="generate so many batches, whether or not they converge; null: until they do"

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from runners.contract.names import BUILTIN, HUB_PREFIX, NAMED_DATASETS
-from runners.contract.options import OPTIONS_RULES
-from runners.contract.options.base import OptionsRule
+from runners.contract.options import OPTIONS, OPTIONS_RULES
+from runners.contract.options.base import Options, OptionsRule
 from runners.contract.request import Experiment
 
 
@@ -23,14 +23,8 @@ class Rule(NamedTuple):
     forbids: Callable[[Experiment], bool]
 
 
-_BATCH = Rule(
-    "batch-exceeds-prompts",
-    "a batch is larger than workload.prompts, so it would never be full",
-    lambda experiment: experiment.options.handed_at_once(experiment.workload.prompts) > experiment.workload.prompts,
-)
-
 _KNOWN_BY_NAME = (BUILTIN, *NAMED_DATASETS)
-_WORKLOAD = (
+_PROMPTS = (
     Rule(
         "column-needs-dataset",
         f"workload.column does nothing with the prompts of {' and '.join(_KNOWN_BY_NAME)}",
@@ -43,8 +37,21 @@ _WORKLOAD = (
             not experiment.workload.dataset.startswith(HUB_PREFIX) and experiment.workload.split != "train"
         ),
     ),
-    _BATCH,
 )
+# An engine that batches continuously takes sequences as they come: a limit above the prompts only is not reached.
+_STATIC_BATCHES = (
+    Rule(
+        "batch-exceeds-prompts",
+        "a batch is larger than workload.prompts, so it would never be full",
+        lambda experiment: experiment.options.handed_at_once(experiment.workload.prompts) > experiment.workload.prompts,
+    ),
+)
+WORKLOAD_RULES = (*_PROMPTS, *_STATIC_BATCHES)
+
+
+def _of_workloads(options: type[Options]) -> tuple[Rule, ...]:
+    """The rules about workloads that apply to a backend."""
+    return WORKLOAD_RULES if "batch_size" in options.model_fields else _PROMPTS
 
 
 def _of_options(rule: OptionsRule[Any]) -> Rule:
@@ -52,7 +59,7 @@ def _of_options(rule: OptionsRule[Any]) -> Rule:
 
 
 RULES: dict[str, tuple[Rule, ...]] = {
-    backend: (*_WORKLOAD, *map(_of_options, rules)) for backend, rules in OPTIONS_RULES.items()
+    backend: (*_of_workloads(OPTIONS[backend]), *map(_of_options, rules)) for backend, rules in OPTIONS_RULES.items()
 }
 
 

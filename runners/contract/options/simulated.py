@@ -18,7 +18,7 @@ class SimulatedOptions(Options):
     INSTALL_HINT: ClassVar[str] = ""
 
     backend: Literal["simulated"] = "simulated"
-    batch_size: int = Field(1, ge=1, le=65_536, description="prompts played together")
+    batch_size: int = Field(1, ge=1, le=65_536, description="prompts generated together (static batching)")
     tokens_per_s: float = Field(1000.0, gt=0, le=1e9, description="output tokens a second of one sequence")
     spread: float = Field(
         0.05, ge=0, le=1, description="standard deviation of the time between tokens, relative to its mean"

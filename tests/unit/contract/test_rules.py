@@ -35,6 +35,31 @@ def test_simulated() -> None:
     assert broken_rule(experiment(batch_size=32)) is None
 
 
+@pytest.mark.parametrize(("backend", "limit"), [("vllm", "max_num_seqs"), ("tensorrt", "max_batch_size")])
+def test_a_limit_above_the_prompts_is_no_batch_that_is_never_full(backend: str, limit: str) -> None:
+    assert broken_rule(experiment(backend, workload={"prompts": 2}, **{limit: 64})) is None
+    assert "batch-exceeds-prompts" not in {rule.name for rule in RULES[backend]}
+
+
+@pytest.mark.parametrize("backend", OPTIONS)
+@pytest.mark.parametrize(
+    ("rule", "workload"),
+    [
+        ("column-needs-dataset", {"column": "text"}),
+        ("column-needs-dataset", {"column": "text", "dataset": "aienergyscore"}),
+        ("split-needs-hub-dataset", {"split": "test", "dataset": "aienergyscore"}),
+        ("split-needs-hub-dataset", {"split": "test", "dataset": "p.jsonl"}),
+    ],
+)
+def test_what_does_nothing_for_a_dataset_is_refused_of_every_backend(
+    backend: str, rule: str, workload: dict[str, str]
+) -> None:
+    broken = broken_rule(experiment(backend, workload=workload))
+    assert broken is not None
+    assert broken.name == rule
+    assert broken_rule(experiment(backend, workload={"dataset": "hf:a/b", "split": "test", "column": "text"})) is None
+
+
 def test_every_backend_has_its_rules_and_its_defaults_break_none() -> None:
     assert set(RULES) == set(OPTIONS)
     assert all(broken_rule(experiment(backend)) is None for backend in OPTIONS)
