@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
+from orchestrator.report.outputs import output_notes, output_of
 from orchestrator.report.parameters import parameters, shown, varied_parameters
 from runners.contract.paths import short_run_id
 from runners.contract.quantities import QUANTITIES
@@ -102,6 +103,7 @@ def run_details(result: RunResult) -> list[Table]:
         ["device", result.device],
         ["started", f"{result.started_at:%Y-%m-%d %H:%M:%S} UTC"],
         ["method", f"{result.energy_method or 'not measured'} ({result.energy_scope or 'no scope'})"],
+        ["output", output_of(result)],
         ["verdict", result.verdict],
     ]
     title = (
@@ -175,4 +177,4 @@ def _notes(results: Sequence[RunResult]) -> list[str]:
     environments = {run.environment.environment_id for run in results}
     if len(environments) > 1:
         notes.append(f"the runs come from {len(environments)} unlike environments, which are not pooled")
-    return notes
+    return notes + output_notes(results)
