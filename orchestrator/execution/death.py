@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 from pathlib import Path
 
@@ -15,7 +14,7 @@ _TAIL_BYTES = 16 * 1024
 _LAST_LINES = 40
 _MOST_CHARACTERS = 300
 _OF_MEMORY = (FailureKind.OUT_OF_MEMORY, FailureKind.GPU_OUT_OF_MEMORY)
-_CRASH = re.compile(r"Fatal Python error|terminate called|what\(\):|Error\b|error:")
+_CRASH = ("Fatal Python error", "terminate called")
 _KINDS: dict[int | None, FailureKind] = {code: kind for kind, code in EXIT_CODES.items()}
 
 
@@ -71,7 +70,7 @@ def _last_lines(log: Path) -> list[str]:
 
 def _telling(lines: list[str]) -> str:
     """The line that names a crash, which a dump of the stack follows; else the last one."""
-    return next((line for line in lines if _CRASH.search(line)), lines[-1])
+    return next((line for line in lines if line.startswith(_CRASH)), lines[-1])
 
 
 def _signal_name(number: int) -> str:
