@@ -7,6 +7,7 @@ step is a sign of life. A model that is split over several GPUs has worker proce
 from __future__ import annotations
 
 import dataclasses
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -278,7 +279,7 @@ def _public(fields: dict[str, EngineField]) -> dict[str, EngineField]:
 
 def _type_text(annotation: Any) -> str:
     text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
-    return text.replace("typing.", "")
+    return re.sub(r"typing\.| at 0x[0-9a-f]+", "", text)
 
 
 def _default_text(default: Any) -> str | None:

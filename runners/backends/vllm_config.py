@@ -32,7 +32,6 @@ _PARTS = {
         "max_num_batched_tokens",
         "enable_chunked_prefill",
         "async_scheduling",
-        "policy",
     ),
     "cache_config": (
         "gpu_memory_utilization",
@@ -48,7 +47,7 @@ _PARTS = {
         "enable_expert_parallel",
         "distributed_executor_backend",
     ),
-    "compilation_config": ("mode", "backend", "cudagraph_mode"),
+    "compilation_config": ("cudagraph_mode",),
 }
 """What is read back, from which part of the engine's configuration."""
 _ELSEWHERE = {
@@ -114,8 +113,6 @@ def read_back(config: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
         asked: arguments that were given; those not listed here are looked for in every part of it.
     """
     found = {name: _at(config, f"{part}.{name}") for part, names in _PARTS.items() for name in names}
-    for name in ("mode", "backend", "policy"):
-        del found[name]
     found |= {name: _at(config, path) for name, path in _ELSEWHERE.items()}
     found["attention_backend"] = _attention_backend(config) or found["attention_backend"]
     for name in asked.keys() - found.keys():
