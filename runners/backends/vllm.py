@@ -6,12 +6,8 @@ step is a sign of life. A model that is split over several GPUs has worker proce
 
 from __future__ import annotations
 
-import dataclasses
-import re
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from importlib.metadata import version
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -29,8 +25,9 @@ from runners.backends.vllm_config import (
     sampling_arguments,
     settle_environment,
 )
+from runners.backends.vllm_description import describe, version_text
+from runners.backends.vllm_errors import engine_errors
 from runners.backends.vllm_requests import Progress
-from runners.contract.description import Engine, EngineField
 from runners.contract.flops import Architecture
 from runners.contract.options.vllm import VllmOptions
 from runners.contract.request import RunRequest
@@ -67,7 +64,7 @@ class VllmBackend:
     @property
     def version(self) -> str:
         """Versions of vLLM and torch."""
-        return _version()
+        return version_text()
 
     @property
     def device(self) -> str:
@@ -92,17 +89,13 @@ class VllmBackend:
             BadRequestError: the engine does not take an argument, or not its value.
             UnsupportedError: the engine cannot do what was asked on this device.
         """
-        from vllm import SamplingParams
         from vllm.engine.arg_utils import EngineArgs
-        from vllm.sampling_params import RequestOutputKind
         from vllm.v1.engine.llm_engine import LLMEngine
 
         arguments = engine_arguments(self._request, self._options, self._located.folder, on_cpu=not self._gpus)
-        sampling = sampling_arguments(self._options, self._request.experiment.workload.output_tokens)
-        with _engine_errors("engine_args"):
+        self._sampling = _sampling(self._options, self._request.experiment.workload.output_tokens)
+        with engine_errors("engine_args"):
             self._engine = LLMEngine.from_engine_args(EngineArgs(**arguments))
-        with _engine_errors("sampling_args"):
-            self._sampling = SamplingParams(output_kind=RequestOutputKind.DELTA, **sampling)
         if self._gpus:
             self.synchronize()
             self._model_bytes = torch.cuda.memory_allocated()
@@ -141,8 +134,9 @@ class VllmBackend:
         self._requests += len(prompts)
         progress = Progress(ids)
         start_s = time.monotonic()
-        for name, prompt in zip(ids, prompts, strict=True):
-            self._engine.add_request(name, tokens_input(list(prompt)), self._sampling)
+        with engine_errors("sampling_args"):
+            for name, prompt in zip(ids, prompts, strict=True):
+                self._engine.add_request(name, tokens_input(list(prompt)), self._sampling)
         while self._engine.has_unfinished_requests():
             progress.add(self._engine.step())
             self._alive()
@@ -201,12 +195,12 @@ class VllmBackend:
         built_for = "cpu" if current_platform.is_cpu() else "cuda"
         if built_for == "cpu" and self._gpus:
             raise BadRequestError(
-                f"{_version()} is built for the CPU, and the run was given a GPU",
+                f"{version_text()} is built for the CPU, and the run was given a GPU",
                 "use an image on vLLM's own (vllm/vllm-openai), or leave the campaign's gpus out",
             )
         if built_for == "cuda" and not self._gpus:
             raise BadRequestError(
-                f"{_version()} is built for GPUs, and the run has none",
+                f"{version_text()} is built for GPUs, and the run has none",
                 "set gpus in the campaign, or use an image with a vLLM that is built for the CPU",
             )
         if self._gpus:
@@ -236,61 +230,23 @@ class VllmBackend:
             )
 
 
-@contextmanager
-def _engine_errors(where: str) -> Iterator[None]:
-    """Turns what vLLM says of arguments into what a user can act on.
+def _sampling(options: VllmOptions, output_tokens: int) -> Any:
+    """The sampling of every request, each value of the type that vLLM says: JSON has no numbers for keys.
 
     Raises:
-        BadRequestError: an argument or its value is wrong.
-        UnsupportedError: this device, or this vLLM, cannot do it.
+        BadRequestError: a field is not there, or does not take its value.
     """
-    try:
-        yield
-    except NotImplementedError as error:
-        raise UnsupportedError(f"vLLM: {error}", "leave out the option, or use a device that can do it") from error
-    except (ValueError, TypeError) as error:
-        raise BadRequestError(f"vLLM: {error}", f"change the option that it names, or what {where} adds") from error
-
-
-def describe() -> Engine:
-    """Versions of vLLM and torch, and the names that EngineArgs and SamplingParams take."""
-    settle_environment()
+    import msgspec
     from vllm import SamplingParams
-    from vllm.engine.arg_utils import EngineArgs
+    from vllm.sampling_params import RequestOutputKind
 
-    engine = {
-        field.name: EngineField(type=_type_text(field.type), default=_default_text(field.default))
-        for field in dataclasses.fields(EngineArgs)
-    }
-    names, values = SamplingParams.__struct_fields__, SamplingParams.__struct_defaults__
-    defaults = dict(zip(names[len(names) - len(values) :], values, strict=True))
-    sampling = {
-        name: EngineField(
-            type=_type_text(SamplingParams.__annotations__[name]), default=_default_text(defaults.get(name))
-        )
-        for name in names
-    }
-    return Engine(version=_version(), fields={"engine_args": _public(engine), "sampling_args": _public(sampling)})
-
-
-def _public(fields: dict[str, EngineField]) -> dict[str, EngineField]:
-    return {name: field for name, field in sorted(fields.items()) if not name.startswith("_")}
-
-
-def _type_text(annotation: Any) -> str:
-    text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
-    return re.sub(r"typing\.| at 0x[0-9a-f]+", "", text)
-
-
-def _default_text(default: Any) -> str | None:
-    """None where it has none, or makes it up."""
-    return repr(default) if default is None or isinstance(default, (bool, int, float, str)) else None
-
-
-def _version() -> str:
-    import vllm
-
-    return f"vllm {vllm.__version__}, torch {version('torch')}"
+    fields = sampling_arguments(options, output_tokens)
+    with engine_errors("sampling_args"):
+        if unknown := fields.keys() - set(SamplingParams.__struct_fields__):
+            raise TypeError(f"SamplingParams has no {', '.join(sorted(unknown))}")
+        return msgspec.convert({**fields, "output_kind": RequestOutputKind.DELTA.value}, SamplingParams, strict=False)
 
 
 BACKEND = VllmBackend
+
+__all__ = ["BACKEND", "VllmBackend", "describe"]
