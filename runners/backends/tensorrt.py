@@ -11,8 +11,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
@@ -303,12 +301,9 @@ def _version() -> str:
 
 
 def _tensorrt() -> str:
-    try:
-        return version_of("tensorrt")
-    except PackageNotFoundError:
-        import tensorrt
+    import tensorrt
 
-        return str(tensorrt.__version__)
+    return str(tensorrt.__version__)
 
 
 BACKEND = TensorrtBackend

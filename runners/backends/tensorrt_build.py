@@ -36,16 +36,26 @@ def build(model: Path, arguments: Arguments, folder: Path) -> None:
         raise EngineError(f"TensorRT cannot build the engine (exit code {code})", _HINT)
 
 
-def _main(model: str, folder: str) -> int:
+def build_here(model: Path, arguments: Arguments, folder: Path) -> None:
+    """Builds an engine in this process.
+
+    Raises:
+        ValidationError: TensorRT-LLM does not take an argument.
+        TypeError: likewise.
+    """
     from tensorrt_llm._tensorrt_engine import LLM
 
+    llm: Any = LLM(model=str(model), **engine_objects(arguments))
+    llm.save(str(folder))
+    llm.shutdown()
+
+
+def _main(model: str, folder: str) -> int:
     try:
-        llm: Any = LLM(model=model, **engine_objects(json.load(sys.stdin)))
-    except (ValidationError, TypeError) as error:
+        build_here(Path(model), json.load(sys.stdin), Path(folder))
+    except (ValidationError, TypeError, BadRequestError) as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_CODES[FailureKind.BAD_REQUEST]
-    llm.save(folder)
-    llm.shutdown()
     return 0
 
 
