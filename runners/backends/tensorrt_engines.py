@@ -89,7 +89,9 @@ def built_config(folder: Path) -> dict[str, Any]:
     try:
         config: dict[str, Any] = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise EngineError(f"{folder / _CONFIG} cannot be read: {error}", f"remove {folder}; it is built anew") from error
+        raise EngineError(
+            f"{folder / _CONFIG} cannot be read: {error}", f"remove {folder}; it is built anew"
+        ) from error
     return config
 
 

@@ -1,4 +1,4 @@
-"""From plain arguments to TensorRT-LLM's own configs, which refuse what they do not know; and from its models to text."""
+"""From plain arguments to TensorRT-LLM's own configs, which refuse what they do not know; and its fields as text."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ def engine_objects(arguments: Arguments) -> dict[str, Any]:
         TypeError: likewise.
         BadRequestError: there is no such plugin.
     """
-    made = {name: _CONFIGS[name](**value) if name in _CONFIGS and value is not None else value for name, value in
-            arguments.items()}
+    made = {
+        name: _CONFIGS[name](**value) if name in _CONFIGS and value is not None else value
+        for name, value in arguments.items()
+    }
     if "quant_config" in made:
         made["quant_config"] = _quantisation(made["quant_config"])
     if "build_config" in made:
@@ -58,7 +60,7 @@ def _build(fields: Arguments) -> Any:
 
 
 def fields_of(models: list[Any]) -> dict[str, EngineField]:
-    """The public fields of pydantic models or of a dataclass, sorted by name; of a name that several have, the first."""
+    """The public fields of pydantic models or of a dataclass, sorted by name; of a name that several have, one."""
     found: dict[str, EngineField] = {}
     for model in models:
         for name, annotation, default in _declared(model):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -59,10 +58,10 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def image(context: Path) -> Iterator[str]:
+def image(context: Path) -> str:
     done = build(context, "--file", str(context / "images/tensorrt/Dockerfile"), "--tag", IMAGE, *argument(BASE))
     assert done.returncode == 0, done.stderr + done.stdout
-    yield IMAGE
+    return IMAGE
 
 
 def argument(base: str, **others: str) -> list[str]:
@@ -86,7 +85,8 @@ def test_the_runner_is_in_it_and_nothing_of_the_engine_was_replaced(image: str) 
     assert "--llm-backend" in helped.stdout
     code = (
         "import importlib.metadata as m, os;"
-        f"print(all(m.version(name) == version for name, version in {PACKAGES}.items()), oct(os.stat('/trt-engines').st_mode))"
+        f"print(all(m.version(name) == version for name, version in {PACKAGES}.items()),"
+        " oct(os.stat('/trt-engines').st_mode))"
     )
     found = docker("run", "--rm", "--entrypoint", "python", image, "-c", code)
     assert found.stdout.split() == ["True", "0o41777"], found.stderr

@@ -176,7 +176,14 @@ def test_a_parameter_arrives_in_the_engine(field: str, case: Case, started: Call
 
 def test_what_is_null_is_left_to_the_engine(started: Callable[..., Any]) -> None:
     args, untouched = started()._llm.args, importlib.import_module("tensorrt_llm.llmapi").TorchLlmArgs(model="m")
-    asked = {"model", "dtype", "max_batch_size", "tensor_parallel_size", "pipeline_parallel_size", "return_perf_metrics"}
+    asked = {
+        "model",
+        "dtype",
+        "max_batch_size",
+        "tensor_parallel_size",
+        "pipeline_parallel_size",
+        "return_perf_metrics",
+    }
     given = {"backend"}
 
     assert args.model_fields_set >= asked

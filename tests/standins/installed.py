@@ -38,8 +38,10 @@ def tensorrt_llm_installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def gpus(monkeypatch: pytest.MonkeyPatch, *capabilities: tuple[int, int]) -> list[dict[str, Any]]:
     """GPUs as torch.cuda shows them, by their compute capabilities; returns them as a request names them."""
     uuids = [f"{UUID[:-1]}{index}" for index in range(len(capabilities))]
-    properties = [SimpleNamespace(uuid=uuid.removeprefix("GPU-"), major=major, minor=minor)
-                  for uuid, (major, minor) in zip(uuids, capabilities, strict=True)]
+    properties = [
+        SimpleNamespace(uuid=uuid.removeprefix("GPU-"), major=major, minor=minor)
+        for uuid, (major, minor) in zip(uuids, capabilities, strict=True)
+    ]
     monkeypatch.setattr("torch.cuda.device_count", lambda: len(properties))
     monkeypatch.setattr("torch.cuda.get_device_properties", lambda index: properties[index])
     monkeypatch.setattr("torch.cuda.get_device_capability", lambda index: capabilities[index])

@@ -253,7 +253,11 @@ def _exceeds(larger: int | None, limit: int | None) -> bool:
 
 
 def _graphs_without_graphs(options: TensorrtOptions) -> bool:
-    sizes = (options.cuda_graph_max_batch_size, options.cuda_graph_padding, options.engine_args.get("cuda_graph_config"))
+    sizes = (
+        options.cuda_graph_max_batch_size,
+        options.cuda_graph_padding,
+        options.engine_args.get("cuda_graph_config"),
+    )
     return options.cuda_graph is False and any(size is not None for size in sizes)
 
 

@@ -1,16 +1,17 @@
 """Arguments of ``LLM`` as pydantic models that forbid what they do not know, as those of the release do."""
 
 import json
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
 from tensorrt_llm.plugin import PluginConfig
 
 
-class _Named(str, Enum):
-    """StrEnum of the release's Python 3.10 package: the value is the name."""
+class _Named(StrEnum):
+    """The value is the name, as there."""
 
 
 class QuantAlgo(_Named):

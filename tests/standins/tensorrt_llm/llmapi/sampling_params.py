@@ -1,4 +1,4 @@
-"""tensorrt_llm/sampling_params.py: a dataclass, so a field that it does not have is a TypeError. Types are not checked."""
+"""tensorrt_llm/sampling_params.py: a dataclass, so an unknown field is a TypeError; types are not checked."""
 
 from dataclasses import dataclass
 from typing import Any
