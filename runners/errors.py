@@ -55,12 +55,6 @@ class EngineBrokenError(RunnerError):
     kind = FailureKind.ENGINE_BROKEN
 
 
-class UnsupportedError(RunnerError):
-    """The engine cannot do what was asked on this device."""
-
-    kind = FailureKind.UNSUPPORTED
-
-
 class EngineError(RunnerError):
     """The engine did something else than what was asked."""
 
