@@ -116,12 +116,13 @@ def _model_path(backend: str, model: str) -> Path | None:
     if wrong := check_model(model):
         message, hint = wrong
         raise FlagError(f"--model: {message}", hint)
-    if backend == "simulated" or not is_local(model):
+    wanted = OPTIONS[backend].MODEL_FILE
+    if wanted is None or not is_local(model):
         return None
     path = _absolute("--model", model)
-    if not (path / "config.json").is_file():
+    if not any(path.glob(wanted)):
         hint = "name the folder that save_pretrained() or a download made; in a container, mount it below /inputs"
-        raise FlagError(f"--model: {path} holds no config.json, so it is no model", hint)
+        raise FlagError(f"--model: {path} holds no {wanted}, so it is no model for {backend}", hint)
     return path
 
 

@@ -75,8 +75,13 @@ def count_prompts(path: Path) -> int:
         raise _unreadable(path, error) from None
 
 
-def model_folder(model: str, folder: Path) -> Path | None:
+def model_folder(model: str, folder: Path, holding: str | None = None) -> Path | None:
     """The path of a local model; None where the model is no folder.
+
+    Args:
+        model: as the campaign names it.
+        folder: the campaign file's.
+        holding: a pattern that one of the model's files has to match (``Options.MODEL_FILE``); None: not looked at.
 
     Raises:
         InputError: the folder is missing, unreadable, or holds no model.
@@ -87,9 +92,9 @@ def model_folder(model: str, folder: Path) -> Path | None:
     try:
         if not path.is_dir():
             raise InputError(f"there is no model folder {path}", hint="paths are relative to the campaign file")
-        if not (path / "config.json").is_file():
+        if holding and not any(path.glob(holding)):
             raise InputError(
-                f"{path} holds no config.json, so it is no model",
+                f"{path} holds no {holding}, so it is no model for this backend",
                 hint="point at the folder that save_pretrained() or a download made",
             )
         return path

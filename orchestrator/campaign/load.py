@@ -212,14 +212,16 @@ def _named(file: CampaignFile, key: str) -> Iterator[tuple[FieldPath, Any]]:
 
 
 def _model_fingerprints(grids: list[Grid], folder: Path) -> tuple[dict[str, str], list[Finding]]:
-    """Local models, and those that are not there; the simulated backend needs none."""
-    models = {model: grid for grid in grids if grid.backend != "simulated" for model in grid.models}
+    """Local models, and those that are not there or not for the backend that is to load them."""
     hashes: dict[str, str] = {}
     findings = []
-    for model, grid in models.items():
+    named = {(model, OPTIONS[grid.backend].MODEL_FILE): grid for grid in grids for model in grid.models}
+    for (model, file), grid in named.items():
+        if file is None:
+            continue
         try:
-            local = model_folder(model, folder)
-            if local:
+            local = model_folder(model, folder, file)
+            if local and model not in hashes:
                 hashes[model] = model_fingerprint(local)
         except InputError as error:
             findings.append(Finding((*grid.path, "model"), str(error), error.hint))

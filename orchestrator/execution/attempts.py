@@ -64,7 +64,8 @@ def prepare(bench: Bench, name: AttemptName, experiment: Experiment, order_index
     """
     campaign, folder = bench.campaign, bench.folder.attempt_folder(name)
     dataset = experiment.workload.dataset
-    local_model = None if experiment.backend == "simulated" else model_folder(experiment.model, campaign.folder)
+    file = experiment.options.MODEL_FILE
+    local_model = model_folder(experiment.model, campaign.folder, file) if file else None
     prompts = prompt_file(dataset, campaign.folder) if is_prompt_file(dataset) else None
     measured = [gpu.uuid for gpu in bench.gpus_of(experiment)]
     samples_cpu = bench.dispatcher.samples_cpu and measures_cpu(experiment, bench.measurement)

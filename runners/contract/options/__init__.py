@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import Final, get_args
 
-from runners.contract.options import pytorch, simulated, tensorrt, vllm
+from runners.contract.options import llamacpp, pytorch, simulated, tensorrt, vllm
 from runners.contract.options.base import AnyRules
+from runners.contract.options.llamacpp import LlamacppOptions
 from runners.contract.options.pytorch import PytorchOptions
 from runners.contract.options.simulated import SimulatedOptions
 from runners.contract.options.tensorrt import TensorrtOptions
 from runners.contract.options.vllm import VllmOptions
 
-BackendOptions = PytorchOptions | VllmOptions | TensorrtOptions | SimulatedOptions
+BackendOptions = PytorchOptions | VllmOptions | TensorrtOptions | LlamacppOptions | SimulatedOptions
 
 OPTIONS: Final[dict[str, type[BackendOptions]]] = {
     model.model_fields["backend"].default: model for model in get_args(BackendOptions)
@@ -25,5 +26,6 @@ OPTIONS_RULES: Final[dict[str, AnyRules]] = {
     "pytorch": pytorch.RULES,
     "vllm": vllm.RULES,
     "tensorrt": tensorrt.RULES,
+    "llamacpp": llamacpp.RULES,
     "simulated": simulated.RULES,
 }
