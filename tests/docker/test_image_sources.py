@@ -49,6 +49,14 @@ def test_with_pytorch_come_its_extra_and_datasets_but_for_torch_itself() -> None
     assert requirements("pytorch") == requirements("simulated") | engine | set(EXTRAS["datasets"])
 
 
+def test_llama_cpp_is_the_one_of_its_extra_and_the_label_says_so() -> None:
+    (engine,) = (line for line in EXTRAS["llamacpp"] if line.startswith("xllamacpp"))
+    version = engine.partition("==")[2]
+    assert f"ARG ENGINE_VERSION={version}\n" in (REPOSITORY / "images/llamacpp/Dockerfile").read_text()
+    assert f"ENGINE_VERSION: {version}\n" in (REPOSITORY / "compose.yaml").read_text()
+    assert requirements("llamacpp") == requirements("simulated") | set(EXTRAS["llamacpp"]) | set(EXTRAS["datasets"])
+
+
 def test_torch_and_the_demo_model_are_the_ones_that_are_set_up_without_docker() -> None:
     found = dict(PIN.findall((REPOSITORY / "images/pytorch/Dockerfile").read_text()))
     assert found == dict(PIN.findall((REPOSITORY / "Makefile").read_text() + " ".join(EXTRAS["pytorch"])))

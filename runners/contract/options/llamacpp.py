@@ -46,7 +46,9 @@ class LlamacppOptions(Options):
         "none", description="how the weights come into memory; none: read before the run begins; mmap: when first used"
     )
     temperature: float = Field(0.0, ge=0, le=100, description="sampling temperature; 0: take the most likely token")
-    top_k: int | None = Field(None, ge=1, description="sample among the k most likely tokens; null: llama.cpp's default")
+    top_k: int | None = Field(
+        None, ge=1, description="sample among the k most likely tokens; null: llama.cpp's default"
+    )
     top_p: float | None = Field(
         None, gt=0, le=1, description="sample within this cumulative probability; null: llama.cpp's default"
     )
