@@ -50,7 +50,7 @@ format: $(VENV)/.dev                ## Format and sort.
 
 # Real runs mostly wait, so two tests run side by side; tests/conftest.py says which never do. What holds a meter or
 # a clock against the truth has the machine to itself.
-ALONE := $(addprefix tests/integration/test_,host_sampler.py meter_simulated_gpu.py runner_sampler.py simulated_gpu.py)
+ALONE := $(addprefix tests/integration/test_,gpu_check.py host_sampler.py meter_simulated_gpu.py runner_sampler.py simulated_gpu.py)
 test: $(VENV)/.dev                  ## All tests, on the real engine.
 	$(BIN)/pytest -q -n auto tests/unit tests/contract
 	$(BIN)/pytest -n 2 --dist loadgroup $(addprefix --ignore=,tests/unit tests/contract $(ALONE))

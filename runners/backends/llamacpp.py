@@ -12,7 +12,7 @@ from typing import Any
 import xllamacpp
 
 from runners.backends.base import Batch, DeviceMemory, Timing, TokenIds
-from runners.backends.demo import demo_gguf_folder
+from runners.backends.demo import DEMO_PREFIX, demo_gguf_folder
 from runners.backends.llamacpp_config import asked_params, read_back
 from runners.backends.llamacpp_server import Server
 from runners.backends.models import LocatedModel, locate
@@ -117,10 +117,17 @@ class LlamacppBackend:
         }
 
     def overridden(self) -> list[str]:
-        """The size of the cache, which the engine rounds up."""
+        """The size of the cache, which the engine rounds up; and that a demo model is not what it is elsewhere."""
+        said = []
         parts = 1 if self._options.kv_unified else self._options.n_parallel
         held, asked = self._running.context_tokens * parts, self._options.n_ctx
-        return [f"n_ctx {asked} was asked for, and the cache holds {held} tokens"] if asked and held != asked else []
+        if asked and held != asked:
+            said.append(f"n_ctx {asked} was asked for, and the cache holds {held} tokens")
+        model = self._request.experiment.model
+        if model.startswith(DEMO_PREFIX):
+            kind = self._running.model["ftype"]
+            said.append(f"{model} is the {kind} file of its package here; other backends load it dequantised")
+        return said
 
     def close(self) -> None:
         """Ends the server and gives its memory back."""

@@ -13,6 +13,7 @@ from runners.contract.result import RunResult
 pytestmark = pytest.mark.engine
 
 DEMO = "smollm2-135m"
+DEMO_WARNING = "demo:smollm2-135m is the Q4_1 file of its package here; other backends load it dequantised"
 WORKLOAD = {"prompts": 4, "output_tokens": 8, "input_tokens": 24}
 OPTIONS = {"backend": "llamacpp", "n_parallel": 2, "n_threads": 1}
 """One thread: several wait for each other by spinning, which takes minutes on a busy machine."""
@@ -49,7 +50,7 @@ def test_a_real_run_tells_each_request_s_moments_and_what_was_run(runner) -> Non
     assert third_begun_s > min(row["first_token_s"] for row in rows), "two sequences at a time; the third waits"
     assert found.itl_s is not None
     assert found.environment.gpus == []
-    assert found.warnings == []
+    assert found.warnings == [DEMO_WARNING]
 
     config = found.effective_config
     assert (config["quantization"], config["gguf_file"]) == ("Q4_1", "SmolLM2-135M-Instruct.Q4_1.gguf")
@@ -80,7 +81,10 @@ def test_prompts_that_the_cache_cannot_hold_are_refused(runner) -> None:
 
 def test_a_cache_that_the_engine_rounds_up_is_told_of(runner) -> None:
     run(runner, n_ctx=300, n_parallel=1)
-    assert result(runner).warnings == ["n_ctx 300 was asked for, and the cache holds 512 tokens"]
+    assert result(runner).warnings == [
+        "n_ctx 300 was asked for, and the cache holds 512 tokens",
+        DEMO_WARNING,
+    ]
 
 
 def test_a_folder_of_ones_own_with_one_file_or_the_one_that_was_named(make_runner, tmp_path: Path) -> None:
@@ -94,6 +98,7 @@ def test_a_folder_of_ones_own_with_one_file_or_the_one_that_was_named(make_runne
     run(ambiguous, code=10, model_path=folder)
     assert "a.Q4_1.gguf, b.Q4_1.gguf" in ambiguous.failure().hint
     run(named, model_path=folder, gguf_file="b.*")
+    assert result(named).warnings == []
     assert result(named).effective_config["gguf_file"] == "b.Q4_1.gguf"
 
 
