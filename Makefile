@@ -9,7 +9,7 @@ TORCH_INDEX ?=
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev quickstart check test test-meters gpu-check format bench bench-meter soak docs images clean
+.PHONY: help setup setup-dev quickstart check test test-meters test-runtime gpu-check format bench bench-meter bench-engines soak docs images clean
 
 help:            ## Show the targets.
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 14
@@ -56,6 +56,9 @@ test: $(VENV)/.dev                  ## All tests, on the real engine.
 	$(BIN)/pytest -n 2 --dist loadgroup $(addprefix --ignore=,tests/unit tests/contract $(ALONE))
 	$(BIN)/pytest $(ALONE)
 
+test-runtime: $(VENV)/.dev          ## Inside the images: does every parameter reach its engine (BACKENDS=pytorch, vllm).
+	$(BIN)/python -m tests.runtime $(BACKENDS)
+
 # Zeus and CodeCarbon bring much with them, so they get an environment of their own.
 test-meters: $(VENV)-meters/.done   ## Zeus and CodeCarbon as meters, on simulated GPUs.
 	$(VENV)-meters/bin/python -m pytest -m meters tests/integration
@@ -79,6 +82,9 @@ bench: $(VENV)/.dev                 ## The benchmarks of docs/benchmarks.md, as 
 
 bench-meter: $(VENV)/.dev           ## The meter against known truth, beside its peers (25 minutes; PARTS=live, faults, cut, cost).
 	$(BIN)/python -m tests.bench.meter $(PARTS)
+
+bench-engines: $(VENV)/.dev         ## What the runner adds to an engine's own time, in its image (BACKENDS=pytorch, vllm).
+	$(BIN)/python -m tests.bench.engines $(BACKENDS)
 
 soak: $(VENV)/.dev                  ## Kill host, runner and container at 200 random moments; count what was lost.
 	ORCHESTRATE_KILLS=100 $(BIN)/pytest -q tests/e2e/test_kill.py

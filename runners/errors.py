@@ -49,6 +49,12 @@ class EngineError(RunnerError):
     kind = FailureKind.ENGINE_FAILED
 
 
+class UnsupportedError(RunnerError):
+    """The engine cannot do what was asked, on this device or at all."""
+
+    kind = FailureKind.UNSUPPORTED
+
+
 class MeterError(RunnerError):
     """A meter could not be opened, vanished, or gave a reading that cannot be used."""
 

@@ -57,6 +57,11 @@ def test_llama_cpp_is_the_one_of_its_extra_and_the_label_says_so() -> None:
     assert requirements("llamacpp") == requirements("simulated") | set(EXTRAS["llamacpp"]) | set(EXTRAS["datasets"])
 
 
+def test_with_vllm_comes_the_same_but_for_what_is_the_engine_s_own() -> None:
+    own = {line for line in requirements("pytorch") if distribution(line) == "transformers"}
+    assert requirements("vllm") == requirements("pytorch") - own
+
+
 def test_torch_and_the_demo_model_are_the_ones_that_are_set_up_without_docker() -> None:
     found = dict(PIN.findall((REPOSITORY / "images/pytorch/Dockerfile").read_text()))
     assert found == dict(PIN.findall((REPOSITORY / "Makefile").read_text() + " ".join(EXTRAS["pytorch"])))

@@ -48,6 +48,36 @@ def test_llamacpp(rule: str, forbidden: dict[str, object], allowed: dict[str, ob
     assert broken_rule(experiment("llamacpp", **allowed)) is None
 
 
+@pytest.mark.parametrize(
+    ("rule", "forbidden", "allowed"),
+    [
+        ("step-below-sequences", {"max_num_batched_tokens": 127}, {"max_num_batched_tokens": 128}),
+        (
+            "whole-prompts-need-room",
+            {"enable_chunked_prefill": False, "max_num_batched_tokens": 512, "max_model_len": 513},
+            {"enable_chunked_prefill": False, "max_num_batched_tokens": 512, "max_model_len": 512},
+        ),
+        (
+            "one-size-of-the-cache",
+            {"kv_cache_memory_bytes": 2**30, "gpu_memory_utilization": 0.5},
+            {"kv_cache_memory_bytes": 2**30},
+        ),
+        (
+            "eager-compiles-nothing",
+            {"enforce_eager": True, "optimization_level": 1},
+            {"enforce_eager": True, "optimization_level": 0},
+        ),
+        ("sampling-needs-temperature", {"top_k": 5}, {"top_k": 5, "temperature": 0.7}),
+        ("sampling-needs-temperature", {"min_p": 0.1}, {"min_p": 0.1, "temperature": 0.7}),
+    ],
+)
+def test_vllm(rule: str, forbidden: dict[str, object], allowed: dict[str, object]) -> None:
+    broken = broken_rule(experiment("vllm", **forbidden))
+    assert broken is not None
+    assert broken.name == rule
+    assert broken_rule(experiment("vllm", **allowed)) is None
+
+
 def test_simulated() -> None:
     broken = broken_rule(experiment(batch_size=33))
     assert broken is not None
