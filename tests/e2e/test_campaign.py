@@ -242,6 +242,9 @@ backends:
 
 def test_interrupting_between_runs_loses_nothing(project: Project) -> None:
     host = project.start("campaign", str(project.write("grid.yaml", GRID)))
+    while not (project.results / "grid" / "campaign.json").exists():
+        assert host.poll() is None
+        time.sleep(0.01)
     time.sleep(0.15)
     host.send_signal(signal.SIGINT)
     host.communicate(timeout=60)
