@@ -36,12 +36,13 @@ setup-dev: $(VENV)/.dev             ## The same with what developers need.
 quickstart: $(VENV)/.runtime        ## Measure a real small model: two dtypes, two batch sizes, two cycles.
 	$(BIN)/orchestrate campaign campaigns/quickstart.yaml
 
-check: $(VENV)/.dev                 ## The quick loop: format, lint, types, layers, unit tests.
+check: $(VENV)/.dev                 ## The quick loop: format, lint, types, layers, generated pages, unit tests.
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/mypy --python-version 3.10 -p runners
 	$(BIN)/lint-imports --no-cache --no-logo
+	$(BIN)/python docs/generate.py --check
 	$(BIN)/pytest -q -n auto tests/unit tests/contract
 
 format: $(VENV)/.dev                ## Format and sort.

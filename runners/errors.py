@@ -37,10 +37,22 @@ class ModelNotFoundError(RunnerError):
     kind = FailureKind.MODEL_NOT_FOUND
 
 
+class ModelGatedError(RunnerError):
+    """The hub has the model and refuses it."""
+
+    kind = FailureKind.MODEL_GATED
+
+
 class EngineMissingError(RunnerError):
     """The backend's engine is not installed."""
 
     kind = FailureKind.ENGINE_MISSING
+
+
+class EngineBrokenError(RunnerError):
+    """The backend's engine is installed and cannot be imported."""
+
+    kind = FailureKind.ENGINE_BROKEN
 
 
 class EngineError(RunnerError):
@@ -62,7 +74,7 @@ class MeterError(RunnerError):
 
 
 class DiskFullError(RunnerError):
-    """A file of the attempt could not be written for want of space."""
+    """A file could not be written for want of space, or there is too little of it for what is to come."""
 
     kind = FailureKind.DISK_FULL
 
