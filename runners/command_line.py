@@ -10,7 +10,7 @@ from typing import NamedTuple, NoReturn
 from runners.contract import fingerprint
 from runners.contract.flags import FlagError, Section, declared_by, flags_of
 from runners.contract.messages import nearest
-from runners.contract.names import MODEL_FILE, PART_FILES, check_dataset, check_model, is_local, is_prompt_file
+from runners.contract.names import PART_FILES, check_dataset, check_model, is_local, is_prompt_file
 from runners.contract.options import OPTIONS, BackendOptions
 from runners.contract.request import Experiment, Measurement, Workload
 from runners.contract.rules import broken_rule
@@ -119,10 +119,11 @@ def _refuse(backend: str, argument: str) -> NoReturn:
 
 def _model_path(backend: str, model: str) -> Path | None:
     """Where a local model lies; None where the model is no folder, or none is loaded."""
-    if backend == "simulated":
+    file = OPTIONS[backend].MODEL_FILE
+    if file is None:
         _require_name("--model", model)
         return None
-    return _local_model("--model", model, (MODEL_FILE,))
+    return _local_model("--model", model, (file,))
 
 
 def _option_paths(options: BackendOptions) -> Iterator[tuple[str, Path]]:
@@ -141,14 +142,14 @@ def _require_name(flag: str, model: str) -> None:
 
 
 def _local_model(flag: str, model: str, holds: Sequence[str]) -> Path | None:
-    """Where a local model lies, one of these files in it; None where the model is no folder."""
+    """Where a local model lies, a file of one of these patterns in it; None where the model is no folder."""
     _require_name(flag, model)
     if not is_local(model):
         return None
     path = _absolute(flag, model)
-    if not any((path / name).is_file() for name in holds):
+    if not any(any(path.glob(pattern)) for pattern in holds):
         hint = "name the folder that save_pretrained() or a download made; in a container, mount it below /inputs"
-        raise FlagError(f"{flag}: {path} holds no {' or '.join(holds)}, so it is no model", hint)
+        raise FlagError(f"{flag}: {path} holds no {' or '.join(holds)}, so it is no model for what is to load it", hint)
     return path
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from orchestrator.campaign.schema import Campaign
 from orchestrator.errors import InputError
 from runners.contract import fingerprint
-from runners.contract.names import MODEL_FILE, PART_FILES, check_dataset, is_local
+from runners.contract.names import check_dataset, is_local
 
 
 def resolve_inside(name: str, folder: Path) -> Path:
@@ -76,13 +76,13 @@ def count_prompts(path: Path) -> int:
         raise _unreadable(path, error) from None
 
 
-def model_folder(model: str, folder: Path, holds: Sequence[str] = (MODEL_FILE,)) -> Path | None:
+def model_folder(model: str, folder: Path, holds: Sequence[str] = ()) -> Path | None:
     """The path of a local model; None where the model is no folder.
 
     Args:
         model: as the campaign names it.
-        folder: where relative paths begin.
-        holds: the files of which it has one.
+        folder: the campaign file's.
+        holds: patterns, one of which a file of the model has to match; empty: not looked at.
 
     Raises:
         InputError: the folder is missing, unreadable, or holds no model.
@@ -93,9 +93,9 @@ def model_folder(model: str, folder: Path, holds: Sequence[str] = (MODEL_FILE,))
     try:
         if not path.is_dir():
             raise InputError(f"there is no model folder {path}", hint="paths are relative to the campaign file")
-        if not any((path / name).is_file() for name in holds):
+        if holds and not any(any(path.glob(pattern)) for pattern in holds):
             raise InputError(
-                f"{path} holds no {' or '.join(holds)}, so it is no model",
+                f"{path} holds no {' or '.join(holds)}, so it is no model for what is to load it",
                 hint="point at the folder that save_pretrained() or a download made",
             )
         return path
@@ -122,7 +122,7 @@ def local_inputs(campaign: Campaign) -> list[Path]:
         InputError: one of them is gone.
     """
     prompts = [prompt_file(name, campaign.folder) for name in campaign.dataset_sha256]
-    models = [model_folder(name, campaign.folder, PART_FILES) for name in campaign.model_sha256]
+    models = [model_folder(name, campaign.folder) for name in campaign.model_sha256]
     return [*prompts, *(folder for folder in models if folder)]
 
 
@@ -135,7 +135,7 @@ def fingerprints(campaign: Campaign) -> tuple[dict[str, str], dict[str, str]]:
     datasets = {name: file_sha256(prompt_file(name, campaign.folder)) for name in campaign.dataset_sha256}
     models = {}
     for name in campaign.model_sha256:
-        folder = model_folder(name, campaign.folder, PART_FILES)
+        folder = model_folder(name, campaign.folder)
         if folder:
             models[name] = model_fingerprint(folder)
     return datasets, models

@@ -22,7 +22,7 @@ from orchestrator.campaign.schema import NOT_YET, Campaign, CampaignFile
 from orchestrator.errors import FileError, InputError, Issue
 from runners.contract.messages import nearest, validation_messages
 from runners.contract.model import ContractModel
-from runners.contract.names import MODEL_FILE, PART_FILES, is_prompt_file
+from runners.contract.names import PART_FILES, is_prompt_file
 from runners.contract.options import OPTIONS
 from runners.contract.request import Measurement, Warmup, Workload
 
@@ -205,13 +205,13 @@ def _named(file: CampaignFile, key: str) -> Iterator[tuple[FieldPath, Any]]:
 
 
 def _model_fingerprints(grids: list[Grid], folder: Path) -> tuple[dict[str, str], list[Finding]]:
-    """Local models, those that options name among them, and those that are not there; the simulated one needs none."""
+    """Local models, those that options name too, and those that are not there or not for what is to load them."""
     hashes: dict[str, str] = {}
     findings = []
     for (model, holds), path in _models_named(grids).items():
         try:
             local = model_folder(model, folder, holds)
-            if local:
+            if local and model not in hashes:
                 hashes[model] = model_fingerprint(local)
         except InputError as error:
             findings.append(Finding(path, str(error), error.hint))
@@ -219,11 +219,12 @@ def _model_fingerprints(grids: list[Grid], folder: Path) -> tuple[dict[str, str]
 
 
 def _models_named(grids: list[Grid]) -> dict[tuple[str, tuple[str, ...]], FieldPath]:
-    """Each model that is named, with the files of which its folder has one, and a place that names it."""
+    """Each model that is named, with patterns of which its folder holds one, and a place that names it."""
     named: dict[tuple[str, tuple[str, ...]], FieldPath] = {}
     for grid in grids:
-        if grid.backend != "simulated":
-            named |= {(model, (MODEL_FILE,)): (*grid.path, "model") for model in grid.models}
+        file = OPTIONS[grid.backend].MODEL_FILE
+        if file:
+            named |= {(model, (file,)): (*grid.path, "model") for model in grid.models}
         for option, models in grid.options:
             if option in OPTIONS[grid.backend].MODEL_FIELDS:
                 place = (*(grid.path or ("backends", grid.backend)), option)

@@ -21,7 +21,7 @@ from orchestrator.results.folders import CampaignFolder, UnverifiedError
 from runners.contract.events import RunnerEvent
 from runners.contract.failures import FAILURES
 from runners.contract.host import NO_OTHER_PROCESS
-from runners.contract.names import PART_FILES, is_prompt_file
+from runners.contract.names import is_prompt_file
 from runners.contract.options.simulated import SimulatedOptions
 from runners.contract.paths import FAILURE, LOG, REQUEST, AttemptName, FailureKind, run_id
 from runners.contract.request import Experiment, Gpu, Measurement, RunRequest
@@ -66,7 +66,8 @@ def prepare(bench: Bench, name: AttemptName, experiment: Experiment, order_index
     """
     campaign, folder = bench.campaign, bench.folder.attempt_folder(name)
     dataset = experiment.workload.dataset
-    local_model = None if experiment.backend == "simulated" else model_folder(experiment.model, campaign.folder)
+    file = experiment.options.MODEL_FILE
+    local_model = model_folder(experiment.model, campaign.folder, (file,)) if file else None
     prompts = prompt_file(dataset, campaign.folder) if is_prompt_file(dataset) else None
     gpus = bench.gpus_of(experiment)
     samples_cpu = bench.dispatcher.samples_cpu and measures_cpu(experiment, bench.measurement)
@@ -89,7 +90,7 @@ def prepare(bench: Bench, name: AttemptName, experiment: Experiment, order_index
         option_paths={
             option: bench.dispatcher.seen_as(path)
             for option in experiment.input_sha256
-            if (path := model_folder(getattr(experiment.options, option), campaign.folder, PART_FILES))
+            if (path := model_folder(getattr(experiment.options, option), campaign.folder))
         },
         dataset_path=bench.dispatcher.seen_as(prompts) if prompts else None,
     )

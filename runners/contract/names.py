@@ -29,8 +29,7 @@ def is_local(model: str) -> bool:
     return model.startswith(("./", "../", "/", "~"))
 
 
-MODEL_FILE = "config.json"
-PART_FILES = (MODEL_FILE, "adapter_config.json")
+PART_FILES = ("config.json", "adapter_config.json")
 """One of them is in the folder of every model, and of every part of one that an option names."""
 
 

@@ -51,6 +51,14 @@ def test_with_pytorch_come_its_extra_and_datasets_but_for_torch_itself() -> None
     assert requirements("pytorch") == requirements("simulated") | engine | set(EXTRAS["datasets"])
 
 
+def test_llama_cpp_is_the_one_of_its_extra_and_the_label_says_so() -> None:
+    (engine,) = (line for line in EXTRAS["llamacpp"] if line.startswith("xllamacpp"))
+    version = engine.partition("==")[2]
+    assert f"ARG ENGINE_VERSION={version}\n" in (REPOSITORY / "images/llamacpp/Dockerfile").read_text()
+    assert f"ENGINE_VERSION: {version}\n" in (REPOSITORY / "compose.yaml").read_text()
+    assert requirements("llamacpp") == requirements("simulated") | set(EXTRAS["llamacpp"]) | set(EXTRAS["datasets"])
+
+
 def test_with_vllm_comes_the_same_but_for_what_is_the_engine_s_own() -> None:
     own = {line for line in requirements("pytorch") if distribution(line) == "transformers"}
     assert requirements("vllm") == requirements("pytorch") - own

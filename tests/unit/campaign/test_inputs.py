@@ -9,7 +9,7 @@ from orchestrator.campaign import expand as expansion
 from orchestrator.campaign.expand import Funnel, expand
 from orchestrator.campaign.inputs import fingerprints, local_inputs, model_fingerprint
 from orchestrator.campaign.load import campaign_from_mapping
-from orchestrator.errors import FileError
+from orchestrator.errors import FileError, InputError
 from runners.contract.options import OPTIONS, OPTIONS_RULES
 from runners.contract.options.simulated import SimulatedOptions
 from runners.contract.request import Experiment
@@ -54,6 +54,17 @@ def test_a_local_model_is_known_by_what_it_holds(model: Path) -> None:
     (other,) = expand(campaign_from_mapping(declared, model.parent), Funnel())
     assert other.experiment_id != planned.experiment_id
     assert fingerprints(campaign) == ({}, {"./mine": model_fingerprint(model)})
+
+
+def test_what_makes_a_folder_a_model_is_its_backend_s_to_say(model: Path) -> None:
+    declared = {"name": "a", "model": "./mine", "backends": {"pytorch": {}, "llamacpp": {}}}
+    with pytest.raises(InputError, match=r"holds no \*\.gguf"):
+        campaign_from_mapping(declared, model.parent)
+    (model / "model.gguf").touch()
+    assert campaign_from_mapping(declared, model.parent).model_sha256 == {"./mine": model_fingerprint(model)}
+    (model / "config.json").unlink()
+    with pytest.raises(InputError, match=r"holds no config\.json"):
+        campaign_from_mapping(declared, model.parent)
 
 
 def test_the_simulated_backend_needs_no_model(tmp_path: Path) -> None:

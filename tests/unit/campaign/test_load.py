@@ -45,7 +45,7 @@ UNKNOWN = {
     "measurement: {warmup: {iteration: 5}}": (5, "measurement.warmup.iteration", "did you mean 'iterations'?"),
     "experiments: [{backend: simulated, spred: 1}]": (5, "experiments[0].spred", "did you mean 'spread'?"),
     "experiments:\n  - {backend: simulatd}": (6, "experiments[0].backend", "did you mean 'simulated'?"),
-    "experiments:\n  - batch_size: 1": (6, "experiments[0].backend", "known: pytorch, simulated"),
+    "experiments:\n  - batch_size: 1": (6, "experiments[0].backend", "known: llamacpp, pytorch"),
     "experiments: [{backend: simulated, workload: {promts: 1}}]": (
         5,
         "experiments[0].workload.promts",

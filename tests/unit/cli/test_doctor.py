@@ -16,12 +16,14 @@ NAMES = ["orchestrate", "Python", "project", "GPU", "backend pytorch", "backend 
 
 @pytest.fixture
 def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(OPTIONS["pytorch"], "MODULES", ("an_engine_that_is_not_installed",))
+    for options in OPTIONS.values():
+        if options.MODULES:
+            monkeypatch.setattr(options, "MODULES", ("an_engine_that_is_not_installed",))
 
 
 @pytest.fixture
-def an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that is imported in no time."""
+def an_engine(no_engine: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The only one, and imported in no time."""
     monkeypatch.setattr(OPTIONS["pytorch"], "MODULES", ("click",))
 
 
