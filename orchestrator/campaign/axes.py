@@ -10,9 +10,9 @@ import math
 import typing
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from orchestrator.campaign.document import FieldPath, field_name
 from orchestrator.campaign.schema import CampaignFile
@@ -68,11 +68,10 @@ class _Parameter:
     """One field of a model: how a value of it is checked, and whether it is a list or a mapping by nature."""
 
     def __init__(self, model: type[ContractModel], name: str) -> None:
-        info = model.model_fields[name]
-        annotation: Any = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
-        self._adapter = TypeAdapter[Any](annotation, config=ConfigDict(strict=True, allow_inf_nan=False))
-        self.is_list = _is_list(info.annotation)
-        self._takes_mapping = takes_mapping(info.annotation)
+        annotation = model.model_fields[name].annotation
+        self._model, self._name = model, name
+        self.is_list = _is_list(annotation)
+        self._takes_mapping = takes_mapping(annotation)
 
     def values(self, declared: Any, path: FieldPath, findings: list[Finding]) -> tuple[Any, ...]:
         """The values of a scalar (one) or an axis (several); what is wrong goes to the findings."""
@@ -92,9 +91,9 @@ class _Parameter:
             )
             return None
         try:
-            return self._adapter.validate_python(value)
+            return getattr(self._model.model_validate({self._name: value}), self._name)
         except ValidationError as error:
-            findings.extend(Finding((*path, *inner), message) for inner, message in validation_messages(error))
+            findings.extend(Finding((*path, *inner), message) for (_, *inner), message in validation_messages(error))
             return None
 
 

@@ -52,7 +52,7 @@ def test_a_fault_in_a_union_is_told_once_at_its_deepest() -> None:
 
 
 def test_a_mapping_is_one_value_and_a_list_of_them_an_axis() -> None:
-    first, second = {"max_model_len": 512}, {"rope": {"factor": [1, 2.5, None, "x"]}}
+    first, second = {"top_logprobs": 512}, {"rope": {"factor": [1, 2.5, None, "x"]}}
     declared = campaign(shared={"sampling_args": first}, backends={"vllm": {"engine_args": [first, second]}})
     (grid,) = resolve_grids(declared.file)[0]
     assert dict(grid.options) == {"sampling_args": (first,), "engine_args": (first, second)}

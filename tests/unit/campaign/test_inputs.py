@@ -75,6 +75,7 @@ def test_the_simulated_backend_needs_no_model(tmp_path: Path) -> None:
 class AdaptedOptions(SimulatedOptions):
     """Options of a made-up backend of which one names a further model."""
 
+    MODEL_FILE: ClassVar[str | None] = "config.json"
     MODEL_FIELDS: ClassVar[tuple[str, ...]] = ("adapter",)
     backend: Literal["adapted"] = "adapted"  # type: ignore[assignment]
     adapter: str | None = None

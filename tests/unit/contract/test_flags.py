@@ -67,8 +67,8 @@ def test_text_becomes_what_a_campaign_file_would_hold() -> None:
 
 
 def test_a_mapping_is_given_as_json() -> None:
-    declared = declared_by("vllm", {"engine_args": '{"max_model_len": 512, "rope": {"factor": 2.0, "on": null}}'})
-    assert declared.options == {"engine_args": {"max_model_len": 512, "rope": {"factor": 2.0, "on": None}}}
+    declared = declared_by("vllm", {"engine_args": '{"swap": 512, "rope": {"factor": 2.0, "on": null}}'})
+    assert declared.options == {"engine_args": {"swap": 512, "rope": {"factor": 2.0, "on": None}}}
     assert flags_of("vllm")["engine_args"].help.endswith("[JSON]")
 
 
