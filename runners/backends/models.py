@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from runners.errors import OUT_OF_SPACE, DiskFullError, ModelGatedError, ModelNo
 
 _REFUSED = (401, 403)
 _MAKE_ROOM = "make room there, or set HF_HOME to a folder on a larger disk"
-_HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
+HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 
 
 class LocatedModel(NamedTuple):
@@ -32,8 +33,17 @@ def use_hub_only_if_needed(request: RunRequest) -> None:
         os.environ["HF_HUB_OFFLINE"] = "1"
 
 
-def locate(request: RunRequest) -> LocatedModel:
+def locate(
+    request: RunRequest,
+    demo: Callable[[str], Path] = demo_folder,
+    hub_files: Sequence[str] = HUB_FILES,
+) -> LocatedModel:
     """Finds the model, and converts or downloads it if it is not here yet.
+
+    Args:
+        request: what to run.
+        demo: where a demo model lies in the form that the engine loads.
+        hub_files: patterns of what to download of a repository.
 
     Raises:
         ModelNotFoundError: it is not there.
@@ -42,26 +52,26 @@ def locate(request: RunRequest) -> LocatedModel:
     """
     model = request.experiment.model
     if model.startswith(DEMO_PREFIX):
-        return LocatedModel(demo_folder(model.removeprefix(DEMO_PREFIX)), None)
+        return LocatedModel(demo(model.removeprefix(DEMO_PREFIX)), None)
     if request.model_path is None:
-        return _from_hub(model)
-    folder = Path(request.model_path)
-    if not (folder / "config.json").is_file():
+        return _from_hub(model, hub_files)
+    folder, wanted = Path(request.model_path), request.experiment.options.MODEL_FILE
+    if wanted and not any(folder.glob(wanted)):
         raise ModelNotFoundError(
-            f"{folder} holds no model: there is no config.json in it",
+            f"{folder} holds no model: there is no {wanted} in it",
             "name a folder that save_pretrained wrote, or that was downloaded from the hub",
         )
     return LocatedModel(folder, None)
 
 
-def _from_hub(model: str) -> LocatedModel:
+def _from_hub(model: str, files: Sequence[str]) -> LocatedModel:
     import huggingface_hub
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 
     name, _, revision = model.partition("@")
     try:
-        _require_room(name, revision or None)
-        path = huggingface_hub.snapshot_download(name, revision=revision or None, allow_patterns=list(_HUB_FILES))
+        _require_room(name, revision or None, files)
+        path = huggingface_hub.snapshot_download(name, revision=revision or None, allow_patterns=list(files))
     except (OSError, HFValidationError) as error:  # the hub's own errors, and those of a download cut short
         if isinstance(error, OSError) and error.errno in OUT_OF_SPACE:
             raise DiskFullError(f"the disk is full: {model} does not fit into {_cache()}", _MAKE_ROOM) from error
@@ -81,7 +91,7 @@ def _from_hub(model: str) -> LocatedModel:
     return LocatedModel(Path(path), Path(path).name)
 
 
-def _require_room(name: str, revision: str | None) -> None:
+def _require_room(name: str, revision: str | None, files: Sequence[str]) -> None:
     """Sees that what is still to be downloaded fits onto the disk, as far as the hub tells its size.
 
     Raises:
@@ -90,12 +100,10 @@ def _require_room(name: str, revision: str | None) -> None:
     import huggingface_hub
 
     try:
-        files = huggingface_hub.snapshot_download(
-            name, revision=revision, allow_patterns=list(_HUB_FILES), dry_run=True
-        )
+        found = huggingface_hub.snapshot_download(name, revision=revision, allow_patterns=list(files), dry_run=True)
     except (OSError, ValueError):  # no network, or refused: the download itself says so, or has it here already
         return
-    needed = sum(file.file_size or 0 for file in files if file.will_download)
+    needed = sum(file.file_size or 0 for file in found if file.will_download)
     free = shutil.disk_usage(_existing(_cache())).free
     if needed > free:
         raise DiskFullError(
