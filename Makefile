@@ -57,7 +57,9 @@ test: $(VENV)/.dev                  ## All tests, on the real engine.
 	$(BIN)/pytest -n 2 --dist loadgroup $(addprefix --ignore=,tests/unit tests/contract $(ALONE))
 	$(BIN)/pytest $(ALONE)
 
+# TensorRT-LLM has no image that can be built everywhere: its tests take a stand-in, and need none.
 test-runtime: $(VENV)/.dev          ## Inside the images: does every parameter reach its engine (BACKENDS=pytorch, vllm).
+	$(BIN)/pytest -q -m runtime tests/runtime/test_tensorrt.py
 	$(BIN)/python -m tests.runtime $(BACKENDS)
 
 # Zeus and CodeCarbon bring much with them, so they get an environment of their own.

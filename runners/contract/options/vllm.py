@@ -63,7 +63,7 @@ class VllmOptions(Options):
 
     backend: Literal["vllm"] = "vllm"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "bfloat16", description="type of weights and activations; auto: the model's own"
+        "bfloat16", description="type of weights and activations"
     )
     quantization: str | None = Field(
         None, min_length=1, description="method that the weights are quantised by, such as fp8; null: the model's own"
@@ -79,7 +79,7 @@ class VllmOptions(Options):
         None, ge=1, le=100_000_000, description="tokens worked on in one step, at most; null: the engine decides"
     )
     enable_chunked_prefill: bool | None = Field(
-        None, description="split long prompts over several steps, beside others' answers; null: the engine decides"
+        None, description="split long prompts over several steps; null: the engine's default"
     )
     async_scheduling: bool | None = Field(
         None, description="schedule a step while the one before is computed; null: the engine decides"
@@ -94,7 +94,7 @@ class VllmOptions(Options):
         " and 2 GiB on a CPU",
     )
     kv_cache_dtype: str | None = Field(
-        None, min_length=1, description="type of the KV cache, such as fp8; null: that of the model"
+        None, min_length=1, description="type of the KV cache, by vLLM's names, such as fp8; null: that of the model"
     )
     block_size: int | None = Field(
         None, ge=1, le=65_536, description="tokens in a block of the KV cache; null: the engine decides"
@@ -119,11 +119,11 @@ class VllmOptions(Options):
     enable_expert_parallel: bool | None = Field(
         None, description="give each GPU whole experts instead of a part of each; null: the engine decides"
     )
-    temperature: float = Field(0.0, ge=0, le=100, description="sampling temperature; 0: the most likely token")
-    top_k: int | None = Field(None, ge=1, description="sample among the k most likely tokens; null: among all")
-    top_p: float | None = Field(None, gt=0, le=1, description="sample within this cumulative probability; null: all")
+    temperature: float = Field(0.0, ge=0, le=100, description="sampling temperature")
+    top_k: int | None = Field(None, ge=1, description="sample among the k most likely tokens")
+    top_p: float | None = Field(None, gt=0, le=1, description="sample within this cumulative probability")
     min_p: float | None = Field(
-        None, ge=0, le=1, description="leave out tokens below this share of the likeliest's probability; null: none"
+        None, ge=0, le=1, description="sample among tokens at least this likely, relative to the likeliest"
     )
     presence_penalty: float | None = Field(
         None, ge=-2, le=2, description="penalty on tokens that the answer has already; null: none"
@@ -131,9 +131,7 @@ class VllmOptions(Options):
     frequency_penalty: float | None = Field(
         None, ge=-2, le=2, description="penalty on tokens by how often the answer has them; null: none"
     )
-    repetition_penalty: float | None = Field(
-        None, gt=0, le=100, description="penalty on tokens that prompt or answer have; null: none"
-    )
+    repetition_penalty: float | None = Field(None, gt=0, le=100, description="penalty on repeated tokens")
     engine_args: PassedOn = Field(
         default_factory=dict, description="any other argument of vLLM's EngineArgs, by its own name"
     )
