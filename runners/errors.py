@@ -43,6 +43,12 @@ class EngineMissingError(RunnerError):
     kind = FailureKind.ENGINE_MISSING
 
 
+class UnsupportedError(RunnerError):
+    """This device cannot do what was asked for."""
+
+    kind = FailureKind.UNSUPPORTED
+
+
 class EngineError(RunnerError):
     """The engine did something else than what was asked."""
 

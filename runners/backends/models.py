@@ -23,7 +23,10 @@ class LocatedModel(NamedTuple):
 
 def use_hub_only_if_needed(request: RunRequest) -> None:
     """Keeps the engine off the network where neither model nor prompts come from the hub."""
-    from_hub = request.model_path is None and not request.experiment.model.startswith(DEMO_PREFIX)
+    options = request.experiment.options
+    named = [(request.experiment.model, request.model_path)]
+    named += [(getattr(options, field), request.option_paths.get(field)) for field in options.MODEL_FIELDS]
+    from_hub = any(model and path is None and not model.startswith(DEMO_PREFIX) for model, path in named)
     if not from_hub and not request.experiment.workload.dataset.startswith("hf:"):
         os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -34,15 +37,33 @@ def locate(request: RunRequest) -> LocatedModel:
     Raises:
         ModelNotFoundError: it is not there, or may not be had.
     """
-    model = request.experiment.model
+    return _locate(request.experiment.model, request.model_path, "config.json")
+
+
+def locate_option(request: RunRequest, field: str, holds: str) -> LocatedModel | None:
+    """Finds the model that an option names (see ``Options.MODEL_FIELDS``); None where it names none.
+
+    Args:
+        request: what to run.
+        field: the option.
+        holds: a file that such a model has.
+
+    Raises:
+        ModelNotFoundError: it is not there, or may not be had.
+    """
+    model: str | None = getattr(request.experiment.options, field)
+    return None if model is None else _locate(model, request.option_paths.get(field), holds)
+
+
+def _locate(model: str, path: str | None, holds: str) -> LocatedModel:
     if model.startswith(DEMO_PREFIX):
         return LocatedModel(demo_folder(model.removeprefix(DEMO_PREFIX)), None)
-    if request.model_path is None:
+    if path is None:
         return _from_hub(model)
-    folder = Path(request.model_path)
-    if not (folder / "config.json").is_file():
+    folder = Path(path)
+    if not (folder / holds).is_file():
         raise ModelNotFoundError(
-            f"{folder} holds no model: there is no config.json in it",
+            f"{folder} holds no model: there is no {holds} in it",
             "name a folder that save_pretrained wrote, or that was downloaded from the hub",
         )
     return LocatedModel(folder, None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, get_args
 
-from runners.contract.options import pytorch, simulated, tensorrt, vllm
+from runners.contract.options import pytorch_rules, simulated, tensorrt, vllm
 from runners.contract.options.base import AnyRules
 from runners.contract.options.pytorch import PytorchOptions
 from runners.contract.options.simulated import SimulatedOptions
@@ -22,7 +22,7 @@ OPTIONS: Final[dict[str, type[BackendOptions]]] = {
 }
 
 OPTIONS_RULES: Final[dict[str, AnyRules]] = {
-    "pytorch": pytorch.RULES,
+    "pytorch": pytorch_rules.RULES,
     "vllm": vllm.RULES,
     "tensorrt": tensorrt.RULES,
     "simulated": simulated.RULES,
