@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -172,9 +170,8 @@ class PytorchBackend:
         self._workers = Workers(self._request, world, threads, self._alive)
         self._together("ready", lambda: None)  # else one that cannot start would be waited for below
         os.environ.update(pytorch_group.environment_of(0, world, threads))
-        with tempfile.TemporaryDirectory(prefix="orchestrate-") as folder:
-            meeting = str(Path(folder) / "meeting")
-            self._together("join", lambda: pytorch_group.join(self._replica.place, world, meeting), meeting=meeting)
+        store = pytorch_group.open_store(world)
+        self._together("join", lambda: pytorch_group.join(self._replica.place, world, store), port=store.port)
 
     def _together(self, command: str, own: Callable[[], None], **arguments: Any) -> None:
         if self._workers is None:

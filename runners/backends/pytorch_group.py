@@ -13,6 +13,8 @@ import torch.distributed as dist
 from runners.backends.base import TokenIds
 from runners.backends.pytorch_place import Place
 
+_HERE = "127.0.0.1"
+_MEET_WITHIN = timedelta(minutes=5)
 _TIMEOUT = timedelta(hours=1)
 """Of one exchange between processes. Loading waits for the slowest; a hang is told by the runner's signs of life."""
 
@@ -24,19 +26,29 @@ def environment_of(rank: int, world: int, threads: int) -> dict[str, str]:
     return {**{name: str(value) for name, value in own.items()}, "OMP_NUM_THREADS": str(threads)}
 
 
-def join(place: Place, world: int, meeting: str) -> None:
+def open_store(world: int) -> Any:
+    """What the processes find each other by, on a port of this machine that was free.
+
+    It lives on with the group, which forms further ones by it.
+    """
+    return dist.TCPStore(_HERE, 0, world, is_master=True, wait_for_workers=False, timeout=_MEET_WITHIN)
+
+
+def join(place: Place, world: int, store: Any) -> None:
     """Joins the group of processes; returns once all have.
 
     Args:
         place: of this process.
         world: how many there are.
-        meeting: a file in a folder of the run's own, not there yet, over which they find each other.
+        store: of :func:`open_store`, or the port of the one that rank 0 opened.
     """
+    if isinstance(store, int):
+        store = dist.TCPStore(_HERE, store, world, is_master=False, timeout=_MEET_WITHIN)
     if place.on_gpu:
         torch.cuda.set_device(place.device)
     dist.init_process_group(
         backend="nccl" if place.on_gpu else "gloo",
-        init_method=f"file://{meeting}",
+        store=store,
         rank=place.rank,
         world_size=world,
         timeout=_TIMEOUT,

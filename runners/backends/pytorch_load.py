@@ -66,7 +66,7 @@ def load(located: Located, options: PytorchOptions, place: Place) -> Loaded:
         EngineMissingError: a library that an option needs is not installed.
         BadRequestError: the options do not fit the checkpoint.
     """
-    _require_attention(options)
+    _require_installed(options)
     model = _load_model(located.model.folder, options, place)
     if located.adapter is not None:
         model = _with_adapter(model, located.adapter.folder, options)
@@ -151,9 +151,13 @@ def _tokenizer_of_its_own(located: Located, model: Any, assistant: Any | None) -
     return transformers.AutoTokenizer.from_pretrained(located.assistant.folder)
 
 
-def _require_attention(options: PytorchOptions) -> None:
-    if options.attn_implementation not in _ATTENTION_NEEDS:
-        return
-    module, hint = _ATTENTION_NEEDS[options.attn_implementation]
-    if importlib.util.find_spec(module.split(".")[0]) is None:
-        raise EngineMissingError(f"{options.attn_implementation} needs {module}, not installed here", hint)
+def _require_installed(options: PytorchOptions) -> None:
+    if options.cache_implementation == "quantized" and "cache_config" not in options.generation_args:
+        if not all(map(importlib.util.find_spec, ("optimum", "optimum.quanto"))):
+            raise EngineMissingError(
+                "cache_implementation quantized needs optimum-quanto, not installed here", "pip install optimum-quanto"
+            )
+    if options.attn_implementation in _ATTENTION_NEEDS:
+        module, hint = _ATTENTION_NEEDS[options.attn_implementation]
+        if importlib.util.find_spec(module.split(".")[0]) is None:
+            raise EngineMissingError(f"{options.attn_implementation} needs {module}, not installed here", hint)

@@ -51,11 +51,11 @@ class Commands:
     def ready(self) -> None:
         """The engine is imported."""
 
-    def join(self, meeting: str) -> None:
+    def join(self, port: int) -> None:
         """Joins the group of processes."""
         from runners.backends.pytorch_group import join
 
-        join(self._replica.place, self._options.processes, meeting)
+        join(self._replica.place, self._options.processes, port)
 
     def load(self, located: list[Any]) -> None:
         """Loads the models."""
