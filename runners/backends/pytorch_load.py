@@ -152,11 +152,11 @@ def _tokenizer_of_its_own(located: Located, model: Any, assistant: Any | None) -
 
 
 def _require_installed(options: PytorchOptions) -> None:
-    if options.cache_implementation == "quantized" and "cache_config" not in options.generation_args:
-        if not all(map(importlib.util.find_spec, ("optimum", "optimum.quanto"))):
-            raise EngineMissingError(
-                "cache_implementation quantized needs optimum-quanto, not installed here", "pip install optimum-quanto"
-            )
+    by_quanto = options.cache_implementation == "quantized" and "cache_config" not in options.generation_args
+    if by_quanto and not all(map(importlib.util.find_spec, ("optimum", "optimum.quanto"))):
+        raise EngineMissingError(
+            "cache_implementation quantized needs optimum-quanto, not installed here", "pip install optimum-quanto"
+        )
     if options.attn_implementation in _ATTENTION_NEEDS:
         module, hint = _ATTENTION_NEEDS[options.attn_implementation]
         if importlib.util.find_spec(module.split(".")[0]) is None:

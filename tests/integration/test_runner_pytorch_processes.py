@@ -9,7 +9,7 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from runners.contract.paths import FailureKind
+from runners.contract.paths import EXIT_CODES, FailureKind
 from runners.contract.result import RunResult
 from tests.tiny import tiny_model
 
@@ -84,7 +84,7 @@ def test_a_process_that_dies_ends_the_run_and_not_in_a_hang(runner, model: Path,
     write(runner, model, {"prompts": 400, "output_tokens": 200}, **{way: 2})
     started = runner.start("pytorch")
     os.kill(other_process(runner).pid, signal.SIGKILL)
-    assert started.wait(40) == 1
+    assert started.wait(40) == EXIT_CODES[FailureKind.ENGINE_FAILED]
     failure = runner.failure()
     assert failure.kind is FailureKind.ENGINE_FAILED
     assert "process 1 of the engine was ended by SIGKILL" in failure.message
@@ -114,4 +114,4 @@ def test_what_the_other_process_says_of_its_failure_is_the_runs(runner, model: P
     failure = runner.failure()
     assert failure.kind is FailureKind.OUT_OF_MEMORY
     assert "process 1 of the engine: MemoryError: no more of it" in failure.message
-    assert code != 0
+    assert code == EXIT_CODES[FailureKind.OUT_OF_MEMORY]
