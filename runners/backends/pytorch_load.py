@@ -104,7 +104,7 @@ def _load_model(folder: Path, options: PytorchOptions, place: Place) -> Any:
 
 def _with_adapter(model: Any, folder: Path, options: PytorchOptions) -> Any:
     if importlib.util.find_spec("peft") is None:
-        raise EngineMissingError("an adapter needs peft, not installed here", "pip install 'llm-orchestrate[lora]'")
+        raise EngineMissingError("an adapter needs peft, not installed here", "pip install 'peft>=0.18'")
     import peft
 
     declared = peft.PeftConfig.from_pretrained(str(folder))
