@@ -9,7 +9,7 @@ TORCH_INDEX ?=
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev quickstart check test test-meters gpu-check format bench bench-meter soak docs images clean
+.PHONY: help setup setup-dev quickstart check test test-meters test-runtime gpu-check format bench bench-meter bench-engines soak docs images clean
 
 help:            ## Show the targets.
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 14
@@ -36,12 +36,13 @@ setup-dev: $(VENV)/.dev             ## The same with what developers need.
 quickstart: $(VENV)/.runtime        ## Measure a real small model: two dtypes, two batch sizes, two cycles.
 	$(BIN)/orchestrate campaign campaigns/quickstart.yaml
 
-check: $(VENV)/.dev                 ## The quick loop: format, lint, types, layers, unit tests.
+check: $(VENV)/.dev                 ## The quick loop: format, lint, types, layers, generated pages, unit tests.
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/mypy --python-version 3.10 -p runners
 	$(BIN)/lint-imports --no-cache --no-logo
+	$(BIN)/python docs/generate.py --check
 	$(BIN)/pytest -q -n auto tests/unit tests/contract
 
 format: $(VENV)/.dev                ## Format and sort.
@@ -50,6 +51,9 @@ format: $(VENV)/.dev                ## Format and sort.
 
 test: $(VENV)/.dev                  ## All tests, on the real engine.
 	$(BIN)/pytest
+
+test-runtime: $(VENV)/.dev          ## Inside the images: does every parameter reach its engine (BACKENDS=pytorch, vllm).
+	$(BIN)/python -m tests.runtime $(BACKENDS)
 
 # Zeus and CodeCarbon bring much with them, so they get an environment of their own.
 test-meters: $(VENV)-meters/.done   ## Zeus and CodeCarbon as meters, on simulated GPUs.
@@ -74,6 +78,9 @@ bench: $(VENV)/.dev                 ## The benchmarks of docs/benchmarks.md, as 
 
 bench-meter: $(VENV)/.dev           ## The meter against known truth, beside its peers (25 minutes; PARTS=live, faults, cut, cost).
 	$(BIN)/python -m tests.bench.meter $(PARTS)
+
+bench-engines: $(VENV)/.dev         ## What the runner adds to an engine's own time, in its image (BACKENDS=pytorch, vllm).
+	$(BIN)/python -m tests.bench.engines $(BACKENDS)
 
 soak: $(VENV)/.dev                  ## Kill host, runner and container at 200 random moments; count what was lost.
 	ORCHESTRATE_KILLS=100 $(BIN)/pytest -q tests/e2e/test_kill.py

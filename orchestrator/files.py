@@ -19,6 +19,20 @@ def write_durably(path: Path, text: str) -> None:
         raise
 
 
+def has_room(folder: Path, size_bytes: int) -> bool:
+    """Whether so many bytes can still be written in a folder: tried, since a quota shows nowhere else."""
+    ballast = folder / ".room"
+    try:
+        with ballast.open("wb") as file:
+            file.write(bytes(size_bytes))
+        sync(ballast)
+    except OSError:
+        return False
+    finally:
+        ballast.unlink(missing_ok=True)
+    return True
+
+
 def replace_durably(draft: Path, path: Path) -> None:
     """Put a finished file in its place, both flushed to the disk."""
     sync(draft)

@@ -52,7 +52,7 @@ def carry_out(backend: str, path: Path, events: int, first_line: str | None, ech
         _turn_deaf()
     except BaseException as error:  # noqa: BLE001 - classified, recorded, and told by the exit code
         _turn_deaf()
-        failure = failure_of(error, backend, request, os.environ)
+        failure = failure_of(error, backend, request, os.environ, path.parent / paths.LOG)
         LOGGER.debug("%s", failure.traceback)
         LOGGER.error("%s: %s", failure.kind.value, failure.message)
         LOGGER.info("hint: %s", failure.hint)

@@ -37,22 +37,34 @@ class ModelNotFoundError(RunnerError):
     kind = FailureKind.MODEL_NOT_FOUND
 
 
+class ModelGatedError(RunnerError):
+    """The hub has the model and refuses it."""
+
+    kind = FailureKind.MODEL_GATED
+
+
 class EngineMissingError(RunnerError):
     """The backend's engine is not installed."""
 
     kind = FailureKind.ENGINE_MISSING
 
 
-class UnsupportedError(RunnerError):
-    """This device cannot do what was asked for."""
+class EngineBrokenError(RunnerError):
+    """The backend's engine is installed and cannot be imported."""
 
-    kind = FailureKind.UNSUPPORTED
+    kind = FailureKind.ENGINE_BROKEN
 
 
 class EngineError(RunnerError):
     """The engine did something else than what was asked."""
 
     kind = FailureKind.ENGINE_FAILED
+
+
+class UnsupportedError(RunnerError):
+    """The engine cannot do what was asked, on this device or at all."""
+
+    kind = FailureKind.UNSUPPORTED
 
 
 class MeterError(RunnerError):
@@ -62,7 +74,7 @@ class MeterError(RunnerError):
 
 
 class DiskFullError(RunnerError):
-    """A file of the attempt could not be written for want of space."""
+    """A file could not be written for want of space, or there is too little of it for what is to come."""
 
     kind = FailureKind.DISK_FULL
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import faulthandler
 import logging
 import os
 import sys
@@ -65,12 +67,14 @@ class _BriefFormatter(_RedactingFormatter):
 
 
 def configure(echo: int | None = None) -> WarningCollector:
-    """Logs to standard error: this package at debug level, others from warnings on; progress bars off.
+    """Logs to standard error: this package at debug level, others from warnings on, where it was on a crash; no bars.
 
     Args:
         echo: descriptor to which all but the details goes as well, for a person to read.
     """
     os.environ.update(_QUIET)
+    with contextlib.suppress(OSError, ValueError):  # standard error has no descriptor, as under a test
+        faulthandler.enable(sys.stderr)
     logging.raiseExceptions = False  # a log that cannot be written, on a full disk, must not end the run
     stream = logging.StreamHandler(sys.stderr)
     stream.setFormatter(_RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

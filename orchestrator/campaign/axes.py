@@ -16,6 +16,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from orchestrator.campaign.document import FieldPath, field_name
 from orchestrator.campaign.schema import CampaignFile
+from runners.contract.json_value import takes_mapping
 from runners.contract.messages import nearest, validation_messages
 from runners.contract.model import ContractModel
 from runners.contract.names import check_model
@@ -64,13 +65,14 @@ class Finding:
 
 
 class _Parameter:
-    """One field of a model: how a value of it is checked, and whether it is a list by nature."""
+    """One field of a model: how a value of it is checked, and whether it is a list or a mapping by nature."""
 
     def __init__(self, model: type[ContractModel], name: str) -> None:
         info = model.model_fields[name]
         annotation: Any = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
         self._adapter = TypeAdapter[Any](annotation, config=ConfigDict(strict=True, allow_inf_nan=False))
         self.is_list = _is_list(info.annotation)
+        self._takes_mapping = takes_mapping(info.annotation)
 
     def values(self, declared: Any, path: FieldPath, findings: list[Finding]) -> tuple[Any, ...]:
         """The values of a scalar (one) or an axis (several); what is wrong goes to the findings."""
@@ -84,7 +86,7 @@ class _Parameter:
         return tuple(self._checked(value, place, findings) for place, value in places)
 
     def _checked(self, value: Any, path: FieldPath, findings: list[Finding]) -> Any:
-        if isinstance(value, dict):
+        if isinstance(value, dict) and not self._takes_mapping:
             findings.append(
                 Finding(path, "ranges and groups of parameters are not supported yet", "write the values as a list")
             )
@@ -165,16 +167,30 @@ def _check_shared(file: CampaignFile, findings: list[Finding]) -> None:
         if used and name not in known:
             message = "no backend of this campaign has this parameter"
             findings.append(Finding(("shared", name), message, nearest(name, known)))
-        for backend in used:
-            if name in _options_of(backend):
-                _options_of(backend)[name].values(value, ("shared", name), findings)
+        refused: dict[Finding, list[str]] = {}
+        having = [backend for backend in used if name in _options_of(backend)]
+        for backend in having:
+            found: list[Finding] = []
+            _options_of(backend)[name].values(value, ("shared", name), found)
+            for finding in found:
+                refused.setdefault(finding, []).append(backend)
+        findings += [_of_some(finding, refusing, having) for finding, refusing in refused.items()]
+
+
+def _of_some(finding: Finding, refusing: list[str], having: list[str]) -> Finding:
+    """A fault in a shared value, with the backends that find it where others do not."""
+    if refusing == having:
+        return finding
+    hint = finding.hint or "give each backend its own value under backends:"
+    return Finding(finding.path, f"{', '.join(refusing)}: {finding.message}", hint)
 
 
 def _axes(owner: str, known: dict[str, _Parameter], declared: _Declared, findings: list[Finding]) -> Axes:
     axes = []
     for name, (path, value) in declared.items():
         if name in known:
-            axes.append((name, known[name].values(value, path, findings)))
+            told_already: list[Finding] = []
+            axes.append((name, known[name].values(value, path, told_already if path[0] == "shared" else findings)))
         else:
             findings.append(Finding(path, f"{owner} has no such parameter", nearest(name, known)))
     return tuple(axes)

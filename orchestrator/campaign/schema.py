@@ -61,19 +61,34 @@ class Dispatching(NamedTuple):
 class CampaignFile(ContractModel):
     """A campaign as its file declares it."""
 
-    name: Annotated[str, Field(pattern=NAME_PATTERN), AfterValidator(_free_name)]
+    name: Annotated[str, Field(pattern=NAME_PATTERN), AfterValidator(_free_name)] = Field(
+        description="names its results and its manifest", json_schema_extra={"not": {"const": ADHOC}}
+    )
     model: str | Annotated[list[str], Field(min_length=1)]
     workload: dict[str, Axis] = Field(default_factory=dict)
     shared: dict[str, Axis] = Field(default_factory=dict)
     backends: dict[str, dict[str, Axis] | None] = Field(default_factory=dict)
     experiments: list[dict[str, Any]] = Field(default_factory=list)
-    measurement: Measurement = Measurement()
-    cycles: int = Field(1, ge=1, le=1_000_000)
-    order: Literal["grouped", "interleaved", "shuffled"] = "interleaved"
-    seed: int = Field(0, ge=0, lt=2**63)
-    gpus: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(_distinct)] | None = None
-    timeout_s: float = Field(3600.0, gt=0, le=30 * 86_400)
-    silence_timeout_s: float = Field(900.0, gt=0, le=30 * 86_400)
+    measurement: Measurement = Field(Measurement(), description="how each run is measured")
+    cycles: int = Field(1, ge=1, le=1_000_000, description="how often the whole set of experiments is repeated")
+    order: Literal["grouped", "interleaved", "shuffled"] = Field(
+        "interleaved",
+        description="grouped: all cycles of an experiment before the next; interleaved: all experiments, then all"
+        " again; shuffled: likewise, each cycle in an order of its own",
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="seed of the sampling, and of the shuffled order")
+    gpus: (
+        Annotated[
+            list[Annotated[int, Field(ge=0)]],
+            Field(min_length=1, json_schema_extra={"uniqueItems": True}),
+            AfterValidator(_distinct),
+        ]
+        | None
+    ) = Field(None, description="the GPUs to run on, by their indices; null: the first that is ours, else the CPU")
+    timeout_s: float = Field(3600.0, gt=0, le=30 * 86_400, description="a run that takes longer is ended")
+    silence_timeout_s: float = Field(
+        900.0, gt=0, le=30 * 86_400, description="a run that gives no sign of life for so long is ended"
+    )
 
 
 class Campaign(ContractModel):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from orchestrator.cli.console import print_table
-from orchestrator.execution.campaigns import campaign_status, existing
+from orchestrator.execution.campaigns import campaign_runs, campaign_status, existing
 from orchestrator.manifest.store import Status
+from orchestrator.report.failed import failed_runs
 from orchestrator.report.tables import summary
 from orchestrator.results.reading import readable_results
 from orchestrator.system.project import Project
@@ -25,5 +26,6 @@ def finish(name: str, project: Project, *, quiet: bool, as_json: bool) -> None:
     counts = campaign_status(name, project=project).counts
     failed = counts[Status.FAILED]
     if failed:
+        print_table(failed_runs(campaign_runs(name, project=project, status=Status.FAILED)))
         click.echo(f"{failed} of {sum(counts.values())} runs failed; `orchestrate resume {name}` tries them again.")
     click.echo(f"Each run: orchestrate results list {name}")

@@ -9,12 +9,12 @@ import click
 from orchestrator.campaign.schema import ContainerStrategy, DispatcherName
 from orchestrator.cli.options import running_options
 from orchestrator.errors import EXIT_DONE, InputError
-from runners.contract.flags import Flag, FlagError, all_flags, declared_by
+from runners.contract.flags import FlagError, SharedFlag, all_flags, declared_by
 from runners.contract.messages import nearest
 from runners.contract.options import OPTIONS
 
 
-def _option(flag: Flag) -> click.Option:
+def _option(flag: SharedFlag) -> click.Option:
     only = f" [{', '.join(flag.backends)}]" if len(flag.backends) < len(OPTIONS) else ""
     return click.Option([flag.name], metavar="VALUE", help=flag.help + only)
 

@@ -19,6 +19,7 @@ def command(name: str | None, as_json: bool, project_dir: str | None) -> int:
     from orchestrator.cli.console import print_json, print_table
     from orchestrator.execution.campaigns import CampaignStatus, campaign_runs, campaign_status, campaigns
     from orchestrator.manifest.store import Status
+    from orchestrator.report.failed import hints
     from orchestrator.report.tables import Column, Table
     from orchestrator.system.project import find_project
     from runners.contract.paths import run_id
@@ -81,11 +82,19 @@ def command(name: str | None, as_json: bool, project_dir: str | None) -> int:
         click.echo(f"about {status.remaining_s / 60:.1f} min left")
     unfinished = [run for run in runs if run.status is not Status.COMPLETED]
     shown = [
-        [run.status, run_id(run.experiment_id, run.cycle), str(run.attempts), run.message or ""]
+        [
+            run.status,
+            run_id(run.experiment_id, run.cycle),
+            str(run.attempts),
+            run.failure_kind or "",
+            " ".join((run.message or "").split()),
+        ]
         for run in unfinished[:100]
     ]
     if shown:
-        columns = [Column("status"), Column("run"), Column("attempts", True), Column("message", prose=True)]
+        columns = [Column("status"), Column("run"), Column("attempts", True), Column("kind")]
         more = len(unfinished) - len(shown)
-        print_table(Table("Not complete", columns, shown, [f"{more} more: --json"] if more else []))
+        notes = hints(run.failure_kind for run in unfinished if run.status is Status.FAILED)
+        notes += [f"{more} more: --json"] if more else []
+        print_table(Table("Not complete", [*columns, Column("message", prose=True)], shown, notes))
     return EXIT_DONE

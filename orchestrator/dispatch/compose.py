@@ -109,12 +109,14 @@ class Compose:
         return done.stdout
 
     def config(self) -> dict[str, Any]:
-        """The files as compose reads them, all variables filled in.
+        """The files as compose reads them, all variables filled in, with the services of every profile.
 
         Raises:
             MachineError: they are not there, or wrong.
         """
-        config: dict[str, Any] = json.loads(self.call("config", "--format", "json"))
+        config: dict[str, Any] = json.loads(
+            self.call("config", "--format", "json", environment={"COMPOSE_PROFILES": "*"})
+        )
         return config
 
     def build(self, services: Sequence[str], *, quiet: bool, should_stop: Callable[[], bool]) -> None:

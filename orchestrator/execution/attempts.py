@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -12,17 +11,19 @@ from pathlib import Path
 
 from orchestrator.campaign.inputs import model_folder, prompt_file
 from orchestrator.campaign.schema import Campaign
-from orchestrator.dispatch.base import Attempt, Dispatcher, Ending, LiveAttempt
+from orchestrator.dispatch.base import Attempt, Dispatcher, LiveAttempt
+from orchestrator.execution.death import died
 from orchestrator.execution.supervise import Limits, Verdict, supervise
 from orchestrator.execution.watch import GpuWatch
 from orchestrator.files import write_durably
 from orchestrator.results.baselines import Baselines
 from orchestrator.results.folders import CampaignFolder, UnverifiedError
 from runners.contract.events import RunnerEvent
+from runners.contract.failures import FAILURES
 from runners.contract.host import NO_OTHER_PROCESS
 from runners.contract.names import is_prompt_file
 from runners.contract.options.simulated import SimulatedOptions
-from runners.contract.paths import EXIT_CODES, FAILURE, REQUEST, AttemptName, FailureKind, run_id
+from runners.contract.paths import FAILURE, LOG, REQUEST, AttemptName, FailureKind, run_id
 from runners.contract.request import Experiment, Gpu, Measurement, RunRequest
 from runners.contract.result import RunFailure, RunResult
 
@@ -123,11 +124,11 @@ def follow(
             return _publish(bench, live.name)
         except UnverifiedError as error:
             verdict = verdict or Verdict(
-                FailureKind.INVALID_RESULT, str(error), "look at the attempt's folder; resume tries again"
+                FailureKind.INVALID_RESULT, str(error), FAILURES[FailureKind.INVALID_RESULT].hint
             )
     failure = None if verdict else bench.folder.failure(live.name)
     if failure is None:
-        verdict = verdict or died(live.ending())
+        verdict = verdict or died(live.ending(), folder / LOG, on_gpu=bool(gpus))
         failure = RunFailure(
             run_id=run_id(live.name.experiment_id, live.name.cycle),
             kind=verdict.kind,
@@ -147,34 +148,3 @@ def _publish(bench: Bench, name: AttemptName) -> Published:
     if not any(check.name == NO_OTHER_PROCESS and not check.passed for check in result.checks):
         bench.baselines.keep(result.baseline)
     return Published(target, result)
-
-
-def died(ending: Ending) -> Verdict:
-    """What became of a runner that left no word: its exit code may still tell the kind of failure."""
-    if ending.out_of_memory:
-        return Verdict(
-            FailureKind.OUT_OF_MEMORY,
-            "the kernel ended it: the container's memory limit was reached",
-            "raise the limit, or use a smaller batch_size, dtype or model",
-        )
-    exit_code = ending.exit_code
-    kind = _KINDS.get(exit_code, FailureKind.CRASHED)
-    if exit_code is None:
-        how = "the runner ended without a result"
-    elif exit_code < 0:
-        how = f"the runner was killed by {_signal_name(-exit_code)}"
-    elif kind is FailureKind.DISK_FULL:
-        how = "the disk is full: the runner could not even write why it failed"
-    else:
-        how = f"the runner ended with exit code {exit_code} and no result"
-    return Verdict(kind, how, "see its log; if the kernel ended it for want of memory, `dmesg` says so")
-
-
-_KINDS: dict[int | None, FailureKind] = {code: kind for kind, code in EXIT_CODES.items()}
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -18,6 +18,7 @@ from orchestrator.execution.events import (
 )
 from orchestrator.execution.supervise import in_charge_of
 from orchestrator.execution.vacant import await_vacant
+from orchestrator.files import has_room
 from orchestrator.manifest.store import Manifest, RunRow, Status
 from orchestrator.reconcile import Standing
 from runners.contract.identity import experiment_from
@@ -25,8 +26,7 @@ from runners.contract.paths import AttemptName, FailureKind
 from runners.contract.request import Experiment
 from runners.contract.result import RunFailure
 
-_STOPS_THE_CAMPAIGN = {FailureKind.DISK_FULL}
-"""Failures that every further run would meet too."""
+_ROOM_FOR_A_RUN_BYTES = 2**20
 
 
 class Loop:
@@ -119,7 +119,8 @@ class Loop:
         if failure.kind is FailureKind.INTERRUPTED and self._should_stop():
             self._manifest.requeue(row.order_index, attempt, failure.kind, failure.message)
             raise self._interrupted()
-        if failure.kind in _STOPS_THE_CAMPAIGN:
+        # A disk that is too small for a model stands in no other run's way; one that holds no results does.
+        if failure.kind is FailureKind.DISK_FULL and not has_room(self._bench.folder.path, _ROOM_FOR_A_RUN_BYTES):
             self._manifest.requeue(row.order_index, attempt, failure.kind, failure.message)
             raise MachineError(
                 failure.message, hint=f"make room, then `orchestrate resume {self._bench.campaign.name}`"

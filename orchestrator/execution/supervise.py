@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from orchestrator.dispatch.base import LiveAttempt
 from runners.contract.events import RunnerEvent
+from runners.contract.failures import FAILURES
 from runners.contract.paths import EVENTS, FailureKind
 
 _TICK_S = 0.25
@@ -69,9 +70,11 @@ def supervise(
     """
     lines = _Tail(folder / EVENTS)
     last_sign_s = time.monotonic()
+    where = "before its first phase"
     while not attempt.wait(_TICK_S):
         for event in lines.new_events():
             last_sign_s = time.monotonic()
+            where = f"in the phase {event.phase}"
             on_event(event)
         verdict = fault()
         if should_stop():
@@ -79,14 +82,14 @@ def supervise(
         elif attempt.age_s > limits.timeout_s:
             verdict = Verdict(
                 FailureKind.TIMEOUT,
-                f"not done after timeout_s = {limits.timeout_s:g} s",
-                "raise timeout_s, or see the log for where it hung",
+                f"not done after timeout_s = {limits.timeout_s:g} s: it was {where}",
+                FAILURES[FailureKind.TIMEOUT].hint,
             )
         elif time.monotonic() - last_sign_s > limits.silence_timeout_s:
             verdict = Verdict(
                 FailureKind.SILENT,
-                f"no sign of life for silence_timeout_s = {limits.silence_timeout_s:g} s",
-                "raise silence_timeout_s, or see the log for where it hung",
+                f"no sign of life for silence_timeout_s = {limits.silence_timeout_s:g} s, {where}",
+                FAILURES[FailureKind.SILENT].hint,
             )
         if verdict:
             attempt.stop()

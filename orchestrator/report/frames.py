@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.report.loading import load_results
-from orchestrator.report.tables import parameters, value_of
+from orchestrator.report.parameters import parameters
+from orchestrator.report.tables import value_of
 from orchestrator.system.project import Project
 from runners.contract.quantities import QUANTITIES
 
@@ -20,7 +21,8 @@ def load_frame(campaign: str | Path, *, project: Project | None = None) -> pd.Da
     """Read a campaign's results as a table: a row a run.
 
     Columns: who the run is, each parameter under its dotted name (``pytorch.batch_size``,
-    ``workload.input_tokens``), ``energy_method``, and each quantity in its SI unit.
+    ``workload.input_tokens``, ``vllm.engine_args.NAME`` for each argument that is passed on), ``energy_method``,
+    and each quantity in its SI unit.
 
     Args and errors are those of :func:`load_results`.
     """

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
 
+from orchestrator.report.outputs import output_notes, output_of
+from orchestrator.report.parameters import parameters, shown, varied_parameters
 from runners.contract.paths import short_run_id
 from runners.contract.quantities import QUANTITIES
 from runners.contract.result import RunResult
@@ -38,15 +39,6 @@ def value_of(result: RunResult, name: str) -> float | None:
     return QUANTITIES[name].of(result)
 
 
-def parameters(result: RunResult) -> dict[str, Any]:
-    """What was declared for a run, flat, under dotted names: ``pytorch.batch_size``."""
-    experiment = result.experiment
-    declared: dict[str, Any] = {"model": experiment.model}
-    declared |= {f"workload.{name}": value for name, value in experiment.workload.model_dump().items()}
-    options = experiment.options.model_dump(exclude={"backend"})
-    return declared | {f"{experiment.backend}.{name}": value for name, value in options.items()}
-
-
 def summary(name: str, results: Sequence[RunResult]) -> Table:
     """A campaign at a glance: a row an experiment, each figure the median over its cycles.
 
@@ -56,17 +48,17 @@ def summary(name: str, results: Sequence[RunResult]) -> Table:
     groups: dict[tuple[str, str], list[RunResult]] = {}
     for result in sorted(results, key=lambda result: (result.order_index, result.cycle)):
         groups.setdefault((result.experiment_id, result.environment.environment_id), []).append(result)
-    varied = _varied(results)
+    varied = varied_parameters(results)
     rows = []
     for runs in groups.values():
         good = [run for run in runs if run.verdict == "good"]
-        shown = good or runs
-        cells = [_shown(_parameter(runs[0], key)) for key in varied]
-        cells.append(str(len(shown)) if len(shown) == len(runs) else f"{len(shown)} of {len(runs)}")
-        cells += [_median(shown, quantity) for quantity in HEADLINES]
-        cells.append(_methods(shown))
+        counted = good or runs
+        cells = [parameter.shown(runs[0]) for parameter in varied]
+        cells.append(str(len(counted)) if len(counted) == len(runs) else f"{len(counted)} of {len(runs)}")
+        cells += [_median(counted, quantity) for quantity in HEADLINES]
+        cells.append(_methods(counted))
         rows.append(cells)
-    columns = [*(Column(_short(key)) for key in varied), Column("runs", True)]
+    columns = [*(Column(parameter.title) for parameter in varied), Column("runs", True)]
     columns += [Column(_heading(quantity), True) for quantity in HEADLINES]
     return Table(
         f"{name}: medians over cycles; energy per output token",
@@ -78,25 +70,25 @@ def summary(name: str, results: Sequence[RunResult]) -> Table:
 
 def run_list(name: str, results: Sequence[RunResult]) -> Table:
     """Every complete run of a campaign with its headline figures: a row a run, in the order they ran."""
-    varied = _varied(results)
+    varied = varied_parameters(results)
     rows = [
         [
             short_run_id(result.experiment_id, result.cycle),
-            *(_shown(_parameter(result, key)) for key in varied),
+            *(parameter.shown(result) for parameter in varied),
             *(QUANTITIES[quantity].show(value_of(result, quantity)) for quantity in HEADLINES),
             result.energy_method or "—",
             result.verdict,
         ]
         for result in sorted(results, key=lambda result: (result.order_index, result.cycle))
     ]
-    columns = [Column("run"), *(Column(_short(key)) for key in varied)]
+    columns = [Column("run"), *(Column(parameter.title) for parameter in varied)]
     columns += [Column(_heading(quantity), True) for quantity in HEADLINES]
     return Table(name, [*columns, Column("method"), Column("verdict")], rows, _notes(results))
 
 
 def run_details(result: RunResult) -> list[Table]:
     """One run in full: who it is, what it measured, how it judges itself."""
-    declared = [[key, _shown(value)] for key, value in parameters(result).items() if value is not None]
+    declared = [[key, shown(value)] for key, value in parameters(result).items() if value is not None]
     label = f" ({result.energy_method})" if result.energy_method in ("estimated", "simulated") else ""
     figures = [
         [quantity.title + label * quantity.of_energy, quantity.show(value), quantity.unit, quantity.name]
@@ -111,6 +103,7 @@ def run_details(result: RunResult) -> list[Table]:
         ["device", result.device],
         ["started", f"{result.started_at:%Y-%m-%d %H:%M:%S} UTC"],
         ["method", f"{result.energy_method or 'not measured'} ({result.energy_scope or 'no scope'})"],
+        ["output", output_of(result)],
         ["verdict", result.verdict],
     ]
     title = (
@@ -129,34 +122,6 @@ def run_details(result: RunResult) -> list[Table]:
             [f"{check.name}: {check.hint}" for check in result.checks if check.hint and not check.passed],
         ),
     ]
-
-
-def _varied(results: Sequence[RunResult]) -> list[str]:
-    """The parameters in which the runs differ, in the order they are declared."""
-    declared = [{"backend": result.backend} | parameters(result) for result in results]
-    names = list(dict.fromkeys(name for point in declared for name in point))
-    hidden = {"workload.dataset_sha256"}
-    return [
-        name for name in names if name not in hidden and _differs(point[name] for point in declared if name in point)
-    ]
-
-
-def _parameter(result: RunResult, name: str) -> Any:
-    return result.backend if name == "backend" else parameters(result).get(name)
-
-
-def _differs(values: Iterable[Any]) -> bool:
-    return len({repr(value) for value in values}) > 1
-
-
-def _short(name: str) -> str:
-    return name.split(".")[-1]
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "—"
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _heading(name: str) -> str:
@@ -212,4 +177,4 @@ def _notes(results: Sequence[RunResult]) -> list[str]:
     environments = {run.environment.environment_id for run in results}
     if len(environments) > 1:
         notes.append(f"the runs come from {len(environments)} unlike environments, which are not pooled")
-    return notes
+    return notes + output_notes(results)

@@ -9,6 +9,7 @@ from runners.backends.base import Backend
 from runners.backends.models import use_hub_only_if_needed
 from runners.contract.description import Engine
 from runners.contract.request import RunRequest
+from runners.failures import import_failure
 
 
 def create(request: RunRequest, alive: Callable[[], None]) -> Backend:
@@ -19,11 +20,16 @@ def create(request: RunRequest, alive: Callable[[], None]) -> Backend:
         alive: called by the backend at every step that it makes.
 
     Raises:
-        ImportError: the engine is not installed.
+        EngineMissingError: the engine is not installed.
+        EngineBrokenError: it is, and cannot be imported.
         BadRequestError: the request does not fit the machine.
     """
     use_hub_only_if_needed(request)  # before the engine is imported, which reads it once
-    module = importlib.import_module(f"runners.backends.{request.experiment.backend}")
+    name = request.experiment.backend
+    try:
+        module = importlib.import_module(f"runners.backends.{name}")
+    except Exception as error:
+        raise import_failure(error, name) from error
     backend: Backend = module.BACKEND(request, request.experiment.options, alive)
     return backend
 

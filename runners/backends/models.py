@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
 from runners.backends.demo import DEMO_PREFIX, demo_folder
+from runners.contract.names import is_from_hub
 from runners.contract.request import RunRequest
-from runners.errors import ModelNotFoundError
+from runners.errors import OUT_OF_SPACE, DiskFullError, ModelGatedError, ModelNotFoundError
 
+_REFUSED = (401, 403)
+_MAKE_ROOM = "make room there, or set HF_HOME to a folder on a larger disk"
 _HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 
 
@@ -27,7 +31,7 @@ def use_hub_only_if_needed(request: RunRequest) -> None:
     named = [(request.experiment.model, request.model_path)]
     named += [(getattr(options, field), request.option_paths.get(field)) for field in options.MODEL_FIELDS]
     from_hub = any(model and path is None and not model.startswith(DEMO_PREFIX) for model, path in named)
-    if not from_hub and not request.experiment.workload.dataset.startswith("hf:"):
+    if not from_hub and not is_from_hub(request.experiment.workload.dataset):
         os.environ["HF_HUB_OFFLINE"] = "1"
 
 
@@ -35,7 +39,9 @@ def locate(request: RunRequest) -> LocatedModel:
     """Finds the model, and converts or downloads it if it is not here yet.
 
     Raises:
-        ModelNotFoundError: it is not there, or may not be had.
+        ModelNotFoundError: it is not there.
+        ModelGatedError: the hub refuses it.
+        DiskFullError: it does not fit onto the disk.
     """
     return _locate(request.experiment.model, request.model_path, "config.json")
 
@@ -71,15 +77,59 @@ def _locate(model: str, path: str | None, holds: str) -> LocatedModel:
 
 def _from_hub(model: str) -> LocatedModel:
     import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 
     name, _, revision = model.partition("@")
     try:
+        _require_room(name, revision or None)
         path = huggingface_hub.snapshot_download(name, revision=revision or None, allow_patterns=list(_HUB_FILES))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
+    except (OSError, HFValidationError) as error:  # the hub's own errors, and those of a download cut short
+        if isinstance(error, OSError) and error.errno in OUT_OF_SPACE:
+            raise DiskFullError(f"the disk is full: {model} does not fit into {_cache()}", _MAKE_ROOM) from error
+        words = " ".join(str(error).split())
+        refused = isinstance(error, HfHubHTTPError) and error.response.status_code in _REFUSED
+        hidden = isinstance(error, RepositoryNotFoundError)
+        if isinstance(error, GatedRepoError) or (refused and not hidden):
+            raise ModelGatedError(
+                f"the Hugging Face hub refuses {model}: {words}",
+                f"accept the licence on the page of {name}, and set HF_TOKEN to a token of that account",
+            ) from error
         raise ModelNotFoundError(
-            f"{model} cannot be had from the Hugging Face hub: {' '.join(str(error).split())}",
-            "see the name and revision and that the hub can be reached; a private or gated model needs HF_TOKEN"
-            " and its licence accepted on the model's page; for a local folder, give its path",
+            f"{model} cannot be had from the Hugging Face hub: {words}",
+            "see the name and revision and that the hub can be reached; a private model needs HF_TOKEN;"
+            " for a local folder, give its path",
         ) from error
     return LocatedModel(Path(path), Path(path).name)
+
+
+def _require_room(name: str, revision: str | None) -> None:
+    """Sees that what is still to be downloaded fits onto the disk, as far as the hub tells its size.
+
+    Raises:
+        DiskFullError: it does not.
+    """
+    import huggingface_hub
+
+    try:
+        files = huggingface_hub.snapshot_download(
+            name, revision=revision, allow_patterns=list(_HUB_FILES), dry_run=True
+        )
+    except (OSError, ValueError):  # no network, or refused: the download itself says so, or has it here already
+        return
+    needed = sum(file.file_size or 0 for file in files if file.will_download)
+    free = shutil.disk_usage(_existing(_cache())).free
+    if needed > free:
+        raise DiskFullError(
+            f"{name} needs {needed / 2**20:,.0f} MiB more in {_cache()}, where {free / 2**20:,.0f} are free",
+            _MAKE_ROOM,
+        )
+
+
+def _cache() -> Path:
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE)
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.parents) if path.exists())

@@ -15,6 +15,7 @@ from runners.contract.description import Engine
 from runners.contract.flops import Architecture
 from runners.contract.options.simulated import SimulatedOptions
 from runners.contract.request import RunRequest
+from runners.errors import UnsupportedError
 
 _VOCABULARY = 32_000
 _LOAD_STEP_S = 0.5
@@ -49,6 +50,8 @@ class SimulatedBackend:
 
     def load(self) -> None:
         """Takes as long as loading is said to take. It sleeps, but stands for work, so it gives signs of life."""
+        if self._fails and self._options.fail == "hang_at_start":
+            _hang()
         end_s = time.monotonic() + self._options.load_s
         while (left_s := end_s - time.monotonic()) > 0:
             time.sleep(min(left_s, _LOAD_STEP_S))
@@ -112,13 +115,24 @@ class SimulatedBackend:
             self._fail()
 
     def _fail(self) -> None:
-        if self._options.fail == "crash":
-            os.kill(os.getpid(), signal.SIGKILL)
-        elif self._options.fail == "hang":
-            while True:
-                time.sleep(3600)
-        elif self._options.fail == "out_of_memory":
-            raise MemoryError("the simulated backend was asked to run out of memory")
+        match self._options.fail:
+            case "crash":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "hang":
+                _hang()
+            case "out_of_memory":
+                raise MemoryError("the simulated backend was asked to run out of memory")
+            case "gpu_out_of_memory":
+                raise RuntimeError("CUDA out of memory, as the simulated backend was asked to say")
+            case "unsupported":
+                raise UnsupportedError(
+                    "the simulated backend was asked to find its dtype unsupported", "leave fail out"
+                )
+
+
+def _hang() -> None:
+    while True:
+        time.sleep(3600)
 
 
 def describe() -> Engine:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
+from runners.contract.json_value import parse_json, takes_json
 from runners.contract.messages import nearest, validation_messages
 from runners.contract.model import ContractModel
 from runners.contract.options import OPTIONS
@@ -49,20 +51,54 @@ class Flag(NamedTuple):
     @property
     def help(self) -> str:
         """What it means, the values it takes where they are few, and its default."""
+        return f"{self.info.description}" + (f" [{self.values}]" if self.values else "")
+
+    @property
+    def values(self) -> str:
+        """The values it takes where they are few, and its default; empty where there is nothing to tell."""
         choices = _choices(self.info.annotation)
-        default = str(self.info.default).lower() if isinstance(self.info.default, bool) else self.info.default
-        bounds = [f"{', '.join(choices[:-1])} or {choices[-1]}"] if choices else []
-        bounds += [f"default: {default}"] if default is not None else []
-        return f"{self.info.description}" + (f" [{'; '.join(bounds)}]" if bounds else "")
+        default = self.info.default
+        parts = [f"{', '.join(choices[:-1])} or {choices[-1]}"] if choices else []
+        parts += ["JSON"] if takes_json(self.info.annotation) else []
+        if default is not None and not self.info.is_required() and self.info.default_factory is None:
+            parts.append(f"default: {str(default).lower() if isinstance(default, bool) else default}")
+        return "; ".join(parts)
 
     def parse(self, text: str) -> Any:
-        """The value that a text stands for.
+        """The value that a text stands for; mappings and lists are written as JSON.
 
         Raises:
-            ValidationError: the field does not take it.
+            ValueError: the field does not take it; a ValidationError where pydantic says so.
         """
-        field: Any = Annotated[self.info.annotation, self.info]
-        return TypeAdapter[Any](field, config=ContractModel.model_config).validate_strings(text)
+        annotation: Any = self.info.annotation
+        adapter = TypeAdapter[Any](Annotated[annotation, self.info], config=ContractModel.model_config)
+        if takes_json(annotation) and (text.lstrip().startswith(("{", "[")) or not _takes_text(annotation)):
+            return adapter.validate_python(parse_json(text))
+        return adapter.validate_strings(text)
+
+
+class SharedFlag(NamedTuple):
+    """A flag of a command line that serves all backends."""
+
+    name: str
+    variants: tuple[Flag, ...]
+    """As each backend that has it has it."""
+
+    @property
+    def backends(self) -> tuple[str, ...]:
+        """Those that have it."""
+        return self.variants[0].backends
+
+    @property
+    def help(self) -> str:
+        """What it means; where backends differ in values or default, what holds for each."""
+        said = {
+            backend: (variant.info.description or "", variant.values)
+            for backend, variant in zip(self.backends, self.variants, strict=True)
+        }
+        meanings = _by_backends({backend: meaning for backend, (meaning, _) in said.items()})
+        values = _by_backends({backend: value for backend, (_, value) in said.items() if value})
+        return meanings + (f" [{values}]" if values else "")
 
 
 class Declared(NamedTuple):
@@ -79,13 +115,13 @@ def flags_of(backend: str) -> dict[str, Flag]:
     return {flag.key: flag for flag in _flags_of(backend)}
 
 
-def all_flags() -> dict[str, Flag]:
-    """The flags of all backends, by key; what several have is described as the first of them has it."""
-    found: dict[str, Flag] = {}
+def all_flags() -> dict[str, SharedFlag]:
+    """The flags of all backends, by key."""
+    found: dict[str, list[Flag]] = {}
     for backend in OPTIONS:
         for key, flag in flags_of(backend).items():
-            found.setdefault(key, flag)
-    return found
+            found.setdefault(key, []).append(flag)
+    return {key: SharedFlag(variants[0].name, tuple(variants)) for key, variants in found.items()}
 
 
 def declared_by(backend: str, given: Mapping[str, str]) -> Declared:
@@ -109,7 +145,10 @@ def declared_by(backend: str, given: Mapping[str, str]) -> Declared:
         try:
             sections[flag.section][flag.field] = flag.parse(text)
         except ValidationError as error:
-            faults += [f"{flag.name}: {message}" for _, message in validation_messages(error)]
+            taking = _taken_by_others(flag, key, text, backend)
+            faults += [f"{flag.name}: {message}{taking}" for _, message in validation_messages(error)]
+        except ValueError as error:
+            faults.append(f"{flag.name}: {error}")
     try:
         Warmup.model_validate(sections["warmup"])
     except ValidationError as error:
@@ -140,6 +179,27 @@ def _flags_of(backend: str) -> Iterator[Flag]:
             yield Flag(_name(key), section, field, info, having)
 
 
+def _taken_by_others(flag: Flag, key: str, text: str, backend: str) -> str:
+    """Which backends would take a value that the chosen one refuses."""
+    taking = []
+    for other in flag.backends:
+        with contextlib.suppress(ValueError):
+            if other != backend:
+                flags_of(other)[key].parse(text)
+                taking.append(other)
+    return f" ({', '.join(taking)} would take it, {backend} does not)" if taking else ""
+
+
+def _by_backends(said: Mapping[str, str]) -> str:
+    """What is said of each backend, in one line; once if it is the same for all."""
+    saying: dict[str, list[str]] = {}
+    for backend, text in said.items():
+        saying.setdefault(text, []).append(backend)
+    if len(saying) <= 1:
+        return "".join(saying)
+    return " | ".join(f"{', '.join(backends)}: {text}" for text, backends in saying.items())
+
+
 def _name(key: str) -> str:
     return "--" + key.replace("_", "-")
 
@@ -150,4 +210,15 @@ def _choices(annotation: Any) -> tuple[str, ...]:
         return ("true", "false")
     if get_origin(annotation) is Literal:
         return tuple(map(str, get_args(annotation)))
+    if get_origin(annotation) in (dict, list):
+        return ()
     return tuple(choice for part in get_args(annotation) for choice in _choices(part))
+
+
+def _takes_text(annotation: Any) -> bool:
+    """Whether a value may also be a text, which stands for itself."""
+    return annotation is str or get_origin(annotation) is Literal or any(map(_takes_text, _arms(annotation)))
+
+
+def _arms(annotation: Any) -> tuple[Any, ...]:
+    return () if get_origin(annotation) in (dict, list, Literal) else get_args(annotation)

@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 import re
+from typing import Final, NamedTuple
 
 DEMO_MODELS = ("smollm2-135m",)
+
+
+class NamedDataset(NamedTuple):
+    """A dataset of the hub that has a name of its own here, since it is a standard."""
+
+    hub_id: str
+    split: str
+    column: str
+
+
+NAMED_DATASETS: Final = {"aienergyscore": NamedDataset("AIEnergyScore/text_generation", "train", "text")}
+"""``aienergyscore``: the 1,000 prompts of the AI Energy Score's text generation task."""
+HUB_PREFIX: Final = "hf:"
+BUILTIN: Final = "builtin"
+
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?(@[A-Za-z0-9][\w./-]*)?", re.ASCII)
 
 
@@ -29,13 +45,19 @@ def check_model(model: str) -> tuple[str, str] | None:
     return None
 
 
+def is_from_hub(dataset: str) -> bool:
+    """Whether a dataset comes from the hub, by its name there or by one of its own here."""
+    return dataset.startswith(HUB_PREFIX) or dataset in NAMED_DATASETS
+
+
 def is_prompt_file(dataset: str) -> bool:
     """Whether a dataset is a file of prompts, not built in and not from the hub."""
-    return dataset != "builtin" and not dataset.startswith("hf:")
+    return dataset != BUILTIN and not is_from_hub(dataset)
 
 
 def check_dataset(dataset: str) -> tuple[str, str] | None:
     """What is wrong with a dataset's name and what to do, or None."""
     if is_prompt_file(dataset) and not dataset.endswith(".jsonl"):
-        return f"unknown dataset {dataset!r}", "write builtin, a file that ends in .jsonl, or hf:NAME"
+        known = ", ".join((BUILTIN, *NAMED_DATASETS))
+        return f"unknown dataset {dataset!r}", f"write {known}, a file that ends in .jsonl, or hf:NAME"
     return None

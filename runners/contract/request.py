@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
 from runners.contract.model import ContractModel
 from runners.contract.options import BackendOptions
@@ -23,7 +23,10 @@ class Workload(ContractModel):
     """What is asked of the engine: which prompts, how many, how long, and how many tokens back."""
 
     dataset: str = Field(
-        "builtin", min_length=1, description="builtin, a JSONL file (PATH.jsonl), or hf:NAME from the hub"
+        "builtin",
+        min_length=1,
+        description="builtin, aienergyscore (the prompts of that score, from the hub), a JSONL file (PATH.jsonl),"
+        " or hf:NAME from the hub",
     )
     column: str = Field("prompt", min_length=1, description="field of a dataset that holds the prompt")
     split: str = Field("train", min_length=1, description="split of a dataset from the hub")
@@ -84,6 +87,13 @@ class Experiment(ContractModel):
 
 class Warmup(ContractModel):
     """How the engine is brought into its steady state before the window opens: by default until it converges."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"required": ["iterations"], "properties": {"iterations": {"type": "integer"}}},
+            "then": {"properties": {"until_cv": {"type": "null"}, "max_iterations": {"type": "null"}}},
+        }
+    )
 
     iterations: int | None = Field(
         None, ge=0, le=10_000, description="generate so many batches, whether or not they converge; null: until they do"

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from runners.contract.options import OPTIONS_RULES
-from runners.contract.options.base import OptionsRule
+from runners.contract.names import BUILTIN, HUB_PREFIX, NAMED_DATASETS
+from runners.contract.options import OPTIONS, OPTIONS_RULES
+from runners.contract.options.base import Options, OptionsRule
 from runners.contract.request import Experiment
 
 
@@ -22,25 +23,35 @@ class Rule(NamedTuple):
     forbids: Callable[[Experiment], bool]
 
 
-_BATCH = Rule(
-    "batch-exceeds-prompts",
-    "a batch is larger than workload.prompts, so it would never be full",
-    lambda experiment: experiment.options.handed_at_once(experiment.workload.prompts) > experiment.workload.prompts,
-)
-
-_WORKLOAD = (
+_KNOWN_BY_NAME = (BUILTIN, *NAMED_DATASETS)
+_PROMPTS = (
     Rule(
         "column-needs-dataset",
-        "workload.column does nothing with the built-in prompts",
-        lambda experiment: experiment.workload.dataset == "builtin" and experiment.workload.column != "prompt",
+        f"workload.column does nothing with the prompts of {' and '.join(_KNOWN_BY_NAME)}",
+        lambda experiment: experiment.workload.dataset in _KNOWN_BY_NAME and experiment.workload.column != "prompt",
     ),
     Rule(
         "split-needs-hub-dataset",
-        "workload.split does nothing but with a dataset from the hub",
-        lambda experiment: not experiment.workload.dataset.startswith("hf:") and experiment.workload.split != "train",
+        "workload.split does nothing but with a dataset named hf:NAME",
+        lambda experiment: (
+            not experiment.workload.dataset.startswith(HUB_PREFIX) and experiment.workload.split != "train"
+        ),
     ),
-    _BATCH,
 )
+# An engine that batches continuously takes sequences as they come: a limit above the prompts only is not reached.
+_STATIC_BATCHES = (
+    Rule(
+        "batch-exceeds-prompts",
+        "a batch is larger than workload.prompts, so it would never be full",
+        lambda experiment: experiment.options.handed_at_once(experiment.workload.prompts) > experiment.workload.prompts,
+    ),
+)
+WORKLOAD_RULES = (*_PROMPTS, *_STATIC_BATCHES)
+
+
+def _of_workloads(options: type[Options]) -> tuple[Rule, ...]:
+    """The rules about workloads that apply to a backend."""
+    return WORKLOAD_RULES if "batch_size" in options.model_fields else _PROMPTS
 
 
 def _of_options(rule: OptionsRule[Any]) -> Rule:
@@ -48,7 +59,7 @@ def _of_options(rule: OptionsRule[Any]) -> Rule:
 
 
 RULES: dict[str, tuple[Rule, ...]] = {
-    backend: (*_WORKLOAD, *map(_of_options, rules)) for backend, rules in OPTIONS_RULES.items()
+    backend: (*_of_workloads(OPTIONS[backend]), *map(_of_options, rules)) for backend, rules in OPTIONS_RULES.items()
 }
 
 

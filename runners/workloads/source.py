@@ -6,14 +6,12 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
+from runners.contract.names import BUILTIN, HUB_PREFIX, NAMED_DATASETS
 from runners.contract.request import RunRequest
 from runners.errors import BadRequestError
 from runners.workloads.builtin import PROMPTS
-from runners.workloads.hub import rows_of_dataset
+from runners.workloads.hub import rows_of_dataset, rows_of_named_dataset
 from runners.workloads.jsonl import prompts_of_file
-
-_HUB_PREFIX = "hf:"
-_BUILTIN = "builtin"
 
 
 def texts_of(request: RunRequest, further_rounds: int = 0) -> list[str]:
@@ -29,7 +27,7 @@ def texts_of(request: RunRequest, further_rounds: int = 0) -> list[str]:
     workload = request.experiment.workload
     wanted = workload.prompts * (1 + further_rounds)
     wanted += request.experiment.options.worked_on_at_once(workload.prompts)
-    if workload.dataset == _BUILTIN:
+    if workload.dataset == BUILTIN:
         return varied(PROMPTS, workload.prompts, wanted)
     texts = list(islice(_texts(request), wanted))
     if len(texts) < workload.prompts:
@@ -62,7 +60,9 @@ def varied(texts: Iterable[str], measured: int, wanted: int) -> list[str]:
 
 def _texts(request: RunRequest) -> Iterable[str]:
     workload = request.experiment.workload
-    if workload.dataset.startswith(_HUB_PREFIX):
-        return rows_of_dataset(workload.dataset.removeprefix(_HUB_PREFIX), workload.split, workload.column)
+    if named := NAMED_DATASETS.get(workload.dataset):
+        return rows_of_named_dataset(workload.dataset, named)
+    if workload.dataset.startswith(HUB_PREFIX):
+        return rows_of_dataset(workload.dataset.removeprefix(HUB_PREFIX), workload.split, workload.column)
     path = Path(request.dataset_path or workload.dataset)
     return prompts_of_file(path, workload.column, workload.dataset_sha256)

@@ -11,7 +11,13 @@ from tests.docker.conftest import REPOSITORY, Clone
 
 pytestmark = pytest.mark.docker
 
-SERVICES = ("pytorch", "pytorch-dev", "simulated")
+SERVICES = ("pytorch", "pytorch-dev", "vllm", "tensorrt", "simulated")
+BEYOND = {
+    "pytorch-dev": {"/opt/orchestrate/src/runners"},
+    "tensorrt": {"/trt-engines"},
+}
+"""What a service mounts that others do not."""
+CACHES = {"/cache", "/trt-engines"}
 PLAIN = ("compose.yaml",)
 GPU = ("compose.yaml", "compose.gpu.yaml")
 
@@ -37,13 +43,11 @@ def test_only_results_and_the_cache_are_mounted_to_be_written(clone: Clone, serv
     mounts = {mount["target"]: mount for mount in clone.config(*PLAIN)[service]["volumes"]}
 
     writable = {target for target, mount in mounts.items() if not mount.get("read_only")}
-    assert writable == {"/results", "/cache"}
+    assert writable == {"/results"} | (mounts.keys() & CACHES)
     assert mounts["/results"]["source"] == str(clone.results)
     assert mounts["/campaigns"]["source"] == str(clone.campaigns)
     assert all(mount["bind"]["create_host_path"] is False for mount in mounts.values() if mount["type"] == "bind")
-    assert mounts.keys() - {"/results", "/campaigns", "/cache"} == (
-        {"/opt/orchestrate/src/runners"} if service == "pytorch-dev" else set()
-    )
+    assert mounts.keys() - {"/results", "/campaigns", "/cache"} == BEYOND.get(service, set())
 
 
 def test_the_folders_can_lie_elsewhere(clone: Clone) -> None:
@@ -53,8 +57,8 @@ def test_the_folders_can_lie_elsewhere(clone: Clone) -> None:
 
 
 def test_all_services_share_one_cache_whatever_the_folder_is_called(clone: Clone) -> None:
-    done = clone.compose("config", "--volumes")
-    assert done.stdout.split() == ["hf-cache"]
+    done = clone.compose("--profile", "*", "config", "--volumes")
+    assert sorted(done.stdout.split()) == ["hf-cache", "trt-engine-cache"]
     assert "name: orchestrate-hf-cache" in clone.compose("config").stdout
 
 
@@ -103,8 +107,8 @@ def test_images_bear_the_version_of_the_package(clone: Clone) -> None:
 
 
 def test_base_images_and_the_commit_come_from_the_caller(clone: Clone) -> None:
-    chosen = {"PYTORCH_BASE_IMAGE": "a", "SIMULATED_BASE_IMAGE": "b", "GIT_COMMIT": "c"}
-    for service, base in (("pytorch", "a"), ("pytorch-dev", "a"), ("simulated", "b")):
+    chosen = {"PYTORCH_BASE_IMAGE": "a", "SIMULATED_BASE_IMAGE": "b", "VLLM_BASE_IMAGE": "d", "GIT_COMMIT": "c"}
+    for service, base in (("pytorch", "a"), ("pytorch-dev", "a"), ("simulated", "b"), ("vllm", "d")):
         arguments = clone.config(*PLAIN, **chosen)[service]["build"]["args"]
         assert (arguments["BASE_IMAGE"], arguments["GIT_COMMIT"]) == (base, "c")
 
@@ -120,3 +124,8 @@ def test_nothing_is_probed_while_it_measures_unless_asked_for(
 def test_a_token_is_passed_through_and_never_written_down(clone: Clone) -> None:
     assert clone.config(*PLAIN)["pytorch"]["environment"]["HF_TOKEN"] is None
     assert clone.config(*PLAIN, HF_TOKEN="hf_secret")["pytorch"]["environment"]["HF_TOKEN"] == "hf_secret"
+
+
+def test_the_largest_image_is_built_only_when_it_is_asked_for(clone: Clone) -> None:
+    assert "tensorrt" not in clone.compose("config", "--services").stdout.split()
+    assert clone.config(*PLAIN)["tensorrt"]["image"] == "orchestrate/tensorrt:0.1.0"

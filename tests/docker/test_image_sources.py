@@ -49,20 +49,42 @@ def test_with_pytorch_come_its_extra_and_datasets_but_for_torch_itself() -> None
     assert requirements("pytorch") == requirements("simulated") | engine | set(EXTRAS["datasets"])
 
 
+def test_with_vllm_comes_the_same_but_for_what_is_the_engine_s_own() -> None:
+    own = {line for line in requirements("pytorch") if distribution(line) == "transformers"}
+    assert requirements("vllm") == requirements("pytorch") - own
+
+
 def test_torch_and_the_demo_model_are_the_ones_that_are_set_up_without_docker() -> None:
     found = dict(PIN.findall((REPOSITORY / "images/pytorch/Dockerfile").read_text()))
     assert found == dict(PIN.findall((REPOSITORY / "Makefile").read_text() + " ".join(EXTRAS["pytorch"])))
 
 
+def test_beside_tensorrt_llm_nothing_is_asked_for_that_it_pins() -> None:
+    asked = requirements("tensorrt")
+    assert "transformers" in asked  # in whatever version the vendor has
+    assert {line for line in asked if distribution(line) != "transformers"} == {
+        line for line in requirements("pytorch") if distribution(line) != "transformers"
+    }
+
+
+def test_dockerfile_and_compose_name_the_release_that_stands_in_for_it() -> None:
+    standin = (REPOSITORY / "tests/standins/tensorrt_llm/__init__.py").read_text()
+    (release,) = re.findall(r'^__version__ = "([\d.]+)"$', standin, re.MULTILINE)
+    dockerfile = (REPOSITORY / "images/tensorrt/Dockerfile").read_text()
+    assert f"ARG ENGINE_VERSION={release}\n" in dockerfile
+    assert f"/release:{release}\n" in dockerfile
+    assert f"ENGINE_VERSION: {release}\n" in (REPOSITORY / "compose.yaml").read_text()
+
+
 def test_compose_and_dockerfile_name_the_same_base() -> None:
     compose = (REPOSITORY / "compose.yaml").read_text()
-    for backend in IMAGES:
+    for backend in (*IMAGES, "tensorrt"):
         dockerfile = (REPOSITORY / "images" / backend / "Dockerfile").read_text()
         (base,) = re.findall(r"^ARG BASE_IMAGE=(\S+)$", dockerfile, re.MULTILINE)
         assert f"${{{backend.upper()}_BASE_IMAGE:-{base}}}" in compose
 
 
-@pytest.mark.parametrize("backend", IMAGES)
+@pytest.mark.parametrize("backend", [*IMAGES, "tensorrt"])
 def test_the_classic_builder_understands_every_line(backend: str) -> None:
     dockerfile = (REPOSITORY / "images" / backend / "Dockerfile").read_text()
     assert not re.search(r"^# *syntax=|<<|--(mount|chmod|link|parents)\b", dockerfile, re.MULTILINE)

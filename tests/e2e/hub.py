@@ -1,25 +1,41 @@
-"""A strict stand-in for the Hugging Face hub: one model, served as the hub's protocol has it, and nothing else."""
+"""A strict stand-in for the Hugging Face hub: some repositories, served as its protocol has it, and nothing else."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
-class Hub:
-    """Serves a folder as a gated model; remembers what it was asked and what it refused."""
+class Repository(NamedTuple):
+    """A folder that is served under a name."""
 
-    def __init__(self, name: str, folder: Path, token: str) -> None:
-        self.name = name
-        self.folder = folder
-        self.token = token
+    name: str
+    folder: Path
+    token: str | None = None
+    """Without it the repository is gated; None: it is open."""
+    kind: Literal["models", "datasets"] = "models"
+    size_told: int | None = None
+    """The most that it says of a file's size before it sends it; None: the truth."""
+
+    @property
+    def prefix(self) -> str:
+        """What stands before its name in the addresses of its files."""
+        return f"/{self.name}" if self.kind == "models" else f"/{self.kind}/{self.name}"
+
+
+class Hub:
+    """Serves repositories; remembers what it was asked and what it did not know."""
+
+    def __init__(self, repositories: Sequence[Repository]) -> None:
+        self.repositories = repositories
         self.url = ""
         self.served: list[str] = []
         self.unknown: list[str] = []
@@ -27,26 +43,49 @@ class Hub:
     def answer(self, path: str, authorization: str | None) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body for a request."""
         path = path.partition("?")[0]
-        if authorization != f"Bearer {self.token}":
-            return 401, {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access to this model is restricted."}, b"{}"
-        if path in (f"/api/models/{self.name}/revision/{revision}" for revision in ("main", COMMIT)):
-            siblings = [{"rfilename": file.name} for file in sorted(self.folder.iterdir())]
-            found = {"_id": "1", "id": self.name, "sha": COMMIT, "private": False, "siblings": siblings}
-            return 200, {"Content-Type": "application/json"}, json.dumps(found).encode()
-        if path == f"/api/models/{self.name}/tree/{COMMIT}":
-            tree = [
-                {"type": "file", "path": file.name, "size": file.stat().st_size, "oid": git_oid(file)}
-                for file in sorted(self.folder.iterdir())
-            ]
-            return 200, {"Content-Type": "application/json"}, json.dumps(tree).encode()
-        prefix = f"/{self.name}/resolve/{COMMIT}/"
-        file = self.folder / path.removeprefix(prefix)
-        if path.startswith(prefix) and file.is_file():
-            self.served.append(file.name)
-            body = file.read_bytes()
-            return 200, {"ETag": f'"{git_oid(file)}"', "X-Repo-Commit": COMMIT}, body
+        for repository in self.repositories:
+            api = f"/api/{repository.kind}/{repository.name}"
+            if path == api or path.startswith((f"{api}/", f"{repository.prefix}/resolve/")):
+                if repository.token and authorization != f"Bearer {repository.token}":
+                    refused = {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access to this model is restricted."}
+                    return 401, refused, b"{}"
+                found = self._answer(repository, path, api)
+                if found:
+                    return found
         self.unknown.append(path)
         return 404, {"X-Error-Code": "RepoNotFound"}, b"{}"
+
+    def _answer(self, repository: Repository, path: str, api: str) -> tuple[int, dict[str, str], bytes] | None:
+        files = sorted(repository.folder.iterdir())
+        json_type = {"Content-Type": "application/json"}
+        if path in (api, *(f"{api}/revision/{revision}" for revision in ("main", COMMIT))):
+            siblings = [{"rfilename": file.name} for file in files]
+            about = {"_id": "1", "id": repository.name, "sha": COMMIT, "private": False, "siblings": siblings}
+            return 200, json_type, json.dumps(about).encode()
+        if path == f"{api}/tree/{COMMIT}":
+            tree = [
+                {
+                    "type": "file",
+                    "path": file.name,
+                    "size": repository.size_told or file.stat().st_size,
+                    "oid": git_oid(file),
+                }
+                for file in files
+            ]
+            return 200, json_type, json.dumps(tree).encode()
+        missing = 404, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT}, b"{}"
+        if path.startswith(f"{api}/tree/{COMMIT}/"):
+            return missing  # no repository here has folders
+        revision, _, name = path.removeprefix(f"{repository.prefix}/resolve/").partition("/")
+        if revision not in ("main", COMMIT):
+            return None
+        file = repository.folder / name
+        if not file.is_file():
+            return missing
+        self.served.append(file.name)
+        size = str(min(repository.size_told or file.stat().st_size, file.stat().st_size))
+        about_file = {"ETag": f'"{git_oid(file)}"', "X-Repo-Commit": COMMIT, "Content-Length": size}
+        return 200, about_file, file.read_bytes()
 
 
 def git_oid(file: Path) -> str:
@@ -56,15 +95,16 @@ def git_oid(file: Path) -> str:
 
 
 @contextmanager
-def serving(name: str, folder: Path, token: str) -> Iterator[Hub]:
+def serving(*repositories: Repository) -> Iterator[Hub]:
     """The hub at work on a port of this machine."""
-    hub = Hub(name, folder, token)
+    hub = Hub(repositories)
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
             status, headers, body = hub.answer(self.path, self.headers.get("Authorization"))
             self.send_response(status)
-            for key, value in {**headers, "Content-Length": str(len(body))}.items():
+            told = {"Content-Length": str(len(body))} | (headers if self.command == "HEAD" else {})
+            for key, value in {**headers, **told}.items():
                 self.send_header(key, value)
             self.end_headers()
             if self.command == "GET":

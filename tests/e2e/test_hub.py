@@ -7,12 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from orchestrator import load_results
 from runners.backends.demo import demo_folder
 from tests.e2e.commands import Project
-from tests.e2e.hub import COMMIT, serving
+from tests.e2e.hub import COMMIT, Repository, serving
 
 pytestmark = pytest.mark.engine
 
@@ -37,12 +39,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_gated_model_comes_from_the_hub_with_a_token_that_no_file_keeps(project: Project, tiny: Path) -> None:
-    with serving("org/tiny", tiny, TOKEN) as hub:
+    with serving(Repository("org/tiny", tiny, TOKEN)) as hub:
         hub_environment = {"HF_ENDPOINT": hub.url, "HF_HOME": str(project.folder / "hf")}
         command = ["run", "--backend", "pytorch", "--model", "org/tiny@main", *FLAGS]
         refused = project.run(*command, environment=hub_environment, timeout_s=300)
         assert refused.returncode == 1
-        assert "model_not_found" in refused.stderr
+        assert "model_gated" in refused.stderr
         assert "HF_TOKEN" in refused.stderr
         done = project.run(*command, environment={**hub_environment, "HF_TOKEN": TOKEN}, timeout_s=300)
     assert done.returncode == 0, done.stderr
@@ -88,3 +90,36 @@ def test_prompts_come_from_a_dataset_by_its_name(project: Project) -> None:
     prompts, complaint = done.stdout.splitlines()
     assert json.loads(prompts) == [f"What is {number} times seven?" for number in range(3)]
     assert "has no column 'prompt' (the columns are: question)" in complaint
+
+
+def served_prompts(folder: Path, column: str) -> Repository:
+    """The dataset of the AI Energy Score, with prompts of ours."""
+    folder.mkdir()
+    pq.write_table(
+        pa.table({column: [f"What is {number} times seven?" for number in range(6)]}), folder / "train.parquet"
+    )
+    return Repository("AIEnergyScore/text_generation", folder, kind="datasets")
+
+
+ASK = ["run", "--backend", "simulated", "--model", "any", "--dataset", "aienergyscore", "--prompts", "3"]
+QUICKLY = ["--output-tokens", "4", "--tokens-per-s", "10000"]
+
+
+def test_the_prompts_of_the_ai_energy_score_are_downloaded_once(project: Project, tmp_path: Path) -> None:
+    with serving(served_prompts(tmp_path / "set", "text")) as hub:
+        environment = {"HF_ENDPOINT": hub.url, "HF_HOME": str(project.folder / "hf")}
+        first = project.run(*ASK, *QUICKLY, environment=environment)
+    assert first.returncode == 0, first.stderr
+    assert "train.parquet" in hub.served
+    again = project.run(*ASK, *QUICKLY, environment={**environment, "HF_HUB_OFFLINE": "1"})
+    assert again.returncode == 0, again.stderr
+    assert {result.requests for result in load_results(project.results / "adhoc")} == {3}
+
+
+def test_a_dataset_that_lost_its_column_says_what_it_has(project: Project, tmp_path: Path) -> None:
+    with serving(served_prompts(tmp_path / "set", "texts")) as hub:
+        environment = {"HF_ENDPOINT": hub.url, "HF_HOME": str(project.folder / "hf")}
+        done = project.run(*ASK, *QUICKLY, environment=environment)
+    assert done.returncode == 1
+    assert "bad_request: aienergyscore has no column 'text' (the columns are: texts)" in done.stderr
+    assert "use hf:AIEnergyScore/text_generation and name a column of them" in done.stderr

@@ -165,7 +165,7 @@ def test_whoever_reads_the_figures_may_go_away() -> None:
 
 WRONG: dict[str, tuple[tuple[str, ...], list[str]]] = {
     "no backend": ((), ["backend"]),
-    "unknown backend": (("pytorhc", "--model", "m"), ["'pytorhc'", "'pytorch', 'simulated'"]),
+    "unknown backend": (("pytorhc", "--model", "m"), ["'pytorhc'", "'pytorch'", "'simulated'"]),
     "no model": (("simulated",), ["name a model with --model", "--model demo:smollm2-135m"]),
     "no value": (("simulated", "--model"), ["--model: expected one argument"]),
     "a wrong value": (("simulated", "--model", "m", "--batch-size", "many"), ["error: --batch-size: ", "'many'"]),

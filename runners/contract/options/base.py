@@ -6,13 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
-from pydantic import JsonValue
-
+from runners.contract.json_value import JsonMapping
 from runners.contract.model import ContractModel
 
 OptionsT = TypeVar("OptionsT")
 
-PassedOn = dict[str, JsonValue]
+PassedOn = JsonMapping
 """Further arguments of an engine, by its own names."""
 
 

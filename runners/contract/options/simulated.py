@@ -18,15 +18,15 @@ class SimulatedOptions(Options):
     INSTALL_HINT: ClassVar[str] = ""
 
     backend: Literal["simulated"] = "simulated"
-    batch_size: int = Field(1, ge=1, le=65_536, description="prompts played together")
+    batch_size: int = Field(1, ge=1, le=65_536, description="prompts generated together (static batching)")
     tokens_per_s: float = Field(1000.0, gt=0, le=1e9, description="output tokens a second of one sequence")
     spread: float = Field(
         0.05, ge=0, le=1, description="standard deviation of the time between tokens, relative to its mean"
     )
     power_w: float = Field(100.0, ge=0, le=1e6, description="power drawn throughout")
     load_s: float = Field(0.0, ge=0, le=86_400, description="time that loading takes")
-    fail: Literal["crash", "hang", "out_of_memory"] | None = Field(
-        None, description="fail so, halfway through the measured window"
+    fail: Literal["crash", "hang", "out_of_memory", "gpu_out_of_memory", "unsupported", "hang_at_start"] | None = Field(
+        None, description="fail so: while it loads where it ends with at_start, else halfway through the window"
     )
     fail_attempts: int | None = Field(None, ge=1, description="fail in the first attempts only; null: in each one")
 

@@ -68,6 +68,52 @@ def test_text_becomes_what_a_campaign_file_would_hold() -> None:
     assert declared_by("pytorch", {}) == ({}, {}, {}, 0)
 
 
+def test_a_mapping_is_given_as_json() -> None:
+    declared = declared_by("vllm", {"engine_args": '{"max_model_len": 512, "rope": {"factor": 2.0, "on": null}}'})
+    assert declared.options == {"engine_args": {"max_model_len": 512, "rope": {"factor": 2.0, "on": None}}}
+    assert flags_of("vllm")["engine_args"].help.endswith("[JSON]")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "is not JSON: Expecting value, at character 1"),
+        ("{x: 1}", "is not JSON: Expecting property name enclosed in double quotes, at character 2"),
+        ('{"a": 1, "a": 2}', "the key 'a' stands twice"),
+        ('{"a": [1, NaN]}', "a[1]: must be a finite number, not nan"),
+        ('{"a": {"b": "\\u0000"}}', "a.b: holds a NUL or half a surrogate pair, which no file can carry"),
+        ('{"a": ' + "[" * 99 + "]" * 99 + "}", "nested more than 50 levels deep"),
+        ("[" * 50_000, "nested more than 50 levels deep"),
+        ("5", "input should be a valid dictionary, not 5"),
+        ("[1]", "input should be a valid dictionary"),
+    ],
+)
+def test_a_mapping_that_is_none_is_refused_with_the_place(text: str, complaint: str) -> None:
+    with pytest.raises(FlagError) as caught:
+        declared_by("vllm", {"engine_args": text})
+    assert str(caught.value) == f"--engine-args: {complaint}"
+
+
+def test_the_help_of_a_flag_that_backends_share_tells_how_they_differ() -> None:
+    flags = all_flags()
+    assert flags["dtype"].help == (
+        "type of weights and activations [pytorch: float32, bfloat16 or float16; default: bfloat16"
+        " | vllm, tensorrt: auto, float32, bfloat16 or float16; default: bfloat16]"
+    )
+    for key, shared in flags.items():
+        for backend, flag in zip(shared.backends, shared.variants, strict=True):
+            assert flag == flags_of(backend)[key]
+            assert flag.values in shared.help
+            assert str(flag.info.description) in shared.help
+
+
+def test_a_value_for_another_backend_is_refused_with_the_backends_that_take_it() -> None:
+    with pytest.raises(FlagError) as caught:
+        declared_by("pytorch", {"dtype": "auto"})
+    assert str(caught.value).endswith("not 'auto' (vllm, tensorrt would take it, pytorch does not)")
+    assert declared_by("vllm", {"dtype": "auto"}).options == {"dtype": "auto"}
+
+
 @pytest.mark.parametrize(
     ("key", "text"),
     [

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import string
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,15 @@ _workloads = st.fixed_dictionaries(
         "dataset": st.sampled_from(["builtin", "hf:some/set", "é.jsonl"]),
     },
 )
+_mappings = st.dictionaries(
+    st.text(string.ascii_letters + "_.é", min_size=1),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text("aé ☃"),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc"), inner, max_size=3),
+        max_leaves=6,
+    ),
+    max_size=3,
+)
 _options = st.one_of(
     st.fixed_dictionaries(
         {"backend": st.just("simulated")},
@@ -33,6 +43,10 @@ _options = st.one_of(
             "temperature": st.none() | st.floats(0.01, 100),
             "top_k": st.none() | st.integers(1, 2**40),
         },
+    ),
+    st.fixed_dictionaries(
+        {"backend": st.just("vllm")},
+        optional={"engine_args": _mappings, "sampling_args": _mappings},
     ),
 )
 _declared = st.fixed_dictionaries(
@@ -66,7 +80,10 @@ def test_order_of_keys_is_no_part_of_it(declared: dict[str, dict[str, object]], 
 @given(_declared)
 def test_a_default_written_out_is_the_same_experiment(declared: dict[str, dict[str, object]]) -> None:
     options = declared["options"]
-    defaults = {name: field.default for name, field in OPTIONS[options["backend"]].model_fields.items()}
+    defaults = {
+        name: field.get_default(call_default_factory=True)
+        for name, field in OPTIONS[options["backend"]].model_fields.items()
+    }
     written_out = {**declared, "options": {**defaults, **options}}
     assert identity(Experiment.model_validate(written_out)) == identity(Experiment.model_validate(declared))
 
@@ -79,10 +96,16 @@ def test_a_default_written_out_is_the_same_experiment(declared: dict[str, dict[s
         experiment(workload={"prompts": 33}),
         experiment(workload={"dataset": "p.jsonl", "dataset_sha256": "0" * 64}),
         experiment("pytorch"),
+        experiment("vllm", engine_args={"a": {"b": 1}}),
     ],
 )
 def test_whatever_is_declared_differently_is_another_experiment(other: Experiment) -> None:
     assert identity(other) != identity(experiment())
+
+
+def test_what_stands_deep_in_a_mapping_is_part_of_it() -> None:
+    values = (1, 2, True, None, "1", [1], {"c": 1})
+    assert len({identity(experiment("vllm", engine_args={"a": {"b": value}})) for value in values}) == len(values)
 
 
 def test_the_content_of_a_prompt_file_is_part_of_it() -> None:

@@ -78,6 +78,17 @@ def test_silence_ends_it(tmp_path: Path, clock: Clock) -> None:
     assert len(attempt.script) == 1
 
 
+@pytest.mark.parametrize(
+    ("said", "where"),
+    [("", "before its first phase"), (json.dumps({"event": "phase", "phase": "load"}) + "\n", "in the phase load")],
+)
+def test_it_is_told_where_one_fell_silent(tmp_path: Path, clock: Clock, said: str, where: str) -> None:
+    attempt = FakeAttempt(NAME, [writes(tmp_path, said, clock), *[passes(clock, 11)] * 2])
+    verdict, _ = watch(attempt, tmp_path)
+    assert verdict is not None
+    assert verdict.message == f"no sign of life for silence_timeout_s = 10 s, {where}"
+
+
 def test_a_sign_of_life_begins_the_silence_anew(tmp_path: Path, clock: Clock) -> None:
     script = [writes(tmp_path, PROGRESS + "\n", clock, after_s=6) for _ in range(5)]
     verdict, seen = watch(FakeAttempt(NAME, script), tmp_path)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.report.tables import Table, parameters, run_details, run_list, summary, value_of
+from orchestrator.report.parameters import parameters
+from orchestrator.report.tables import Table, run_details, run_list, summary, value_of
 from runners.contract.request import Experiment
 from runners.contract.result import RunResult
 from tests.builders import experiment, run_result
@@ -37,7 +38,7 @@ def test_what_varies_is_a_column_and_what_does_not_is_none() -> None:
 def test_parameters_of_one_backend_are_empty_for_the_other() -> None:
     runs = [run_result(experiment(spread=s), order_index=n) for n, s in enumerate((0.1, 0.2))]
     table = summary("base", [*runs, run_result(experiment("pytorch"), order_index=2)])
-    assert column(table, "spread") == ["0.1", "0.2", "—"]
+    assert column(table, "spread") == ["0.1", "0.2", ""]
     assert column(table, "backend") == ["simulated", "simulated", "pytorch"]
 
 
@@ -106,6 +107,33 @@ def test_details_show_all_that_was_measured_and_every_check() -> None:
     assert not any(row[3] == "cpu_energy_j" for row in measured.rows)
     assert measured.notes == ["warning: hot"]
     assert checks.rows == [["no_throttling", "FAILED (critical)", "12 % throttled"]]
+
+
+def test_runs_of_the_same_prompts_that_gave_different_texts_are_told_of() -> None:
+    real = experiment("pytorch")
+    other = experiment("pytorch", dtype="float32")
+    alike = [result(1.0, real, cycle=1, output_sha256="a" * 64), result(1.0, other, output_sha256="a" * 64)]
+    assert summary("base", alike).notes == []
+    differing = result(1.0, other, cycle=2, output_sha256="b" * 64)
+    for table in (summary("base", [*alike, differing]), run_list("base", [*alike, differing])):
+        assert table.notes == [
+            "outputs differ: the same prompts to org/model gave 2 different texts in 3 runs"
+            " (aaaaaaaaaaaa in 2, bbbbbbbbbbbb in 1)"
+        ]
+
+
+def test_outputs_of_other_prompts_are_not_compared() -> None:
+    asked = [experiment("pytorch", workload={"prompts": prompts}) for prompts in (31, 32)]
+    runs = [result(1.0, of, output_sha256=digit * 64) for of, digit in zip(asked, "ab", strict=True)]
+    longer = result(1.0, asked[0], cycle=2, output_sha256="c" * 64, requests=64)
+    unknown = result(1.0, asked[0], cycle=3, output_sha256=None)
+    assert summary("base", [*runs, longer, unknown]).notes == []
+
+
+def test_details_show_the_hash_of_the_output() -> None:
+    who = run_details(run_result(output_sha256="c" * 64, output_tokens=2048))[0]
+    assert ["output", "2048 tokens, sha256 cccccccccccc"] in who.rows
+    assert ["output", "2048 tokens"] in run_details(run_result(output_sha256=None, output_tokens=2048))[0].rows
 
 
 def test_values_and_parameters_by_name() -> None:

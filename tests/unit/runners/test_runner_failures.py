@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from runners.contract.failures import FAILURES
 from runners.contract.paths import EXIT_CODES, FailureKind
 from runners.contract.result import RunFailure
 from runners.errors import Interrupted, ModelNotFoundError
-from runners.failures import classify, failure_of, hint_for, redact, write_failure
+from runners.failures import classify, failure_of, hint_for, import_failure, redact, write_failure
 from runners.files import replaced, write_atomically
 from runners.harness.environment import identify, snapshot
 from runners.logs import WarningCollector, campaign_line, package_of
@@ -22,9 +23,31 @@ class OutOfMemoryError(RuntimeError):
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (ImportError("No module named 'torch'"), FailureKind.ENGINE_MISSING),
+        (ImportError("it needs a package"), FailureKind.ENGINE_MISSING),
+        (ModuleNotFoundError("No module named 'absent'", name="absent.part"), FailureKind.ENGINE_MISSING),
+        (ImportError("cannot import name 'x' from 'json'", name="json"), FailureKind.ENGINE_BROKEN),
         (MemoryError(), FailureKind.OUT_OF_MEMORY),
-        (OutOfMemoryError("CUDA"), FailureKind.OUT_OF_MEMORY),
+        (OutOfMemoryError("CUDA"), FailureKind.GPU_OUT_OF_MEMORY),
+        (RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB"), FailureKind.GPU_OUT_OF_MEMORY),
+        (RuntimeError("CUDA error: out of memory"), FailureKind.GPU_OUT_OF_MEMORY),
+        (RuntimeError("[E] CUDA runtime error in cudaMalloc(..): out of memory"), FailureKind.GPU_OUT_OF_MEMORY),
+        (
+            ValueError(
+                "Free memory on device cuda:0 (2.6/121.63 GiB) on startup is less than desired GPU memory utilization"
+            ),
+            FailureKind.GPU_OUT_OF_MEMORY,
+        ),
+        (
+            RuntimeError("Executor creation failed due to insufficient GPU memory."),
+            FailureKind.GPU_OUT_OF_MEMORY,
+        ),
+        (RuntimeError("std::bad_alloc"), FailureKind.OUT_OF_MEMORY),
+        (
+            ValueError("Bfloat16 is only supported on GPUs with compute capability of at least 8.0. Your Tesla T4"),
+            FailureKind.UNSUPPORTED,
+        ),
+        (RuntimeError("\"addmm_impl_cpu_\" not implemented for 'Half'"), FailureKind.UNSUPPORTED),
+        (RuntimeError("CUDA error: no kernel image is available for execution on the device"), FailureKind.UNSUPPORTED),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), FailureKind.OUT_OF_MEMORY),
         (OSError(errno.ENOSPC, "x"), FailureKind.DISK_FULL),
         (OSError(errno.EDQUOT, "x"), FailureKind.DISK_FULL),
@@ -45,11 +68,44 @@ def test_kinds(error: BaseException, kind: FailureKind) -> None:
 def test_a_cause_is_found_behind_what_wraps_it() -> None:
     error = ValueError("generation failed")
     error.__cause__ = OutOfMemoryError("CUDA out of memory")
-    assert classify(error) is FailureKind.OUT_OF_MEMORY
+    assert classify(error) is FailureKind.GPU_OUT_OF_MEMORY
+
+
+@pytest.mark.parametrize(
+    ("on_gpu", "kind"), [(True, FailureKind.GPU_OUT_OF_MEMORY), (False, FailureKind.OUT_OF_MEMORY)]
+)
+def test_a_cache_that_found_no_room_lay_where_the_engine_works(on_gpu: bool, kind: FailureKind) -> None:
+    error = ValueError("No available memory for the cache blocks. Try increasing `gpu_memory_utilization`")
+    assert classify(error, on_gpu=on_gpu) is kind
+
+
+def test_what_a_worker_logged_tells_why_its_engine_failed(tmp_path: Path) -> None:
+    log = tmp_path / "runner.log"
+    log.write_text("INFO fine\n(EngineCore pid=7) torch.OutOfMemoryError: CUDA out of memory. Tried 2 GiB\nINFO end\n")
+    error = RuntimeError("Engine core initialization failed. See root cause above. Failed core proc(s): {}")
+    failure = failure_of(error, "vllm", None, {}, log)
+    assert failure.kind is FailureKind.GPU_OUT_OF_MEMORY
+    assert failure.message.endswith(
+        "its log says: (EngineCore pid=7) torch.OutOfMemoryError: CUDA out of memory. Tried 2 GiB"
+    )
+    assert failure_of(error, "vllm", None, {}, tmp_path / "none").kind is FailureKind.ENGINE_FAILED
+    assert failure_of(ValueError("other"), "vllm", None, {}, log).kind is FailureKind.ENGINE_FAILED
+
+
+def test_every_kind_is_explained() -> None:
+    assert set(FAILURES) == set(FailureKind)
+    assert all(explained.meaning and explained.hint for explained in FAILURES.values())
 
 
 def test_a_missing_engine_says_how_to_install_it() -> None:
-    assert "pip install" in hint_for(ImportError("torch"), FailureKind.ENGINE_MISSING, "pytorch")
+    told = import_failure(ModuleNotFoundError("No module named 'tensorrt_llm'"), "tensorrt")
+    assert classify(told) is FailureKind.ENGINE_MISSING
+    assert "run it in its container" in hint_for(told, FailureKind.ENGINE_MISSING, "tensorrt")
+
+
+def test_a_package_that_an_option_needs_is_not_the_engine() -> None:
+    hint = hint_for(ImportError("needs bitsandbytes"), FailureKind.ENGINE_MISSING, "simulated")
+    assert hint == "install what the message names beside the engine, or leave out the option that needs it"
 
 
 def test_no_secret_is_written(tmp_path: Path) -> None:

@@ -180,6 +180,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, load) -> None:
     """A stand-in for the library `datasets`, which needs the network."""
     module = types.ModuleType("datasets")
     module.load_dataset = load
+    module.exceptions = types.SimpleNamespace(DatasetsError=type("DatasetsError", (Exception,), {}))
     monkeypatch.setitem(sys.modules, "datasets", module)
 
 

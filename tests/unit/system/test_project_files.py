@@ -27,6 +27,8 @@ def test_a_project_holds_what_compose_needs_and_the_runners_source(tmp_path: Pat
         "images/entrypoint",
         "images/pytorch/Dockerfile",
         "images/simulated/Dockerfile",
+        "images/tensorrt/Dockerfile",
+        "images/tensorrt/requirements.txt",
         "images/runners/__main__.py",
         "images/runners/contract/paths.py",
     }

@@ -1,0 +1,76 @@
+"""parameters.md: every parameter of a campaign file, which engines have it, and what makes no sense together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orchestrator.campaign.schema import NOT_YET, CampaignFile
+from orchestrator.system.config import UserConfig
+from pages.markdown import default_of, fields
+from runners.contract.options import OPTIONS
+from runners.contract.request import Measurement, Warmup, Workload
+from runners.contract.rules import RULES, WORKLOAD_RULES
+
+_ELSEWHERE = ("workload", "shared", "backends", "experiments", "measurement", "name", "model")
+
+
+def parameters() -> Iterator[str]:
+    """The page."""
+    yield "# Parameters\n"
+    yield "What `workload:`, `measurement:`, `shared:` and each entry of `backends:` can hold. A list is an axis, a"
+    yield "scalar is fixed. For the parameters that take a mapping, a mapping is one value and a list of them an axis."
+    yield "[campaign.schema.json](campaign.schema.json) says the same to an editor. With the YAML language server (in"
+    yield "VS Code: the extension *YAML*), this first line of a campaign file completes and checks as you type:\n"
+    yield "```yaml\n# yaml-language-server: $schema=../docs/reference/campaign.schema.json\n```\n"
+    yield "As flags of `orchestrate run` and `docker compose run` parameters have the same names with dashes,"
+    yield "`--batch-size 8`; a mapping is written as JSON: `--engine-args '{\"max_model_len\": 512}'`.\n"
+    yield "## workload\n"
+    yield from fields(Workload, ("dataset_sha256",))
+    yield "\n## measurement\n"
+    yield from fields(Measurement, ("warmup",))
+    yield "\n`measurement.warmup`:\n"
+    yield from fields(Warmup)
+    yield "\n## Parameters by backend\n"
+    yield "The default, where a backend has the parameter. What `shared:` holds goes to the backends that have it.\n"
+    yield from matrix()
+    for backend, model in OPTIONS.items():
+        yield f"\n## backend `{backend}`\n"
+        yield f"{(model.__doc__ or '').strip()}\n"
+        yield from fields(model, ("backend",))
+    yield "\n## Invalid combinations\n"
+    yield "In a grid such a combination is dropped and counted under the rule's name; written out, it is refused."
+    yield from invalid_combinations()
+    yield "\n## Not supported yet\n"
+    yield "Refused, never ignored:\n"
+    for key, what in NOT_YET.items():
+        yield f"- `{key}`: {what}"
+    yield "\n## User config: `.orchestrate.yaml`\n"
+    yield "In the project's folder; holds on this machine, whatever the campaign.\n"
+    yield from fields(UserConfig)
+    yield "\n## Other keys of a campaign file\n"
+    yield from fields(CampaignFile, _ELSEWHERE)
+
+
+def matrix() -> Iterator[str]:
+    """Which backend has which parameter, with the default that it has there."""
+    names = dict.fromkeys(name for model in OPTIONS.values() for name in model.model_fields if name != "backend")
+    yield f"| parameter | {' | '.join(OPTIONS)} |"
+    yield f"| --- | {' | '.join('---' for _ in OPTIONS)} |"
+    for name in names:
+        cells = [
+            default_of(model.model_fields[name]) if name in model.model_fields else "" for model in OPTIONS.values()
+        ]
+        yield f"| `{name}` | {' | '.join(cells)} |"
+
+
+def invalid_combinations() -> Iterator[str]:
+    """The rules: those of all workloads, then each backend's own."""
+    yield "\n| backend | rule | because |"
+    yield "| --- | --- | --- |"
+    for rule in WORKLOAD_RULES:
+        having = [backend for backend, rules in RULES.items() if rule in rules]
+        yield f"| {'all' if len(having) == len(RULES) else ', '.join(having)} | `{rule.name}` | {rule.reason} |"
+    for backend, rules in RULES.items():
+        for rule in rules:
+            if rule not in WORKLOAD_RULES:
+                yield f"| {backend} | `{rule.name}` | {rule.reason} |"

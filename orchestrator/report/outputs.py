@@ -1,0 +1,36 @@
+"""Whether runs that were asked the same gave the same text. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from runners.contract.result import RunResult
+
+_SHOWN = 12
+
+
+def output_of(result: RunResult) -> str:
+    """The output of a run in short: how many tokens, and what they hash to."""
+    known = f", sha256 {result.output_sha256[:_SHOWN]}" if result.output_sha256 else ""
+    return f"{result.output_tokens} tokens{known}"
+
+
+def output_notes(results: Sequence[RunResult]) -> list[str]:
+    """What to know where the same prompts to the same model gave different outputs.
+
+    Runs that asked a different number of requests, as a window by time does, are not compared.
+    """
+    asked: dict[tuple[str, str], Counter[str]] = {}
+    for result in results:
+        if result.output_sha256:
+            experiment = result.experiment
+            same = f"{experiment.model_sha256} {experiment.workload.model_dump_json()} {result.requests}"
+            asked.setdefault((experiment.model, same), Counter())[result.output_sha256[:_SHOWN]] += 1
+    return [
+        f"outputs differ: the same prompts to {model} gave {len(outputs)} different texts in {outputs.total()} runs ("
+        + ", ".join(f"{output} in {count}" for output, count in outputs.most_common(4))
+        + (", …)" if len(outputs) > 4 else ")")
+        for (model, _), outputs in asked.items()
+        if len(outputs) > 1
+    ]

@@ -1,0 +1,73 @@
+"""Parameters by their names, and which of them make a table's columns."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from orchestrator.report.frames import load_frame
+from orchestrator.report.parameters import parameters, varied_parameters
+from orchestrator.report.tables import Table, run_list, summary
+from runners.contract.paths import RESULT, RUNS
+from runners.contract.result import RunResult
+from tests.builders import experiment, run_result
+
+
+def vllm(order_index: int, **options: Any) -> RunResult:
+    return run_result(experiment("vllm", **options), order_index=order_index)
+
+
+def cells(table: Table, title: str) -> list[str]:
+    index = [column.title for column in table.columns].index(title)
+    return [row[index] for row in table.rows]
+
+
+def test_what_is_passed_on_has_a_name_of_its_own() -> None:
+    run = vllm(0, engine_args={"max_model_len": 512, "rope": {"b": 1, "a": [2]}})
+    found = parameters(run)
+    assert found["vllm.engine_args.max_model_len"] == 512
+    assert found["vllm.engine_args.rope"] == '{"a": [2], "b": 1}'
+    assert "vllm.engine_args" not in found
+
+
+@pytest.mark.parametrize("table_of", [summary, run_list])
+def test_an_argument_that_is_passed_on_in_some_runs_only_is_a_column(table_of: Any) -> None:
+    runs = [vllm(0), vllm(1, engine_args={"seed": 1}), vllm(2, engine_args={"seed": None})]
+    table = table_of("base", [*runs, run_result(experiment("pytorch"), order_index=3)])
+    assert cells(table, "seed") == ["—", "1", "—", ""]
+
+
+def test_what_is_passed_on_alike_is_no_column() -> None:
+    runs = [vllm(number, engine_args={"seed": 1, "n": number}) for number in range(2)]
+    assert [parameter.title for parameter in varied_parameters(runs)] == ["n"]
+
+
+def test_backends_share_the_column_of_a_name_that_they_share() -> None:
+    runs = [
+        run_result(experiment("pytorch", dtype="float32", batch_size=4), order_index=0),
+        vllm(1, dtype="bfloat16", max_num_seqs=8),
+    ]
+    table = summary("base", runs)
+    titles = [column.title for column in table.columns]
+    assert titles[:3] == ["backend", "dtype", "runs"]
+    assert cells(table, "dtype") == ["float32", "bfloat16"]
+
+
+def test_a_column_that_would_be_called_like_another_has_its_whole_name() -> None:
+    runs = [
+        vllm(0, dtype="float32", engine_args={"dtype": "x"}),
+        vllm(1, dtype="bfloat16", engine_args={"dtype": "y"}),
+    ]
+    assert [parameter.title for parameter in varied_parameters(runs)] == ["dtype", "engine_args.dtype"]
+
+
+def test_a_frame_has_a_column_for_each_argument_and_no_value_where_there_is_none(tmp_path: Any) -> None:
+    for number, run in enumerate([vllm(0, engine_args={"seed": 1}), run_result(experiment("pytorch"))]):
+        folder = tmp_path / RUNS / f"{run.experiment_id}" / f"c{number + 1:03d}"
+        folder.mkdir(parents=True)
+        (folder / RESULT).write_text(json.dumps(run.model_dump(mode="json")))
+    frame = load_frame(tmp_path)
+    assert sorted(frame["vllm.engine_args.seed"].isna()) == [False, True]
+    assert set(frame["pytorch.dtype"].dropna()) == {"bfloat16"}
