@@ -49,15 +49,13 @@ class PytorchOptions(Options):
         "auto", description="where to run; auto: the campaign's GPUs, else the CPU"
     )
     dtype: Literal["float32", "bfloat16", "float16"] = Field("bfloat16", description="type of weights and activations")
-    batch_size: int = Field(
-        1, ge=1, le=65_536, description="prompts generated together by each copy of the model (static batching)"
-    )
+    batch_size: int = Field(1, ge=1, le=65_536, description="prompts generated together (static batching)")
     attn_implementation: Literal[
         "eager", "sdpa", "flash_attention_2", "flash_attention_3", "flash_attention_4", "flex_attention"
     ] = Field("sdpa", description="attention kernel")
     torch_compile: bool = Field(
         False,
-        description="compile the model's forward pass with torch.compile; with a static cache, that of the steps"
+        description="compile the forward pass of transformers' model; with a static cache, that of the steps"
         " after the prompt",
     )
     torch_compile_mode: Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"] | None = (
@@ -85,7 +83,7 @@ class PytorchOptions(Options):
         | None
     ) = Field(
         None,
-        description="of the linear layers' weights; gptq and awq: as the checkpoint is, and checked;"
+        description="how transformers quantises linear layers; gptq and awq: as the checkpoint is, and checked;"
         " the others: while loading; dynamic: activations too",
     )
     bnb_4bit_quant_type: Literal["nf4", "fp4"] | None = Field(
@@ -96,22 +94,36 @@ class PytorchOptions(Options):
     )
     bnb_4bit_use_double_quant: bool = Field(False, description="quantise the scales of bitsandbytes' 4-bit weights too")
     do_sample: bool = Field(False, description="sample instead of taking the most likely token")
-    temperature: float | None = Field(None, gt=0, le=100, description="sampling temperature")
-    top_k: int | None = Field(None, ge=1, description="sample among the k most likely tokens")
-    top_p: float | None = Field(None, gt=0, le=1, description="sample within this cumulative probability")
+    temperature: float | None = Field(
+        None, gt=0, le=100, description="sampling temperature; null: as the model sets it, else transformers"
+    )
+    top_k: int | None = Field(
+        None, ge=1, description="sample among the k most likely tokens; null: as the model sets it, else transformers"
+    )
+    top_p: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="sample within this cumulative probability; null: as the model sets it, else transformers",
+    )
     min_p: float | None = Field(
-        None, ge=0, le=1, description="sample among tokens at least this likely, relative to the likeliest"
+        None, ge=0, le=1, description="leave out tokens below this share of the likeliest's probability"
     )
     typical_p: float | None = Field(
         None, gt=0, le=1, description="sample among the most typical tokens within this cumulative probability"
     )
     num_beams: int = Field(1, ge=1, le=64, description="beams of beam search; 1: none")
     length_penalty: float | None = Field(
-        None, ge=-100, le=100, description="exponent of the length by which a beam's score is divided"
+        None,
+        ge=-100,
+        le=100,
+        description="penalty on long beams: power of the length that a beam's score is divided by",
     )
-    repetition_penalty: float | None = Field(None, gt=0, le=100, description="penalty on repeated tokens")
+    repetition_penalty: float | None = Field(
+        None, gt=0, le=100, description="penalty on tokens that prompt or answer have; null: none"
+    )
     no_repeat_ngram_size: int | None = Field(
-        None, ge=1, le=1024, description="no sequence of so many tokens occurs twice"
+        None, ge=1, le=1024, description="length of sequences of tokens that must not come twice; null: none"
     )
     assistant_model: str | None = Field(
         None, min_length=1, description="smaller model that drafts tokens (assisted decoding): named as model is"
@@ -132,11 +144,12 @@ class PytorchOptions(Options):
     device_map: Literal["auto", "balanced", "balanced_low_0", "sequential"] | None = Field(
         None, description="spread one model's layers over the campaign's GPUs, in this way; null: one GPU"
     )
-    tensor_parallel_size: int = Field(
-        1, ge=1, le=64, description="processes that each layer is split over, each with a GPU, or on the CPU"
-    )
+    tensor_parallel_size: int = Field(1, ge=1, le=64, description="GPUs that each layer is split over")
     data_parallel_size: int = Field(
-        1, ge=1, le=64, description="processes with a copy of the model each, which share out the prompts"
+        1,
+        ge=1,
+        le=64,
+        description="copies of the model, each in a process of its own with a batch of batch_size at a time",
     )
     num_threads: int | None = Field(
         None,
