@@ -94,9 +94,7 @@ class PytorchOptions(Options):
     )
     bnb_4bit_use_double_quant: bool = Field(False, description="quantise the scales of bitsandbytes' 4-bit weights too")
     do_sample: bool = Field(False, description="sample instead of taking the most likely token")
-    temperature: float | None = Field(
-        None, gt=0, le=100, description="sampling temperature; null: as the model sets it, else transformers"
-    )
+    temperature: float | None = Field(None, gt=0, le=100, description="sampling temperature")
     top_k: int | None = Field(
         None, ge=1, description="sample among the k most likely tokens; null: as the model sets it, else transformers"
     )
