@@ -26,7 +26,7 @@ $(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime
-	$(PIP) --editable '.[pytorch,dev]'
+	$(PIP) --editable '.[pytorch,llamacpp,dev]'
 	@touch $@
 
 setup: $(VENV)/.runtime             ## Make the environment: orchestrate, PyTorch, the demo model.
@@ -49,8 +49,13 @@ format: $(VENV)/.dev                ## Format and sort.
 	$(BIN)/ruff check --quiet --fix-only .
 	$(BIN)/ruff format --quiet .
 
+# Real runs mostly wait, so two tests run side by side; tests/conftest.py says which never do. What holds a meter or
+# a clock against the truth has the machine to itself.
+ALONE := $(addprefix tests/integration/test_,gpu_check.py host_sampler.py meter_simulated_gpu.py runner_sampler.py simulated_gpu.py)
 test: $(VENV)/.dev                  ## All tests, on the real engine.
-	$(BIN)/pytest
+	$(BIN)/pytest -q -n auto tests/unit tests/contract
+	$(BIN)/pytest -n 2 --dist loadgroup $(addprefix --ignore=,tests/unit tests/contract $(ALONE))
+	$(BIN)/pytest $(ALONE)
 
 test-runtime: $(VENV)/.dev          ## Inside the images: does every parameter reach its engine (BACKENDS=pytorch, vllm).
 	$(BIN)/python -m tests.runtime $(BACKENDS)
@@ -89,12 +94,14 @@ soak: $(VENV)/.dev                  ## Kill host, runner and container at 200 ra
 docs: $(VENV)/.dev                  ## Generate the reference pages.
 	$(BIN)/python docs/generate.py
 
-images:                             ## Build the container images of compose.yaml.
+# TensorRT-LLM's is large and needs an NVIDIA GPU, so it is built by name: make images IMAGES=tensorrt
+IMAGES ?= $$(docker compose config --services | grep --line-regexp --invert-match tensorrt)
+images:                             ## Build the container images of compose.yaml (IMAGES=pytorch: that one; all but tensorrt).
 	@docker version >/dev/null 2>&1 || \
 	  { echo "no Docker engine answers: 'docker version' says why" >&2; exit 3; }
 	@docker compose version >/dev/null 2>&1 || \
 	  { echo "docker has no compose plugin: 'docker compose version' says why" >&2; exit 3; }
-	GIT_COMMIT=$$(git rev-parse HEAD 2>/dev/null) docker compose build
+	GIT_COMMIT=$$(git rev-parse HEAD 2>/dev/null) docker compose build $(IMAGES)
 
 clean:                              ## Remove the environment and all caches; results stay.
 	rm -rf $(VENV) $(VENV)-meters .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 EXIT_DONE = 0
 EXIT_RUNS_FAILED = 1
@@ -61,12 +62,14 @@ class ManifestError(OrchestratorError):
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One thing found in a file."""
+    """One thing found in a file, or in a campaign as a whole."""
 
     message: str
     field: str = ""
     line: int | None = None
     hint: str | None = None
+    severity: Literal["error", "warning"] = "error"
+    """Whether nothing may be started while it stands."""
 
     def describe(self, path: Path | None) -> str:
         """``FILE:LINE: FIELD: message (hint)``, as far as each is known."""
@@ -82,9 +85,10 @@ class FileError(InputError):
     Args:
         issues: everything that was found, not only the first.
         path: the file, if there is one.
+        hint: what to do next, beyond what each issue says.
     """
 
-    def __init__(self, issues: Sequence[Issue], path: Path | None = None) -> None:
-        super().__init__("\n".join(issue.describe(path) for issue in issues))
+    def __init__(self, issues: Sequence[Issue], path: Path | None = None, hint: str | None = None) -> None:
+        super().__init__("\n".join(issue.describe(path) for issue in issues), hint=hint)
         self.issues = tuple(issues)
         self.path = path

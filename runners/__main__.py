@@ -1,7 +1,8 @@
 """``python -m runners BACKEND``: one run, from flags, or from a request with ``--request PATH/request.json``.
 
 A request is a dispatcher's way: its folder is where everything is written, events and log included. With
-flags the run folder lands in ``results/adhoc/``, as that of ``orchestrate run`` does.
+flags the run folder lands in ``results/adhoc/``, as that of ``orchestrate run`` does. With ``--describe`` nothing is
+run: it says what would carry a run out here.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ def main(arguments: list[str]) -> int:
     """Carries one run out; returns the exit code."""
     if any(argument.partition("=")[0] == "--request" for argument in arguments):
         return _requested(arguments)
+    if "--describe" in arguments:
+        from runners.describe import main as describe
+
+        return describe(arguments)
     from runners.standalone import main as by_hand
 
     return by_hand(arguments)

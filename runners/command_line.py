@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from runners.contract import fingerprint
 from runners.contract.flags import FlagError, Section, declared_by, flags_of
 from runners.contract.messages import nearest
-from runners.contract.names import check_dataset, check_model, is_local, is_prompt_file
-from runners.contract.options import OPTIONS
+from runners.contract.names import PART_FILES, check_dataset, check_model, is_local, is_prompt_file
+from runners.contract.options import OPTIONS, BackendOptions
 from runners.contract.request import Experiment, Measurement, Workload
 from runners.contract.rules import broken_rule
 
@@ -40,6 +40,7 @@ class Asked(NamedTuple):
     seed: int
     model_path: Path | None
     dataset_path: Path | None
+    option_paths: dict[str, Path]
 
 
 def read(arguments: list[str]) -> Asked:
@@ -59,16 +60,21 @@ def read(arguments: list[str]) -> Asked:
     model_path = _model_path(backend, model)
     dataset_path = _dataset_path(declared.workload.get("dataset", Workload().dataset))
     workload = {**declared.workload, "dataset_sha256": _known_by("--dataset", dataset_path, fingerprint.of_file)}
+    options = OPTIONS[backend].model_validate(declared.options)
+    option_paths = dict(_option_paths(options))
     experiment = Experiment(
         model=model,
         model_sha256=_known_by("--model", model_path, fingerprint.of_model),
         workload=Workload.model_validate(workload),
-        options=OPTIONS[backend].model_validate(declared.options),
+        options=options,
+        input_sha256={
+            field: _content(_flag(field), path, fingerprint.of_model) for field, path in option_paths.items()
+        },
     )
     if rule := broken_rule(experiment):
         raise FlagError(f"breaks the rule {rule.name}: {rule.reason}", "change the parameters that the rule names")
     measurement = Measurement.model_validate(declared.measurement)
-    return Asked(experiment, measurement, declared.seed, model_path, dataset_path)
+    return Asked(experiment, measurement, declared.seed, model_path, dataset_path, option_paths)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -113,15 +119,37 @@ def _refuse(backend: str, argument: str) -> NoReturn:
 
 def _model_path(backend: str, model: str) -> Path | None:
     """Where a local model lies; None where the model is no folder, or none is loaded."""
+    file = OPTIONS[backend].MODEL_FILE
+    if file is None:
+        _require_name("--model", model)
+        return None
+    return _local_model("--model", model, (file,))
+
+
+def _option_paths(options: BackendOptions) -> Iterator[tuple[str, Path]]:
+    """Where the local models lie that options name, by option."""
+    for field in options.MODEL_FIELDS:
+        model = getattr(options, field)
+        path = _local_model(_flag(field), model, PART_FILES) if model is not None else None
+        if path:
+            yield field, path
+
+
+def _require_name(flag: str, model: str) -> None:
     if wrong := check_model(model):
         message, hint = wrong
-        raise FlagError(f"--model: {message}", hint)
-    if backend == "simulated" or not is_local(model):
+        raise FlagError(f"{flag}: {message}", hint)
+
+
+def _local_model(flag: str, model: str, holds: Sequence[str]) -> Path | None:
+    """Where a local model lies, a file of one of these patterns in it; None where the model is no folder."""
+    _require_name(flag, model)
+    if not is_local(model):
         return None
-    path = _absolute("--model", model)
-    if not (path / "config.json").is_file():
+    path = _absolute(flag, model)
+    if not any(any(path.glob(pattern)) for pattern in holds):
         hint = "name the folder that save_pretrained() or a download made; in a container, mount it below /inputs"
-        raise FlagError(f"--model: {path} holds no config.json, so it is no model", hint)
+        raise FlagError(f"{flag}: {path} holds no {' or '.join(holds)}, so it is no model for what is to load it", hint)
     return path
 
 
@@ -140,9 +168,15 @@ def _absolute(flag: str, name: str) -> Path:
         raise FlagError(f"{flag}: {name!r} leads nowhere: {error}", "name it by its absolute path") from None
 
 
+def _flag(field: str) -> str:
+    return "--" + field.replace("_", "-")
+
+
 def _known_by(flag: str, path: Path | None, fingerprint_of: Callable[[Path], str]) -> str | None:
-    if path is None:
-        return None
+    return None if path is None else _content(flag, path, fingerprint_of)
+
+
+def _content(flag: str, path: Path, fingerprint_of: Callable[[Path], str]) -> str:
     try:
         return fingerprint_of(path)
     except OSError as error:

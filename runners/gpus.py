@@ -1,11 +1,11 @@
-"""Which GPU a run by hand gets, and whether a container was given any."""
+"""Which GPUs a run by hand gets, and whether a container was given any."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from runners.contract.paths import ENV_CONTAINER_GPUS, ENV_VISIBLE_GPUS
+from runners.contract.paths import ENV_CONTAINER_GPUS
 from runners.errors import BadRequestError, MeterError
 
 if TYPE_CHECKING:
@@ -19,8 +19,12 @@ def asked_for(variables: Mapping[str, str]) -> bool:
     return variables.get(ENV_CONTAINER_GPUS, "") not in _NONE
 
 
-def first(variables: Mapping[str, str]) -> list[Gpu]:
-    """The first GPU that is ours; none where there is none, or where the variables say so.
+def first(variables: Mapping[str, str], count: int | None = 1) -> list[Gpu]:
+    """The first GPUs that are ours; none where there is none, or where the variables say so.
+
+    Args:
+        variables: of the environment.
+        count: how many at most; None: all of them.
 
     Raises:
         MeterError: GPUs were asked for, and there are none; or the driver does not answer.
@@ -28,7 +32,7 @@ def first(variables: Mapping[str, str]) -> list[Gpu]:
     """
     if variables.get(ENV_CONTAINER_GPUS) in _NONE:
         return []
-    from runners.contract.allocation import AllocationError, allocated
+    from runners.contract.allocation import AllocationError, allocated, visible_gpus
 
     try:
         from runners.meters.nvml_info import present
@@ -46,7 +50,7 @@ def first(variables: Mapping[str, str]) -> list[Gpu]:
     if asked_for(variables):
         require_some(len(found), variables)
     try:
-        return allocated(found, variables.get(ENV_VISIBLE_GPUS))[:1]
+        return allocated(found, visible_gpus(variables, len(found)))[:count]
     except AllocationError as error:
         raise BadRequestError(str(error), error.hint) from None
 

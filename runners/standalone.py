@@ -30,8 +30,9 @@ def main(arguments: list[str]) -> int:
     results = results_folder(os.environ)
     try:
         asked = command_line.read(arguments)
-        may_use_gpu = asked.experiment.options.may_use_gpu or paths.ENV_SIMULATED_GPU in os.environ
-        found = gpus.first(os.environ) if may_use_gpu else []
+        options = asked.experiment.options
+        may_use_gpu = options.may_use_gpu or paths.ENV_SIMULATED_GPU in os.environ
+        found = gpus.first(os.environ, options.gpus_needed) if may_use_gpu else []
         given = asked.experiment.gpus_of(found)
         return _run(asked, given, results / paths.ADHOC)
     except FlagError as error:
@@ -98,6 +99,7 @@ def _request(asked: Asked, given: Sequence[Gpu], name: AttemptName) -> RunReques
         seed=asked.seed,
         gpus=list(given),
         model_path=str(asked.model_path) if asked.model_path else None,
+        option_paths={option: str(path) for option, path in asked.option_paths.items()},
         dataset_path=str(asked.dataset_path) if asked.dataset_path else None,
     )
 

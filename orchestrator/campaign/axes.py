@@ -137,7 +137,7 @@ def resolve_grids(file: CampaignFile) -> tuple[list[Grid], list[Finding]]:
         known = _options_of(backend)
         declared = {name: placed for name, placed in shared.items() if name in known}
         declared |= _placed(own or {}, ("backends", backend))
-        grids.append(Grid((), backend, models, workload_axes, _axes(backend, known, declared, findings)))
+        grids.append(Grid((), backend, models, workload_axes, _options(backend, known, declared, findings)))
     for index, point in enumerate(file.experiments):
         grid = _explicit(point, ("experiments", index), shared, workload, models, findings)
         if grid:
@@ -196,12 +196,23 @@ def _axes(owner: str, known: dict[str, _Parameter], declared: _Declared, finding
     return tuple(axes)
 
 
-def _models(declared: str | list[str], path: FieldPath, findings: list[Finding]) -> tuple[str, ...]:
+def _options(backend: str, known: dict[str, _Parameter], declared: _Declared, findings: list[Finding]) -> Axes:
+    """A backend's own axes; names of models in them are looked at, too."""
+    axes = _axes(backend, known, declared, findings)
+    for name, values in axes:
+        if name in OPTIONS[backend].MODEL_FIELDS:
+            _models([value for value in values if value is not None], declared[name][0], findings, axis=False)
+    return axes
+
+
+def _models(
+    declared: str | list[str], path: FieldPath, findings: list[Finding], *, axis: bool = True
+) -> tuple[str, ...]:
     models = declared if isinstance(declared, list) else [declared]
     for index, model in enumerate(models):
         problem = check_model(model)
         if problem:
-            place = (*path, index) if isinstance(declared, list) else path
+            place = (*path, index) if axis and isinstance(declared, list) else path
             findings.append(Finding(place, *problem))
     return tuple(models)
 
@@ -230,7 +241,7 @@ def _explicit(
     known = _options_of(backend)
     declared = {name: placed for name, placed in shared.items() if name in known}
     declared |= _placed({name: value for name, value in point.items() if name not in _NOT_OPTIONS}, path)
-    options = _axes(backend, known, declared, findings)
+    options = _options(backend, known, declared, findings)
     for name, values in (("model", models), *((f"workload.{name}", axis) for name, axis in workload_axes), *options):
         if len(values) > 1:
             message = "an experiment is one point, and this is an axis"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from orchestrator.campaign.schema import Campaign
 from orchestrator.errors import FileError, Issue
 from runners.contract.identity import canonical_json, experiment_id, hash_of
 from runners.contract.messages import validation_messages
+from runners.contract.options import OPTIONS
 from runners.contract.request import Experiment, Workload
 from runners.contract.rules import broken_rule
 
@@ -89,11 +90,23 @@ def _experiments(campaign: Campaign, grid: Grid) -> Iterator[Experiment]:
                 workload = Workload.model_validate({**point, "dataset_sha256": dataset_sha256})
                 for options in _product(grid.options):
                     options["backend"] = grid.backend
-                    yield Experiment.model_validate({**found, "workload": workload, "options": options})
+                    inputs = _input_hashes(campaign, grid.backend, options)
+                    yield Experiment.model_validate(
+                        {**found, "workload": workload, "options": options, "input_sha256": inputs}
+                    )
     except ValidationError as error:
         raise FileError(
             [Issue(message, field=f"{grid.source}.{field_name(path)}") for path, message in validation_messages(error)]
         ) from None
+
+
+def _input_hashes(campaign: Campaign, backend: str, options: Mapping[str, Any]) -> dict[str, str]:
+    """Fingerprints of the local models that options name."""
+    return {
+        field: campaign.model_sha256[options[field]]
+        for field in OPTIONS[backend].MODEL_FIELDS
+        if options.get(field) in campaign.model_sha256
+    }
 
 
 def _product(axes: Axes) -> Iterator[dict[str, Any]]:

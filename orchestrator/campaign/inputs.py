@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.campaign.schema import Campaign
@@ -75,8 +76,13 @@ def count_prompts(path: Path) -> int:
         raise _unreadable(path, error) from None
 
 
-def model_folder(model: str, folder: Path) -> Path | None:
+def model_folder(model: str, folder: Path, holds: Sequence[str] = ()) -> Path | None:
     """The path of a local model; None where the model is no folder.
+
+    Args:
+        model: as the campaign names it.
+        folder: the campaign file's.
+        holds: patterns, one of which a file of the model has to match; empty: not looked at.
 
     Raises:
         InputError: the folder is missing, unreadable, or holds no model.
@@ -87,9 +93,9 @@ def model_folder(model: str, folder: Path) -> Path | None:
     try:
         if not path.is_dir():
             raise InputError(f"there is no model folder {path}", hint="paths are relative to the campaign file")
-        if not (path / "config.json").is_file():
+        if holds and not any(any(path.glob(pattern)) for pattern in holds):
             raise InputError(
-                f"{path} holds no config.json, so it is no model",
+                f"{path} holds no {' or '.join(holds)}, so it is no model for what is to load it",
                 hint="point at the folder that save_pretrained() or a download made",
             )
         return path

@@ -22,7 +22,7 @@ from orchestrator.campaign.schema import NOT_YET, Campaign, CampaignFile
 from orchestrator.errors import FileError, InputError, Issue
 from runners.contract.messages import nearest, validation_messages
 from runners.contract.model import ContractModel
-from runners.contract.names import is_prompt_file
+from runners.contract.names import PART_FILES, is_prompt_file
 from runners.contract.options import OPTIONS
 from runners.contract.request import Measurement, Warmup, Workload
 
@@ -112,7 +112,7 @@ def campaign_from_document(document: Document, folder: Path) -> Campaign:
     campaign = Campaign(file=file, folder=folder)
     grids, found = resolve_grids(file)
     datasets, faults = _dataset_hashes(campaign)
-    findings += [*found, *faults, *_several_gpus(file, grids), *_idle_longer_than_the_run(file)]
+    findings += [*found, *faults, *_idle_longer_than_the_run(file)]
     if not findings:
         models, faults = _model_fingerprints(grids, folder)
         campaign = campaign.model_copy(update={"dataset_sha256": datasets, "model_sha256": models})
@@ -169,13 +169,6 @@ def _hint(path: FieldPath, data: dict[str, Any]) -> str | None:
     return None
 
 
-def _several_gpus(file: CampaignFile, grids: list[Grid]) -> Iterator[Finding]:
-    """Engines that cannot use more than one GPU yet, in a campaign that names more."""
-    engines = sorted({grid.backend for grid in grids if OPTIONS[grid.backend].MODULES})
-    if file.gpus and len(file.gpus) > 1 and engines:
-        yield Finding(("gpus",), f"several GPUs are not supported yet by {', '.join(engines)}", "name one")
-
-
 def _idle_longer_than_the_run(file: CampaignFile) -> Iterator[Finding]:
     """Idle times that leave nothing of the time that a run may take."""
     asked = {name: getattr(file.measurement, name) or 0.0 for name in ("baseline_s", "loaded_idle_s")}
@@ -212,18 +205,31 @@ def _named(file: CampaignFile, key: str) -> Iterator[tuple[FieldPath, Any]]:
 
 
 def _model_fingerprints(grids: list[Grid], folder: Path) -> tuple[dict[str, str], list[Finding]]:
-    """Local models, and those that are not there; the simulated backend needs none."""
-    models = {model: grid for grid in grids if grid.backend != "simulated" for model in grid.models}
+    """Local models, those that options name too, and those that are not there or not for what is to load them."""
     hashes: dict[str, str] = {}
     findings = []
-    for model, grid in models.items():
+    for (model, holds), path in _models_named(grids).items():
         try:
-            local = model_folder(model, folder)
-            if local:
+            local = model_folder(model, folder, holds)
+            if local and model not in hashes:
                 hashes[model] = model_fingerprint(local)
         except InputError as error:
-            findings.append(Finding((*grid.path, "model"), str(error), error.hint))
+            findings.append(Finding(path, str(error), error.hint))
     return hashes, findings
+
+
+def _models_named(grids: list[Grid]) -> dict[tuple[str, tuple[str, ...]], FieldPath]:
+    """Each model that is named, with patterns of which its folder holds one, and a place that names it."""
+    named: dict[tuple[str, tuple[str, ...]], FieldPath] = {}
+    for grid in grids:
+        file = OPTIONS[grid.backend].MODEL_FILE
+        if file:
+            named |= {(model, (file,)): (*grid.path, "model") for model in grid.models}
+        for option, models in grid.options:
+            if option in OPTIONS[grid.backend].MODEL_FIELDS:
+                place = (*(grid.path or ("backends", grid.backend)), option)
+                named |= {(model, PART_FILES): place for model in models if model is not None}
+    return named
 
 
 def _short_prompt_files(campaign: Campaign, grids: list[Grid]) -> Iterator[Finding]:

@@ -101,7 +101,7 @@ class Campaign(ContractModel):
     dataset_sha256: dict[str, str] = Field(default_factory=dict)
     """Of each prompt file, by its name in the campaign."""
     model_sha256: dict[str, str] = Field(default_factory=dict)
-    """Fingerprint of each local model, by its name in the campaign."""
+    """Fingerprint of each local model, those that options name among them, by its name in the campaign."""
 
     def renamed(self, name: str) -> Campaign:
         """The same under another name, so that its results lie apart.

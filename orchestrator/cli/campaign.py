@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from orchestrator.campaign.schema import ContainerStrategy, DispatcherName
 from orchestrator.cli.options import running_options
-from orchestrator.errors import EXIT_DONE, EXIT_RUNS_FAILED, InputError, MachineError
+from orchestrator.errors import EXIT_DONE, EXIT_RUNS_FAILED, EXIT_WRONG_INPUT, InputError, MachineError
 from runners.contract.messages import first_fault
 
 
@@ -25,6 +25,7 @@ def command(
     project_dir: str | None,
     dispatch: DispatcherName | None,
     container_strategy: ContainerStrategy | None,
+    force: bool,
     yes: bool,
     quiet: bool,
     verbose: bool,
@@ -36,11 +37,12 @@ def command(
     """
     from orchestrator.campaign.load import load_campaign
     from orchestrator.cli import dry_run as dry
-    from orchestrator.cli.consent import agreed
+    from orchestrator.cli.consent import agreed, heeded
     from orchestrator.cli.console import watching
     from orchestrator.cli.ending import finish
     from orchestrator.cli.interrupts import caught_signals
     from orchestrator.execution.campaigns import campaigns, dispatcher_for, run_campaign
+    from orchestrator.execution.readiness import argument_issues, campaign_issues
     from orchestrator.system.project import find_project
 
     campaign = load_campaign(file)
@@ -50,14 +52,18 @@ def command(
         except ValidationError as error:
             raise InputError(f"--name: {first_fault(error)}") from None
     project = find_project(project_dir)
+    issues = campaign_issues(campaign)
     if dry_run:
         try:
             chosen = dispatcher_for(campaign, project, dispatch, container_strategy)
             how = f"{chosen.dispatching.dispatcher} ({chosen.how})"
+            issues += argument_issues(campaign, chosen, ask=False)
         except MachineError as error:
             how = f"not here: {error}"
-        dry.show(campaign, project, how, as_json=as_json)
-        return EXIT_DONE
+        dry.show(campaign, project, how, issues, as_json=as_json)
+        refused = not force and any(issue.severity == "error" for issue in issues)
+        return EXIT_WRONG_INPUT if refused else EXIT_DONE
+    heeded(issues, force=force, quiet=quiet or as_json)
     dispatcher = agreed(
         dispatcher_for(campaign, project, dispatch, container_strategy),
         yes=yes,
@@ -66,7 +72,12 @@ def command(
     )
     with caught_signals() as interrupts, watching(quiet=quiet, verbose=verbose, as_json=as_json) as observer:
         ended = run_campaign(
-            campaign, project=project, dispatcher=dispatcher, on_event=observer, should_stop=interrupts.came
+            campaign,
+            project=project,
+            dispatcher=dispatcher,
+            force=force,
+            on_event=observer,
+            should_stop=interrupts.came,
         )
     finish(campaign.name, project, quiet=quiet, as_json=as_json)
     return EXIT_RUNS_FAILED if ended.failed else EXIT_DONE

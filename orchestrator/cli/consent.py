@@ -1,14 +1,39 @@
-"""What the user is asked before anything starts: may images be built, shall containers persist."""
+"""What the user is told and asked before anything starts: what is odd, may images be built, may containers persist."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import click
 
+from orchestrator.campaign.validate import require_sound
 from orchestrator.cli.interrupts import caught_signals
 from orchestrator.dispatch.base import Dispatcher
-from orchestrator.errors import InputError, MachineError
+from orchestrator.errors import FileError, InputError, Issue, MachineError
+
+
+def heeded(issues: Sequence[Issue], *, force: bool, quiet: bool) -> None:
+    """Show what is odd about a campaign, unless it is to be refused for it.
+
+    Args:
+        issues: what was found.
+        force: whether what is wrong is borne.
+        quiet: show only what is wrong.
+
+    Raises:
+        FileError: something is wrong, and not to be borne.
+    """
+    if not force:
+        try:
+            require_sound(issues)
+        except FileError as error:
+            raise FileError(error.issues, hint="--force runs it all the same") from None
+    for issue in issues:
+        if issue.severity == "error":
+            click.echo(f"warning: forced in spite of an error: {issue.describe(None)}", err=True)
+        elif not quiet:
+            click.echo(f"warning: {issue.describe(None)}", err=True)
 
 
 def agreed(dispatcher: Dispatcher, *, yes: bool, quiet: bool, begun: bool = False) -> Dispatcher:

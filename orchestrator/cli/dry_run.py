@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -10,7 +12,7 @@ import click
 from orchestrator.campaign.expand import Funnel, expand
 from orchestrator.campaign.order import order_runs
 from orchestrator.campaign.schema import Campaign
-from orchestrator.errors import InputError
+from orchestrator.errors import InputError, Issue
 from orchestrator.execution.campaigns import campaign_status
 from orchestrator.system.project import Project
 from runners.contract.paths import run_id
@@ -18,18 +20,19 @@ from runners.contract.paths import run_id
 _SHOWN = 50
 
 
-def show(campaign: Campaign, project: Project, dispatch: str, *, as_json: bool) -> None:
+def show(campaign: Campaign, project: Project, dispatch: str, issues: Sequence[Issue], *, as_json: bool) -> None:
     """Print what a campaign would run.
 
     Args:
         campaign: that is not started.
         project: where it may have been begun before.
         dispatch: how its runs would be started.
+        issues: what is odd about it.
         as_json: all runs, for machines.
     """
     funnel = Funnel()
     if as_json:
-        _print_json(campaign, project, funnel, dispatch)
+        _print_json(campaign, project, funnel, dispatch, issues)
         return
     file = campaign.file
     head: list[str] = []
@@ -49,6 +52,8 @@ def show(campaign: Campaign, project: Project, dispatch: str, *, as_json: bool) 
     estimate = "unknown before the first run" if mean_s is None else f"about {runs * mean_s / 60:.1f} min"
     click.echo(f"{'':>9} estimated time: {estimate}")
     click.echo(f"{'':>9} dispatch: {dispatch}")
+    for issue in issues:
+        click.echo(f"{'':>9} {issue.severity}: {issue.describe(None)}")
     click.echo()
     if funnel.experiments > _SHOWN:
         for identity in head:
@@ -66,7 +71,7 @@ def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def _print_json(campaign: Campaign, project: Project, funnel: Funnel, dispatch: str) -> None:
+def _print_json(campaign: Campaign, project: Project, funnel: Funnel, dispatch: str, issues: Sequence[Issue]) -> None:
     """One document, written as it is made: a campaign can have a million runs."""
     file = campaign.file
     identities = [planned.experiment_id for planned in expand(campaign, funnel)]
@@ -85,6 +90,7 @@ def _print_json(campaign: Campaign, project: Project, funnel: Funnel, dispatch: 
         },
         "order": file.order,
         "dispatch": dispatch,
+        "issues": [asdict(issue) for issue in issues],
     }
     click.echo(json.dumps(head, indent=2)[:-2] + ',\n  "runs": [')
     for index, (position, cycle) in enumerate(order_runs(len(identities), file.cycles, file.order, file.seed)):

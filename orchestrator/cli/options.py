@@ -32,6 +32,11 @@ def running_options(function: _F) -> _F:
         "-y", "--yes", is_flag=True, help="Answer yes: build missing images, use persistent containers."
     )(function)
     function = click.option(
+        "--force",
+        is_flag=True,
+        help="Run it in spite of errors found beforehand: too few GPUs, arguments that an engine does not know.",
+    )(function)
+    function = click.option(
         "--container-strategy",
         type=click.Choice(get_args(ContainerStrategy)),
         help="A container for each run, or one for all runs of a backend. [default: user config, else ephemeral]",

@@ -39,6 +39,7 @@ def command(
     project_dir: str | None,
     dispatch: DispatcherName | None,
     container_strategy: ContainerStrategy | None,
+    force: bool,
     yes: bool,
     quiet: bool,
     verbose: bool,
@@ -46,10 +47,11 @@ def command(
     **values: str | None,
 ) -> int:
     """Run one experiment once; its run folder lands in results/adhoc/."""
-    from orchestrator.cli.consent import agreed
+    from orchestrator.cli.consent import agreed, heeded
     from orchestrator.cli.console import print_table, watching
     from orchestrator.cli.interrupts import caught_signals
     from orchestrator.execution.campaigns import dispatcher_for
+    from orchestrator.execution.readiness import campaign_issues
     from orchestrator.execution.single import carry_out, single_run
     from orchestrator.report.tables import run_details
     from orchestrator.system.project import find_project
@@ -79,12 +81,13 @@ def command(
         timeout_s=timeout_s,
         silence_timeout_s=silence_timeout_s,
     )
+    heeded(campaign_issues(campaign), force=force, quiet=quiet or as_json)
     project = find_project(project_dir)
     dispatcher = agreed(
         dispatcher_for(campaign, project, dispatch, container_strategy), yes=yes, quiet=quiet or as_json
     )
     with caught_signals() as interrupts, watching(quiet=quiet, verbose=verbose, as_json=as_json) as observer:
-        published = carry_out(campaign, project, dispatcher, observer, interrupts.came)
+        published = carry_out(campaign, project, dispatcher, observer, interrupts.came, force=force)
     if not (quiet or as_json):
         for table in run_details(published.result):
             print_table(table)

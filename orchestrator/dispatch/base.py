@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from orchestrator.campaign.schema import Dispatching
+from runners.contract.description import Description
 from runners.contract.paths import ENV_CAMPAIGN_ID, ENV_CAMPAIGN_NAME, ENV_CYCLE, ENV_CYCLES, AttemptName
 from runners.contract.request import Gpu
 
@@ -129,6 +130,17 @@ class Dispatcher(Protocol):
 
     def image_digest(self, backend: str) -> str | None:
         """The image that runs of a backend are started in; None where there is none."""
+
+    def description(self, backend: str, *, ask: bool = True) -> Description | None:
+        """What a runner of a backend says of itself where its runs are started.
+
+        Args:
+            backend: one of the campaign's, after :meth:`check`.
+            ask: whether it may be asked, which imports the engine; else None unless it is known already.
+
+        Raises:
+            MachineError: it does not say, or runs cannot be started so.
+        """
 
     @property
     def samples_cpu(self) -> bool:

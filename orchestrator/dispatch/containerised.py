@@ -26,8 +26,10 @@ from orchestrator.dispatch.scene import Scene
 from orchestrator.dispatch.services import Services
 from orchestrator.errors import MachineError
 from orchestrator.system.powercap import powercap_root
+from runners.contract.description import Description
 from runners.contract.paths import (
     ENV_ATTEMPT,
+    ENV_GPU_ORDER,
     ENV_VISIBLE_GPUS,
     LOG,
     REQUEST,
@@ -59,10 +61,21 @@ def path_key(path: Path) -> str:
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
 
 
-def variables_of(attempt: Attempt) -> dict[str, str]:
-    """What a runner is told by its environment: the campaign's context, and its GPUs, counted from 0 inside."""
-    inside = ",".join(str(index) for index in range(len(attempt.gpus)))
-    return {**attempt.context, **({ENV_VISIBLE_GPUS: inside} if inside else {})}
+def variables_of(attempt: Attempt, shown: Sequence[Gpu]) -> dict[str, str]:
+    """What a runner is told by its environment: the campaign's context, and its GPUs as they count inside.
+
+    Inside, those that the container is shown count from 0 in the order of the bus, which is NVML's everywhere; CUDA is
+    told to count so, too. By itself it begins with the fastest.
+
+    Args:
+        attempt: that is started.
+        shown: the GPUs that its container sees.
+    """
+    if not shown:
+        return attempt.context
+    by_bus = sorted(shown, key=lambda gpu: gpu.index)
+    inside = ",".join(str(by_bus.index(gpu)) for gpu in attempt.gpus)
+    return {**attempt.context, ENV_GPU_ORDER: "PCI_BUS_ID", ENV_VISIBLE_GPUS: inside}
 
 
 class ComposeDispatcher:
@@ -131,6 +144,12 @@ class ComposeDispatcher:
         """The id of the backend's image."""
         return self._services.images[backend].id
 
+    def description(self, backend: str, *, ask: bool = True) -> Description | None:
+        """What the backend's image says of itself."""
+        if not ask:
+            return self._services.known_description(backend)
+        return self._services.description(backend, self._gpus)
+
     @cached_property
     def samples_cpu(self) -> bool:
         """Whether this host has counters of the CPU's energy, which a container does not see."""
@@ -179,7 +198,7 @@ class ComposeDispatcher:
         container = container_name(attempt.folder, attempt.name, attempt.campaign)
         labels = {**self._labels(), ATTEMPT_LABEL: attempt.folder.name}
         arguments = run_arguments(
-            attempt.backend, command, name=container, labels=labels, variables=variables_of(attempt)
+            attempt.backend, command, name=container, labels=labels, variables=variables_of(attempt, attempt.gpus)
         )
         client = self._start_client(self._services.for_run(attempt.gpus), arguments, attempt)
         return ContainerAttempt(attempt.name, attempt.folder, container, client, tells=True)
@@ -187,13 +206,13 @@ class ComposeDispatcher:
     def _execute(self, attempt: Attempt, command: Sequence[str]) -> ExecutedAttempt:
         container = self._standing_name(attempt.backend)
         service = {"container_name": container, "labels": self._labels(), "command": ["sleep", "infinity"]}
-        compose = self._services.for_run(attempt.gpus, {attempt.backend: service})
+        compose = self._services.for_run(self._gpus, {attempt.backend: service})
         compose = replace(compose, project=f"orchestrate-{path_key(self._scene.attempts)}")
         if containers.state_of(container) != "running":
             mark = {ENV_ATTEMPT: str(attempt.folder)}
             compose.call("up", "--detach", "--no-deps", attempt.backend, environment=mark)
         arguments = exec_arguments(
-            attempt.backend, ["entrypoint", attempt.backend, *command], variables=variables_of(attempt)
+            attempt.backend, ["entrypoint", attempt.backend, *command], variables=variables_of(attempt, self._gpus)
         )
         client = self._start_client(compose, arguments, attempt)
         return ExecutedAttempt(attempt.name, attempt.folder, container, client)

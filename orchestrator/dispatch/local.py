@@ -22,8 +22,11 @@ import psutil
 from orchestrator.campaign.schema import Dispatching
 from orchestrator.dispatch.abandoned import refuse_beside
 from orchestrator.dispatch.base import Attempt, Ending
+from orchestrator.dispatch.describing import ask_here
 from orchestrator.dispatch.processes import KILL_DEADLINE_S, end, marked, marks
 from orchestrator.errors import MachineError
+from orchestrator.system.descriptions import misfit
+from runners.contract.description import Description
 from runners.contract.options import OPTIONS
 from runners.contract.paths import (
     ENV_ATTEMPT,
@@ -78,6 +81,7 @@ class LocalDispatcher:
     def __init__(self, backends: Sequence[str], attempts: Path) -> None:
         self._backends = backends
         self._attempts = attempts
+        self._gpus: tuple[Gpu, ...] = ()
 
     def missing_images(self) -> Sequence[str]:
         """None: there are no images."""
@@ -92,6 +96,7 @@ class LocalDispatcher:
         Raises:
             MachineError: one is not.
         """
+        self._gpus = tuple(gpus)
         for backend in self._backends:
             absent = missing_modules(backend)
             if absent:
@@ -118,6 +123,15 @@ class LocalDispatcher:
     def image_digest(self, backend: str) -> str | None:
         """None: there is no image."""
         return None
+
+    def description(self, backend: str, *, ask: bool = True) -> Description | None:
+        """What this environment says of itself."""
+        if not ask:
+            return None
+        said = ask_here(backend, self._gpus)
+        if wrong := misfit(backend, said):
+            raise MachineError(f"the backend {backend} here {wrong.reason}", hint="orchestrate doctor")
+        return said
 
     def start(self, attempt: Attempt) -> LocalAttempt:
         """Start a runner in a session of its own; it writes to files in its folder.

@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import re
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,14 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.dispatch.compose import Compose
+from orchestrator.dispatch.describing import ask_image
 from orchestrator.dispatch.scene import InputMount, Scene, mount_input
 from orchestrator.errors import MachineError
+from orchestrator.system.descriptions import Descriptions, misfit
 from orchestrator.system.docker import CONTRACT_LABEL, Docker, Image, find_image, require_docker
 from orchestrator.system.gpu import list_gpus
 from orchestrator.system.ids import ids_for
-from orchestrator.system.project import COMPOSE
+from orchestrator.system.project import COMPOSE, STATE, git_commit
 from orchestrator.system.project_env import complete_env, compose_files, wanted_env
 from orchestrator.system.simulated_gpu.build import simulated_folder
+from runners.contract.description import Description
 from runners.contract.paths import (
     CONTAINER_SIMULATED_GPU,
     CONTRACT_VERSION,
@@ -70,6 +72,38 @@ class Services:
                 )
         return {backend: image for backend, (_, image) in found.items() if image}
 
+    @cached_property
+    def _told(self) -> Descriptions:
+        return Descriptions(self.scene.project / STATE)
+
+    def description(self, backend: str, gpus: Sequence[Gpu]) -> Description:
+        """What a backend's image says of itself; it is asked, unless it said so before.
+
+        Args:
+            backend: one of the campaign's.
+            gpus: what its runs get.
+
+        Raises:
+            MachineError: it does not say, or is not one that this host can use.
+        """
+        image, cuda = self.images[backend].id, any(not gpu.simulated for gpu in gpus)
+        said = self._told.find(image, cuda=cuda)
+        if said is None:
+            said = ask_image(image, backend, ids_for(self.scene.results, self._docker), gpus)
+            self._told.keep(image, said, cuda=cuda)
+        if wrong := misfit(backend, said):
+            raise MachineError(f"the image {self._image_names()[backend]} {wrong.reason}", hint=wrong.hint)
+        return said
+
+    def known_description(self, backend: str) -> Description | None:
+        """What a backend's image said of itself; None where it was not asked yet, or is not built.
+
+        Raises:
+            MachineError: there is no Docker, or no service for the backend.
+        """
+        image = find_image(self._image_names()[backend])
+        return self._told.find(image.id) if image else None
+
     def missing(self) -> list[str]:
         """The backends whose image is not built; changes nothing.
 
@@ -86,12 +120,14 @@ class Services:
             InterruptedCampaignError: ``should_stop`` said so.
         """
         compose = self._compose()
-        commit = {"GIT_COMMIT": _git_commit(self.scene.project)}
+        commit = {"GIT_COMMIT": git_commit(self.scene.project)}
         compose = replace(compose, environment={**commit, **compose.environment})
         compose.build(self.missing(), quiet=quiet, should_stop=should_stop)
 
     def check(self, gpus: Sequence[Gpu]) -> None:
         """Complete the project's ``.env``, then see that images are there and fit, and that containers get these GPUs.
+
+        The labels of an image are looked at first, since that is quick; then it is asked what it really is.
 
         Raises:
             MachineError: not so.
@@ -119,6 +155,8 @@ class Services:
                     hint="have COMPOSE_FILE=compose.yaml:compose.gpu.yaml in .env, and NVIDIA's container toolkit"
                     " (`orchestrate doctor`); or hide the GPU with CUDA_VISIBLE_DEVICES=",
                 )
+        for backend in self.images:
+            self.description(backend, gpus)
 
     def for_run(self, gpus: Sequence[Gpu], changes: Mapping[str, Mapping[str, Any]] | None = None) -> Compose:
         """The compose files for a run on these GPUs: the campaign's inputs mounted, the images as they were checked.
@@ -204,11 +242,3 @@ def _read_only(source: Path, target: str) -> dict[str, Any]:
         "read_only": True,
         "bind": {"create_host_path": False},
     }
-
-
-def _git_commit(folder: Path) -> str:
-    command = ["git", "-C", str(folder), "rev-parse", "--verify", "--quiet", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=False).stdout.strip()
-    except (OSError, subprocess.TimeoutExpired):
-        return ""

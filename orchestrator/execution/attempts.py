@@ -44,6 +44,7 @@ class Bench:
     folder: CampaignFolder
     dispatcher: Dispatcher
     gpus: tuple[Gpu, ...]
+    """All that the campaign names."""
     measurement: Measurement
     baselines: Baselines
 
@@ -53,7 +54,7 @@ class Bench:
         return Limits(self.campaign.file.timeout_s, self.campaign.file.silence_timeout_s)
 
     def gpus_of(self, experiment: Experiment) -> tuple[Gpu, ...]:
-        """The GPUs that an experiment is measured on; none for one that stays on the CPU."""
+        """The GPUs that an experiment gets and is measured on; none for one that stays on the CPU."""
         return tuple(experiment.gpus_of(self.gpus))
 
 
@@ -65,9 +66,10 @@ def prepare(bench: Bench, name: AttemptName, experiment: Experiment, order_index
     """
     campaign, folder = bench.campaign, bench.folder.attempt_folder(name)
     dataset = experiment.workload.dataset
-    local_model = None if experiment.backend == "simulated" else model_folder(experiment.model, campaign.folder)
+    file = experiment.options.MODEL_FILE
+    local_model = model_folder(experiment.model, campaign.folder, (file,)) if file else None
     prompts = prompt_file(dataset, campaign.folder) if is_prompt_file(dataset) else None
-    measured = [gpu.uuid for gpu in bench.gpus_of(experiment)]
+    gpus = bench.gpus_of(experiment)
     samples_cpu = bench.dispatcher.samples_cpu and measures_cpu(experiment, bench.measurement)
     request = RunRequest(
         campaign=campaign.name,
@@ -79,12 +81,17 @@ def prepare(bench: Bench, name: AttemptName, experiment: Experiment, order_index
         experiment=experiment,
         measurement=bench.measurement,
         seed=campaign.file.seed,
-        gpus=list(bench.gpus),
+        gpus=list(gpus),
         host_samples=samples_cpu,
-        baseline=bench.baselines.find(measured, bench.measurement.baseline_max_age_s),
+        baseline=bench.baselines.find([gpu.uuid for gpu in gpus], bench.measurement.baseline_max_age_s),
         container_strategy=bench.dispatcher.dispatching.container_strategy,
         image_digest=bench.dispatcher.image_digest(experiment.backend),
         model_path=bench.dispatcher.seen_as(local_model) if local_model else None,
+        option_paths={
+            option: bench.dispatcher.seen_as(path)
+            for option in experiment.input_sha256
+            if (path := model_folder(getattr(experiment.options, option), campaign.folder))
+        },
         dataset_path=bench.dispatcher.seen_as(prompts) if prompts else None,
     )
     write_durably(folder / REQUEST, request.model_dump_json(indent=2) + "\n")
@@ -94,7 +101,7 @@ def prepare(bench: Bench, name: AttemptName, experiment: Experiment, order_index
         experiment.backend,
         campaign.name,
         campaign.file.cycles,
-        bench.gpus,
+        gpus,
         bench.measurement.sample_hz if samples_cpu else None,
     )
 

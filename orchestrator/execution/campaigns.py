@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.campaign.axes import Grid, resolve_grids
-from orchestrator.campaign.inputs import fingerprints, local_inputs
+from orchestrator.campaign.axes import resolve_grids
+from orchestrator.campaign.inputs import local_inputs
 from orchestrator.campaign.schema import Campaign, ContainerStrategy, DispatcherName
 from orchestrator.dispatch.base import Dispatcher
 from orchestrator.dispatch.choose import choose_dispatcher
 from orchestrator.dispatch.scene import Scene
-from orchestrator.errors import InputError, MachineError, OrchestratorError
+from orchestrator.errors import InputError, OrchestratorError
 from orchestrator.execution.attempts import Bench
 from orchestrator.execution.events import CampaignEnded, CampaignStarted, Observer
 from orchestrator.execution.loop import Loop
-from orchestrator.execution.metering import require_meter
 from orchestrator.execution.planning import open_or_plan, open_or_rebuild
+from orchestrator.execution.readiness import ready
 from orchestrator.manifest.lock import campaign_lock, is_held
 from orchestrator.manifest.store import Manifest, RunRow, Status
 from orchestrator.reconcile import reconcile, survey
-from orchestrator.results.baselines import Baselines
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.frozen import FrozenCampaign, thaw
-from orchestrator.system.gpu import choose_gpus, list_gpus
 from orchestrator.system.project import Project, find_project
-from runners.contract.options import OPTIONS
-from runners.contract.paths import ADHOC, CAMPAIGN, ENV_SIMULATED_GPU, ENV_VISIBLE_GPUS
-
-_ROOM_NEEDED_BYTES = 64 * 2**20
+from runners.contract.paths import ADHOC, CAMPAIGN
 
 
 def _never() -> bool:
@@ -48,6 +41,7 @@ def run_campaign(
     *,
     project: Project | None = None,
     dispatcher: Dispatcher | None = None,
+    force: bool = False,
     on_event: Observer = _unseen,
     should_stop: Callable[[], bool] = _never,
 ) -> CampaignEnded:
@@ -57,6 +51,7 @@ def run_campaign(
         campaign: from :func:`load_campaign`, or declared in Python.
         project: whose results/ and .state/ to use; found from the current folder if not given.
         dispatcher: from :func:`dispatcher_for`, which chooses one if none is given.
+        force: run it even if it needs more GPUs than it names, or passes on what an engine does not know.
         on_event: called with each event, in this thread.
         should_stop: asked a few times a second; once true, the run in flight is stopped and pending again.
 
@@ -64,13 +59,13 @@ def run_campaign(
         How many runs are complete and how many failed.
 
     Raises:
-        InputError: a campaign of this name is there, and its file was another.
+        InputError: a campaign of this name is there, and its file was another; or it cannot be run as it is.
         MachineError: something the machine should have is missing; nothing was started.
         InUseError: another orchestrator has this campaign.
         InterruptedCampaignError: ``should_stop`` said so.
     """
     project = project or find_project()
-    bench = ready(campaign, project, dispatcher or dispatcher_for(campaign, project))
+    bench = ready(campaign, project, dispatcher or dispatcher_for(campaign, project), force=force)
     with campaign_lock(bench.folder.path, campaign.name):
         manifest, mended = open_or_plan(
             campaign, bench.folder, project.manifest(campaign.name), bench.dispatcher.dispatching, should_stop
@@ -84,6 +79,7 @@ def resume(
     *,
     project: Project | None = None,
     dispatcher: Dispatcher | None = None,
+    force: bool = False,
     on_event: Observer = _unseen,
     should_stop: Callable[[], bool] = _never,
 ) -> CampaignEnded:
@@ -95,7 +91,8 @@ def resume(
     folder = CampaignFolder(existing(project, name))
     with campaign_lock(folder.path, name):
         frozen = _frozen(folder, name)
-        bench = ready(frozen.campaign, project, dispatcher or dispatcher_for(frozen.campaign, project))
+        dispatcher = dispatcher or dispatcher_for(frozen.campaign, project)
+        bench = ready(frozen.campaign, project, dispatcher, force=force)
         manifest, mended = open_or_rebuild(frozen, folder, project.manifest(name), should_stop)
         with manifest:
             return _carry_out(bench, manifest, mended, on_event, should_stop)
@@ -245,55 +242,6 @@ def _as_begun(campaign: str, flag: str, begun: str | None, wanted: str | None) -
             f"campaign {campaign!r} was begun with {flag} {begun}: all of its runs are started alike",
             hint=f"leave {flag} out; or measure it anew: orchestrate campaign FILE --name {campaign}-{wanted}",
         )
-
-
-def ready(campaign: Campaign, project: Project, dispatcher: Dispatcher) -> Bench:
-    """Check what the machine must have before anything is started or written, and lay it out.
-
-    Raises:
-        InputError: a prompt file is not the one the campaign began with.
-        MachineError: an engine, an image, a GPU or room on the disk is missing.
-    """
-    _unchanged_inputs(campaign)
-    grids, _ = resolve_grids(campaign.file)
-    wanted = campaign.file.gpus
-    gpus = (
-        choose_gpus(wanted, list_gpus(), os.environ.get(ENV_VISIBLE_GPUS))
-        if wanted is not None or ENV_SIMULATED_GPU in os.environ or any(map(_may_use_gpu, grids))
-        else []
-    )
-    require_meter(campaign.file.measurement, gpus, os.environ)
-    dispatcher.check(gpus)
-    if not gpus and any("cuda" in dict(grid.options).get("device", ()) for grid in grids):
-        raise MachineError("device: cuda, and this machine has no GPU", hint="use device: cpu, or auto")
-    project.prepare()
-    free = shutil.disk_usage(project.results).free
-    if free < _ROOM_NEEDED_BYTES:
-        raise MachineError(
-            f"{project.results} has {free / 2**20:.0f} MiB free, and {_ROOM_NEEDED_BYTES >> 20} are needed",
-            hint="make room, or name another folder with --project-dir",
-        )
-    measurement = campaign.file.measurement
-    if measurement.cpu_tdp_w is None:
-        measurement = measurement.model_copy(update={"cpu_tdp_w": project.config.cpu_tdp_w})
-    folder = CampaignFolder(project.results / campaign.name)
-    return Bench(campaign, folder, dispatcher, tuple(gpus), measurement, Baselines(project.state))
-
-
-def _may_use_gpu(grid: Grid) -> bool:
-    """Whether an engine of a grid takes a GPU where there is one."""
-    devices = dict(grid.options).get("device", ("auto",))
-    return bool(OPTIONS[grid.backend].MODULES) and any(device != "cpu" for device in devices)
-
-
-def _unchanged_inputs(campaign: Campaign) -> None:
-    for before, now in zip((campaign.dataset_sha256, campaign.model_sha256), fingerprints(campaign), strict=True):
-        for name, digest in before.items():
-            if now[name] != digest:
-                raise InputError(
-                    f"{name} is not what campaign {campaign.name!r} began with: its content changed",
-                    hint="put the old one back, or begin a new campaign under another name",
-                )
 
 
 def _carry_out(

@@ -12,8 +12,9 @@ from orchestrator.campaign.schema import Campaign
 from orchestrator.dispatch.base import Dispatcher
 from orchestrator.errors import FileError, InterruptedCampaignError, MachineError, OrchestratorError
 from orchestrator.execution.attempts import Published, follow, prepare
-from orchestrator.execution.campaigns import dispatcher_for, ready
+from orchestrator.execution.campaigns import dispatcher_for
 from orchestrator.execution.events import Observer, RunCompleted, RunProgress, RunStarted
+from orchestrator.execution.readiness import ready
 from orchestrator.execution.supervise import in_charge_of
 from orchestrator.execution.vacant import await_vacant
 from orchestrator.manifest.lock import campaign_lock
@@ -40,6 +41,7 @@ def run_experiment(
     timeout_s: float = 3600.0,
     silence_timeout_s: float = 900.0,
     project: Project | None = None,
+    force: bool = False,
     on_event: Observer = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
     **options: Any,
@@ -56,6 +58,7 @@ def run_experiment(
         timeout_s: after which the run is stopped.
         silence_timeout_s: after which it is stopped if it gives no sign of life.
         project: whose results/ to use; found from the current folder if not given.
+        force: run it even if it needs more GPUs than it is given, or passes on what its engine does not know.
         on_event: called with each event.
         should_stop: asked a few times a second.
         options: the backend's own, such as ``batch_size=4``.
@@ -78,7 +81,7 @@ def run_experiment(
         silence_timeout_s=float(silence_timeout_s),
     )
     project = project or find_project()
-    return carry_out(campaign, project, dispatcher_for(campaign, project), on_event, should_stop)
+    return carry_out(campaign, project, dispatcher_for(campaign, project), on_event, should_stop, force=force)
 
 
 def single_run(backend: str, model: str, options: dict[str, Any], **declared: Any) -> Campaign:
@@ -110,19 +113,22 @@ def carry_out(
     dispatcher: Dispatcher,
     on_event: Observer,
     should_stop: Callable[[], bool],
+    *,
+    force: bool = False,
 ) -> Published:
     """Run the one experiment of :func:`single_run`; one at a time, since two would measure each other.
 
     What an earlier one left at work, because its orchestrator died, is stopped.
 
     Raises:
+        InputError: it has an error, and is not to be forced.
         MachineError: something the machine should have is missing.
         InUseError: another single run is under way.
         RunFailedError: the run failed; the message says why.
     """
     (planned,) = expand(campaign, Funnel())
     folder = CampaignFolder(project.results / ADHOC)
-    bench = ready(campaign, project, dispatcher)
+    bench = ready(campaign, project, dispatcher, force=force)
     folder.make()
     with campaign_lock(folder.path, ADHOC):
         for left in dispatcher.find_live(folder.attempts):

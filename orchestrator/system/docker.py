@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from orchestrator.errors import MachineError
 
 CONTRACT_LABEL = "orchestrate.contract_version"
+ENGINE_LABEL = "orchestrate.engine_version"
 COMPOSE_HINT = "install the plugin docker-compose-plugin (docs.docker.com/compose/install)"
 _ANSWER_S = 30.0
 

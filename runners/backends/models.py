@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from runners.errors import OUT_OF_SPACE, DiskFullError, ModelGatedError, ModelNo
 
 _REFUSED = (401, 403)
 _MAKE_ROOM = "make room there, or set HF_HOME to a folder on a larger disk"
-_HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
+HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 
 
 class LocatedModel(NamedTuple):
@@ -35,15 +36,25 @@ def use_hub_only_if_needed(request: RunRequest) -> None:
         os.environ["HF_HUB_OFFLINE"] = "1"
 
 
-def locate(request: RunRequest) -> LocatedModel:
+def locate(
+    request: RunRequest,
+    demo: Callable[[str], Path] = demo_folder,
+    hub_files: Sequence[str] = HUB_FILES,
+) -> LocatedModel:
     """Finds the model, and converts or downloads it if it is not here yet.
+
+    Args:
+        request: what to run.
+        demo: where a demo model lies in the form that the engine loads.
+        hub_files: patterns of what to download of a repository.
 
     Raises:
         ModelNotFoundError: it is not there.
         ModelGatedError: the hub refuses it.
         DiskFullError: it does not fit onto the disk.
     """
-    return _locate(request.experiment.model, request.model_path, "config.json")
+    holds = request.experiment.options.MODEL_FILE
+    return _locate(request.experiment.model, request.model_path, holds, demo, hub_files)
 
 
 def locate_option(request: RunRequest, field: str, holds: str) -> LocatedModel | None:
@@ -58,16 +69,18 @@ def locate_option(request: RunRequest, field: str, holds: str) -> LocatedModel |
         ModelNotFoundError: it is not there, or may not be had.
     """
     model: str | None = getattr(request.experiment.options, field)
-    return None if model is None else _locate(model, request.option_paths.get(field), holds)
+    return None if model is None else _locate(model, request.option_paths.get(field), holds, demo_folder, HUB_FILES)
 
 
-def _locate(model: str, path: str | None, holds: str) -> LocatedModel:
+def _locate(
+    model: str, path: str | None, holds: str | None, demo: Callable[[str], Path], hub_files: Sequence[str]
+) -> LocatedModel:
     if model.startswith(DEMO_PREFIX):
-        return LocatedModel(demo_folder(model.removeprefix(DEMO_PREFIX)), None)
+        return LocatedModel(demo(model.removeprefix(DEMO_PREFIX)), None)
     if path is None:
-        return _from_hub(model)
+        return _from_hub(model, hub_files)
     folder = Path(path)
-    if not (folder / holds).is_file():
+    if holds and not any(folder.glob(holds)):
         raise ModelNotFoundError(
             f"{folder} holds no model: there is no {holds} in it",
             "name a folder that save_pretrained wrote, or that was downloaded from the hub",
@@ -75,14 +88,14 @@ def _locate(model: str, path: str | None, holds: str) -> LocatedModel:
     return LocatedModel(folder, None)
 
 
-def _from_hub(model: str) -> LocatedModel:
+def _from_hub(model: str, files: Sequence[str]) -> LocatedModel:
     import huggingface_hub
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 
     name, _, revision = model.partition("@")
     try:
-        _require_room(name, revision or None)
-        path = huggingface_hub.snapshot_download(name, revision=revision or None, allow_patterns=list(_HUB_FILES))
+        _require_room(name, revision or None, files)
+        path = huggingface_hub.snapshot_download(name, revision=revision or None, allow_patterns=list(files))
     except (OSError, HFValidationError) as error:  # the hub's own errors, and those of a download cut short
         if isinstance(error, OSError) and error.errno in OUT_OF_SPACE:
             raise DiskFullError(f"the disk is full: {model} does not fit into {_cache()}", _MAKE_ROOM) from error
@@ -102,7 +115,7 @@ def _from_hub(model: str) -> LocatedModel:
     return LocatedModel(Path(path), Path(path).name)
 
 
-def _require_room(name: str, revision: str | None) -> None:
+def _require_room(name: str, revision: str | None, files: Sequence[str]) -> None:
     """Sees that what is still to be downloaded fits onto the disk, as far as the hub tells its size.
 
     Raises:
@@ -111,12 +124,10 @@ def _require_room(name: str, revision: str | None) -> None:
     import huggingface_hub
 
     try:
-        files = huggingface_hub.snapshot_download(
-            name, revision=revision, allow_patterns=list(_HUB_FILES), dry_run=True
-        )
+        found = huggingface_hub.snapshot_download(name, revision=revision, allow_patterns=list(files), dry_run=True)
     except (OSError, ValueError):  # no network, or refused: the download itself says so, or has it here already
         return
-    needed = sum(file.file_size or 0 for file in files if file.will_download)
+    needed = sum(file.file_size or 0 for file in found if file.will_download)
     free = shutil.disk_usage(_existing(_cache())).free
     if needed > free:
         raise DiskFullError(

@@ -1,11 +1,11 @@
-"""Which of a machine's GPUs CUDA_VISIBLE_DEVICES leaves. Pure."""
+"""Which of a machine's GPUs are ours, by CUDA_VISIBLE_DEVICES or by what Slurm says. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from runners.contract.paths import ENV_VISIBLE_GPUS
+from runners.contract.paths import ENV_SLURM_GPUS, ENV_VISIBLE_GPUS
 from runners.contract.request import Gpu
 
 
@@ -22,6 +22,22 @@ class AllocationError(ValueError):
         self.hint = hint
 
 
+def visible_gpus(variables: Mapping[str, str], present: int) -> str | None:
+    """What says which GPUs are ours, as CUDA_VISIBLE_DEVICES would; None: nothing does, and all are.
+
+    Slurm sets that variable for a job, and a job may unset it. What it tells besides counts a node's GPUs, also where
+    the others are shut out (``ConstrainDevices``); but then no more are seen than it names, and all of them are ours.
+
+    Args:
+        variables: of the environment.
+        present: how many GPUs are seen.
+    """
+    if ENV_VISIBLE_GPUS in variables:
+        return variables[ENV_VISIBLE_GPUS]
+    of_slurm = next((variables[name] for name in ENV_SLURM_GPUS if variables.get(name)), None)
+    return of_slurm if of_slurm and len(of_slurm.split(",")) < present else None
+
+
 def allocated(present: Sequence[Gpu], visible: str | None) -> list[Gpu]:
     """The GPUs that CUDA_VISIBLE_DEVICES leaves, in its order, as CUDA reads it; Slurm gives a job its GPUs so.
 
@@ -30,7 +46,7 @@ def allocated(present: Sequence[Gpu], visible: str | None) -> list[Gpu]:
 
     Args:
         present: the machine's GPUs.
-        visible: the variable's value; None: it is not set, and all are ours.
+        visible: what :func:`visible_gpus` found.
 
     Raises:
         AllocationError: it names a slice of a GPU (MIG), which cannot be measured alone.

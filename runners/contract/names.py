@@ -29,6 +29,10 @@ def is_local(model: str) -> bool:
     return model.startswith(("./", "../", "/", "~"))
 
 
+PART_FILES = ("config.json", "adapter_config.json")
+"""One of them is in the folder of every model, and of every part of one that an option names."""
+
+
 def check_model(model: str) -> tuple[str, str] | None:
     """What is wrong with a model's name and what to do, or None."""
     if model.startswith("demo:"):

@@ -17,7 +17,7 @@ import pytest
 from tests.docker.projects import ContainerProject
 
 REPOSITORY = Path(__file__).parents[2]
-IMAGES = ("pytorch", "vllm", "simulated")
+IMAGES = ("pytorch", "vllm", "llamacpp", "simulated")
 DOCKER_CONFIG = os.environ.get("DOCKER_CONFIG") or str(Path.home() / ".docker")
 # What a user's shell or the dispatcher sets, and the compose files read.
 READ_BY_COMPOSE = (

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.docker.conftest import REPOSITORY, Clone
+from tests.docker.conftest import IMAGES, REPOSITORY, Clone
 
 pytestmark = pytest.mark.docker
 
-SERVICES = ("pytorch", "pytorch-dev", "vllm", "tensorrt", "simulated")
+SERVICES = ("pytorch", "pytorch-dev", "vllm", "tensorrt", "llamacpp", "simulated")
 BEYOND = {
     "pytorch-dev": {"/opt/orchestrate/src/runners"},
     "tensorrt": {"/trt-engines"},
@@ -107,9 +107,10 @@ def test_images_bear_the_version_of_the_package(clone: Clone) -> None:
 
 
 def test_base_images_and_the_commit_come_from_the_caller(clone: Clone) -> None:
-    chosen = {"PYTORCH_BASE_IMAGE": "a", "SIMULATED_BASE_IMAGE": "b", "VLLM_BASE_IMAGE": "d", "GIT_COMMIT": "c"}
-    for service, base in (("pytorch", "a"), ("pytorch-dev", "a"), ("simulated", "b"), ("vllm", "d")):
-        arguments = clone.config(*PLAIN, **chosen)[service]["build"]["args"]
+    bases = {"pytorch": "a", "pytorch-dev": "a", "simulated": "b", "vllm": "d", "llamacpp": "e"}
+    chosen = {f"{name.upper()}_BASE_IMAGE": base for name, base in bases.items() if name in IMAGES}
+    for service, base in bases.items():
+        arguments = clone.config(*PLAIN, **chosen, GIT_COMMIT="c")[service]["build"]["args"]
         assert (arguments["BASE_IMAGE"], arguments["GIT_COMMIT"]) == (base, "c")
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from runners.contract.options import OPTIONS
+from runners.contract.paths import CONTRACT_VERSION
 from tests.docker.conftest import IMAGES, REPOSITORY
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
@@ -49,6 +51,14 @@ def test_with_pytorch_come_its_extra_and_datasets_but_for_torch_itself() -> None
     assert requirements("pytorch") == requirements("simulated") | engine | set(EXTRAS["datasets"])
 
 
+def test_llama_cpp_is_the_one_of_its_extra_and_the_label_says_so() -> None:
+    (engine,) = (line for line in EXTRAS["llamacpp"] if line.startswith("xllamacpp"))
+    version = engine.partition("==")[2]
+    assert f"ARG ENGINE_VERSION={version}\n" in (REPOSITORY / "images/llamacpp/Dockerfile").read_text()
+    assert f"ENGINE_VERSION: {version}\n" in (REPOSITORY / "compose.yaml").read_text()
+    assert requirements("llamacpp") == requirements("simulated") | set(EXTRAS["llamacpp"]) | set(EXTRAS["datasets"])
+
+
 def test_with_vllm_comes_the_same_but_for_what_is_the_engine_s_own() -> None:
     own = {line for line in requirements("pytorch") if distribution(line) == "transformers"}
     assert requirements("vllm") == requirements("pytorch") - own
@@ -57,6 +67,47 @@ def test_with_vllm_comes_the_same_but_for_what_is_the_engine_s_own() -> None:
 def test_torch_and_the_demo_model_are_the_ones_that_are_set_up_without_docker() -> None:
     found = dict(PIN.findall((REPOSITORY / "images/pytorch/Dockerfile").read_text()))
     assert found == dict(PIN.findall((REPOSITORY / "Makefile").read_text() + " ".join(EXTRAS["pytorch"])))
+
+
+DOCKERFILES = sorted((REPOSITORY / "images").glob("*/Dockerfile"))
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda file: file.parent.name)
+def test_labels_say_what_an_image_is(dockerfile: Path) -> None:
+    text, backend = dockerfile.read_text(), dockerfile.parent.name
+    assert f'orchestrate.backend="{backend}"' in text
+    assert f'orchestrate.contract_version="{CONTRACT_VERSION}"' in text
+    if not OPTIONS[backend].MODULES:
+        assert 'orchestrate.engine_version="none"' in text
+        return
+    assert 'orchestrate.engine_version="${ENGINE_VERSION}"' in text
+    assert re.search(r'^RUN python \S*require_engine.py \S+ "\$\{ENGINE_VERSION\}"$', text, re.MULTILINE)
+    (version,) = re.findall(r"^ARG ENGINE_VERSION=(\S+)$", text, re.MULTILINE)
+    assert f"ENGINE_VERSION: {version}\n" in (REPOSITORY / "compose.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("installed", "wanted", "said"),
+    [
+        ("2.13.0", "2.13.0", ""),
+        ("2.13.0+cu130", "2.13.0", ""),
+        ("2.13.1", "2.13.0", "torch is 2.13.1 here, and ENGINE_VERSION says 2.13.0: correct it in compose.yaml\n"),
+    ],
+)
+def test_a_label_that_names_another_engine_fails_the_build(
+    tmp_path: Path, installed: str, wanted: str, said: str
+) -> None:
+    metadata = tmp_path / f"torch-{installed}.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text(f"Metadata-Version: 2.1\nName: torch\nVersion: {installed}\n")
+    done = subprocess.run(
+        [sys.executable, "-S", REPOSITORY / "images/require_engine.py", "torch", wanted],
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (int(bool(said)), said)
 
 
 def test_beside_tensorrt_llm_nothing_is_asked_for_that_it_pins() -> None:

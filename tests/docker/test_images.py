@@ -17,6 +17,7 @@ from tests.docker.conftest import IMAGES, REPOSITORY, USER, Clone, docker, inspe
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("image_names")]
 
 PROBED = {"ORCHESTRATE_MEASURING": "false"}
+ENGINES = {"pytorch": "2.13.0", "vllm": "0.32.0", "simulated": "none"}
 INSIDE = (Path(__file__).parent / "inside.py").read_text()
 
 
@@ -38,6 +39,7 @@ def test_an_image_says_what_it_is(backend: str, image_names: dict[str, str]) -> 
     assert labels["org.opencontainers.image.revision"] == variables["ORCHESTRATE_GIT_COMMIT"]
     assert labels["orchestrate.contract_version"] == str(CONTRACT_VERSION)
     assert labels["orchestrate.backend"] == backend
+    assert labels["orchestrate.engine_version"] == ENGINES[backend]
     assert config["Entrypoint"] == ["entrypoint", backend]
 
 

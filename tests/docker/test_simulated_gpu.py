@@ -151,3 +151,26 @@ def test_a_killed_and_resumed_campaign_in_containers_ends_with_joules_that_hold(
         again = container_project.run("results", "recompute", result.run_id)
         assert again.returncode == 0, again.stdout
         assert "All figures agree." in again.stdout
+
+
+@pytest.mark.parametrize(("strategy", "inside"), [("ephemeral", "0"), ("persistent", "1")])
+def test_each_run_gets_its_own_gpus_whoever_shares_its_container(
+    container_project: ContainerProject, strategy: str, inside: str
+) -> None:
+    """Of the two that are named pytorch works on the first, the second of the bus; the simulated backend plays on both.
+
+    A shared container sees all that the campaign names, so there the same GPU counts as another.
+    """
+    both = SLOW.replace("3000", "4").replace("gpus: [1]", "gpus: [1, 0]").replace("any/model", "demo:smollm2-135m")
+    both = both.replace("warmup: {iterations: 0}", "warmup: {iterations: 0}, baseline_s: 0, loaded_idle_s: 0")
+    container_project.write("slow.yaml", f"{both}  pytorch: {{}}\n")
+    done = container_project.run(
+        *SIMULATE, "campaign", "slow.yaml", "--dispatch", "compose", "--container-strategy", strategy, "--yes"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = {}
+    for file in container_project.result_files("slow"):
+        result = json.loads(file.read_text())
+        variables = result["environment"]["variables"]
+        found[result["backend"]] = ([gpu["uuid"] for gpu in result["gpus"]], variables["CUDA_VISIBLE_DEVICES"])
+    assert found == {"pytorch": ([uuid_of(1)], inside), "simulated": ([uuid_of(1), uuid_of(0)], "1,0")}

@@ -59,7 +59,7 @@ def test_the_real_client_with_no_engine_running(project: Project, monkeypatch: p
     _, found = examine(project, DOCKER_HOST="unix:///nowhere/docker.sock")
     assert found["Docker"]["status"] == "missing"
     assert "start the engine" in found["Docker"]["advice"]
-    assert found["can run"]["seen"] in ("pytorch as a process", "no engine can run here")
+    assert "in a container" not in found["can run"]["seen"]
 
 
 @pytest.mark.engine
@@ -67,7 +67,7 @@ def test_the_real_engine_is_enough(project: Project) -> None:
     code, found = examine(project, DOCKER_HOST="unix:///nowhere/docker.sock")
     assert code == 0
     assert found["backend pytorch"]["seen"].startswith("torch ")
-    assert found["can run"]["seen"] == "pytorch as a process"
+    assert found["can run"]["seen"].startswith("pytorch as a process")
 
 
 def test_it_makes_no_file_anywhere(project: Project, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_a_terminal_that_closes_stops_the_run(project: Project) -> None:
     host = project.start("campaign", str(project.write("slow.yaml", SLOW)))
     project.wait_for_runner(host, phase="window")
     host.send_signal(signal.SIGHUP)
-    host.communicate(timeout=15)
+    host.communicate(timeout=60)
     assert host.returncode == 128 + signal.SIGHUP
     assert project.processes() == []
     assert project.json("status", "slow")["pending"] == 2
@@ -73,7 +73,7 @@ def test_two_projects_that_share_results_do_not_share_a_campaign(project: Projec
     assert second.returncode == 4
     assert f"process {first.pid} on " in second.stderr
     first.send_signal(signal.SIGINT)
-    first.communicate(timeout=15)
+    first.communicate(timeout=60)
 
 
 def test_a_broken_result_is_named_and_the_others_are_shown(project: Project) -> None:
@@ -107,7 +107,7 @@ def test_results_that_vanish_during_a_run_are_no_fault_of_ours(project: Project)
     runner = project.wait_for_runner(host, phase="window")
     shutil.rmtree(project.results)
     kill(runner)
-    output, _ = host.communicate(timeout=30)
+    output, _ = host.communicate(timeout=60)
     assert host.returncode in (1, 3), output
     assert "Traceback" not in output
     assert project.processes() == []

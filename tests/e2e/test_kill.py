@@ -32,7 +32,7 @@ def test_kill_at_random_moments(project: Project) -> None:
     file = project.write("killed.yaml", CAMPAIGN)
     ledger = Ledger(project.results, "killed")
     kills = {"host": 0, "runner": 0}
-    while sum(kills.values()) < KILLS:
+    while sum(kills.values()) < KILLS or not kills["runner"]:
         # Often the host dies before the campaign exists, so starting is by the file until it does.
         begun = (project.results / "killed" / "campaign.json").exists()
         host = project.start("resume", "killed", "-q") if begun else project.start("campaign", str(file), "-q")
@@ -46,7 +46,6 @@ def test_kill_at_random_moments(project: Project) -> None:
         kill(host)
         kills["host"] += 1
         ledger.look()
-    assert kills["runner"] > 0
     print(f"killed {kills}, {len(list(project.results.glob('killed/runs/*/c*')))} of {RUNS} runs complete by then")
     for _ in range(3):
         # A runner that was killed leaves a failed run: resume tries it again.

@@ -131,3 +131,28 @@ def test_an_engine_computes_on_the_cpu_and_the_simulated_gpu_is_metered(project:
     true_j = 250.0 * result["duration_s"]
     assert result["energy_low_j"] <= true_j <= result["energy_high_j"]
     assert result["energy_j"] == pytest.approx(true_j, rel=0.02)
+
+
+@pytest.mark.engine
+def test_each_run_gets_the_gpus_that_it_works_on_and_no_other(project: Project) -> None:
+    """pytorch works on the first of the three that are named; the simulated backend plays on all of them."""
+    both = CAMPAIGN.replace("  pytorch: {batch_size: 4}", "  pytorch: {batch_size: 4}\n  simulated: {}")
+    quick = "measurement: {baseline_s: 0, loaded_idle_s: 0, warmup: {iterations: 0}}"
+    project.write("gpu.yaml", f"{both}{quick}\ngpus: [2, 0, 1]\n")
+    project.write("steady.txt", "1:250\n")
+    command = ["simulate-gpu", "--gpus", "4", "--curve", "steady.txt", "--counter-period-s", "0.02", "--", ORCHESTRATE]
+    done = project.run(*command, "campaign", "gpu.yaml", "--dispatch", "local", timeout_s=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    runs = {
+        path.parent: json.loads(path.read_text()) for path in project.results.glob("on-a-gpu/runs/*/c001/result.json")
+    }
+    for folder, result in runs.items():
+        expected = [uuid_of(index) for index in ((2,) if result["backend"] == "pytorch" else (2, 0, 1))]
+        request = json.loads((folder / "request.json").read_text())
+        assert [gpu["uuid"] for gpu in request["gpus"]] == expected
+        assert [gpu["uuid"] for gpu in result["environment"]["gpus"]] == expected
+        assert [gpu["uuid"] for gpu in result["gpus"]] == expected
+        assert result["environment"]["variables"]["CUDA_VISIBLE_DEVICES"] == ",".join(expected)
+        true_j = 250.0 * len(expected) * result["duration_s"]
+        assert result["energy_low_j"] <= true_j <= result["energy_high_j"]
+    assert {result["backend"] for result in runs.values()} == {"pytorch", "simulated"}

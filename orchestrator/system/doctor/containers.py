@@ -6,11 +6,14 @@ import os
 from collections.abc import Iterator, Mapping
 
 from orchestrator.errors import MachineError
+from orchestrator.system.descriptions import Descriptions, misfit
 from orchestrator.system.docker import (
     COMPOSE_HINT,
     CONTRACT_LABEL,
+    ENGINE_LABEL,
     Docker,
     Ids,
+    Image,
     NoDocker,
     find_image,
     service_images,
@@ -18,8 +21,10 @@ from orchestrator.system.docker import (
 from orchestrator.system.doctor.finding import Finding, Status
 from orchestrator.system.doctor.machine import Gpus
 from orchestrator.system.ids import ids_for, may_write
-from orchestrator.system.project import COMPOSE, COMPOSE_GPU, Project, is_our_compose
+from orchestrator.system.project import COMPOSE, COMPOSE_GPU, Project, git_commit, is_our_compose
 from orchestrator.system.project_env import ENV_FILE, compose_files, wanted_env
+from runners.contract.description import Description
+from runners.contract.options import OPTIONS
 from runners.contract.paths import CONTRACT_VERSION
 
 _NO_ENGINE = "no Docker engine answers"
@@ -99,7 +104,10 @@ def files(
 
 
 def images(project: Project, docker: Docker | NoDocker) -> Iterator[Finding]:
-    """Whether the image of each service is here and speaks our version of the contract."""
+    """Whether the image of each service is here, speaks our version of the contract, and suits us by what it said.
+
+    Images are asked when a campaign begins, since their engines take long to be imported: not here.
+    """
     if isinstance(docker, NoDocker) or docker.compose is None:
         yield Finding("images", Status.UNKNOWN, _NO_ENGINE if isinstance(docker, NoDocker) else "there is no compose")
         return
@@ -111,6 +119,7 @@ def images(project: Project, docker: Docker | NoDocker) -> Iterator[Finding]:
     except MachineError:
         yield Finding("images", Status.UNKNOWN, "compose cannot read its files")
         return
+    told = Descriptions(project.state)
     for service, tag in services.items():
         build = f"cd {project.folder} && docker compose build {service}"
         image = find_image(tag)
@@ -119,10 +128,24 @@ def images(project: Project, docker: Docker | NoDocker) -> Iterator[Finding]:
             continue
         contract = image.labels.get(CONTRACT_LABEL, "unknown")
         seen = f"{tag} {image.id[:19]}, contract {contract}"
-        if contract == str(CONTRACT_VERSION):
-            yield Finding(f"image {service}", Status.OK, seen)
-        else:
+        said = told.find(image.id)
+        wrong = misfit(service, said) if said and service in OPTIONS else None
+        if contract != str(CONTRACT_VERSION):
             yield Finding(f"image {service}", Status.MISSING, f"{seen}; {CONTRACT_VERSION} is needed", build)
+        elif wrong:
+            yield Finding(f"image {service}", Status.MISSING, f"{seen}; it {wrong.reason}", build)
+        else:
+            yield Finding(f"image {service}", Status.OK, f"{seen}, {_engine_in(image, said, project)}")
+
+
+def _engine_in(image: Image, said: Description | None, project: Project) -> str:
+    """The engine in an image, by what it said or else by its label, and whether it is of another commit than we are."""
+    if said is None or said.engine is None:
+        return f"engine {image.labels.get(ENGINE_LABEL, 'unknown')}; it is asked when a campaign begins"
+    ours, theirs = git_commit(project.folder), said.git_commit or ""
+    if not ours or not theirs or ours == theirs:
+        return said.engine.version
+    return f"{said.engine.version}; built from commit {theirs[:7]}, and here is {ours[:7]}"
 
 
 def ownership(project: Project, docker: Docker | NoDocker, variables: Mapping[str, str]) -> Iterator[Finding]:

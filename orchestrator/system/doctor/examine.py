@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -21,7 +22,6 @@ from runners.contract.options import OPTIONS
 
 VERDICT = "can run"
 _FINE = (Status.OK, Status.WARNING, Status.NOT_NEEDED)
-_LOCAL = ("CUDA",)
 _COMPOSE = ("Docker", "compose", "NVIDIA container toolkit", "compose files")
 
 
@@ -57,7 +57,17 @@ def examine(folder: Path) -> list[Finding]:
     seen.add("images", lambda: containers.images(project, docker))
     seen.add("PUID, PGID", lambda: containers.ownership(project, docker, variables))
     seen.add("disks", lambda: machine.disks(project, docker))
-    return [*seen.findings, verdict(seen.findings, config.dispatch)]
+    return [*map(partial(_told, seen.findings), seen.findings), verdict(seen.findings, config.dispatch)]
+
+
+def _told(findings: Sequence[Finding], finding: Finding) -> Finding:
+    """A finding as it is shown: an engine that is not installed here is not missed where its image is."""
+    backend = finding.name.removeprefix("backend ")
+    if backend == finding.name or finding.status is not Status.MISSING:
+        return finding
+    if any(other.name == f"image {backend}" and other.status is Status.OK for other in findings):
+        return replace(finding, status=Status.NOT_NEEDED, seen=f"{finding.seen}; it runs in its container", advice="")
+    return replace(finding, seen=f"{finding.seen}; only campaigns over {backend} need it")
 
 
 def verdict(findings: Sequence[Finding], dispatch: Literal["auto", DispatcherName]) -> Finding:
@@ -74,7 +84,12 @@ def verdict(findings: Sequence[Finding], dispatch: Literal["auto", DispatcherNam
     engines = [backend for backend, options in OPTIONS.items() if options.MODULES]
     ways = []
     if dispatch != "compose":
-        ways += [f"{engine} as a process" for engine in engines if fine.issuperset({f"backend {engine}", *_LOCAL})]
+        broken = by_name.keys() - fine
+        ways += [
+            f"{engine} as a process"
+            for engine in engines
+            if f"backend {engine}" in fine and broken.isdisjoint({"CUDA", machine.cuda_of(engine)})
+        ]
     if dispatch != "local":
         ways += [f"{engine} in a container" for engine in engines if fine.issuperset({f"image {engine}", *_COMPOSE})]
     if ways:

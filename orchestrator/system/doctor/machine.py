@@ -20,6 +20,8 @@ from orchestrator.system.gpu_state import GpuState, process_name
 from orchestrator.system.powercap import POWERCAP, counters, unreadable
 from orchestrator.system.project import Project
 from orchestrator.system.vacancy import Names, describe, displays, obstacle
+from runners.contract.allocation import visible_gpus
+from runners.contract.options import OPTIONS
 from runners.contract.paths import ENV_VISIBLE_GPUS
 from runners.contract.request import Gpu
 
@@ -49,7 +51,7 @@ def find_gpus() -> Gpus:
         MachineError: there is a driver and it does not answer, or ours is only a slice of a GPU.
     """
     present = list_gpus()
-    return Gpus(present, allocated_gpus(present, os.environ.get(ENV_VISIBLE_GPUS)), find_driver())
+    return Gpus(present, allocated_gpus(present, visible_gpus(os.environ, len(present))), find_driver())
 
 
 def versions() -> Iterator[Finding]:
@@ -77,7 +79,7 @@ def gpus(found: Gpus) -> Iterator[Finding]:
     if found.allocated == found.present:
         yield Finding("GPU", Status.OK, seen)
         return
-    visible = os.environ.get(ENV_VISIBLE_GPUS)
+    visible = visible_gpus(os.environ, len(found.present))
     ours = ", ".join(str(gpu.index) for gpu in found.allocated) or "none"
     seen += f"; {ENV_VISIBLE_GPUS}={visible} leaves {ours}"
     if found.allocated:
@@ -140,18 +142,28 @@ def cuda(found: Gpus | None, engines: Mapping[str, Engine]) -> Iterator[Finding]
         yield Finding("CUDA", Status.NOT_NEEDED, "a simulated GPU has none: engines compute on the CPU")
         return
     driver = f"the driver knows CUDA {found.driver.cuda}"
-    installed = {backend: engine for backend, engine in engines.items() if engine.versions}
-    if not installed:
+    using = {
+        backend: engine
+        for backend, engine in engines.items()
+        if engine.versions and OPTIONS[backend].model_construct().may_use_gpu
+    }
+    if not using:
         yield Finding("CUDA", Status.OK, driver)
-    for backend, engine in installed.items():
+    for backend, engine in using.items():
+        name = cuda_of(backend)
         if engine.cuda is None:
             seen = f"{driver}; the engine of {backend} is built without CUDA"
-            yield Finding("CUDA", Status.MISSING, seen, "install a CUDA build of PyTorch")
+            yield Finding(name, Status.MISSING, seen, "install a CUDA build of PyTorch")
         elif not engine.sees_gpu:
             seen = f"{driver}; the engine of {backend}, built for {engine.cuda}, finds no GPU"
-            yield Finding("CUDA", Status.MISSING, seen, "update the driver, or install a PyTorch for an older CUDA")
+            yield Finding(name, Status.MISSING, seen, "update the driver, or install a PyTorch for an older CUDA")
         else:
-            yield Finding("CUDA", Status.OK, f"{driver}; the engine of {backend} is built for {engine.cuda}")
+            yield Finding(name, Status.OK, f"{driver}; the engine of {backend} is built for {engine.cuda}")
+
+
+def cuda_of(backend: str) -> str:
+    """What the finding is called that says whether one backend's engine can use the GPUs."""
+    return f"CUDA for {backend}"
 
 
 def rapl(found: Gpus | None, powercap: Path = POWERCAP) -> Iterator[Finding]:

@@ -25,6 +25,8 @@ class Options(ContractModel):
     MODULES: ClassVar[tuple[str, ...]]
     """What has to be installed where it runs; empty: it has no engine."""
     INSTALL_HINT: ClassVar[str]
+    MODEL_FILE: ClassVar[str | None] = "config.json"
+    """Which file, by a pattern, makes a local folder a model; None: no model is loaded."""
     PASSED_ON: ClassVar[tuple[str, ...]] = ()
     """Fields of further arguments (:data:`PassedOn`), whose names the image knows: see :mod:`.description`."""
     MODEL_FIELDS: ClassVar[tuple[str, ...]] = ()

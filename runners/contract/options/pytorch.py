@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from runners.contract.options.base import Options, PassedOn
+from runners.contract.options.pytorch_rules import RULES as RULES
 
 
 class PytorchOptions(Options):

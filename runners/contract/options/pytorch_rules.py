@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from runners.contract.options.base import OptionsRule
-from runners.contract.options.pytorch import PytorchOptions
+
+if TYPE_CHECKING:
+    from runners.contract.options.pytorch import PytorchOptions
 
 RESERVED_GENERATION_ARGS: Final = frozenset(
     {

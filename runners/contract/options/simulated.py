@@ -16,6 +16,7 @@ class SimulatedOptions(Options):
     SLUG_FIELDS: ClassVar[tuple[str, ...]] = ("batch_size",)
     MODULES: ClassVar[tuple[str, ...]] = ()
     INSTALL_HINT: ClassVar[str] = ""
+    MODEL_FILE: ClassVar[str | None] = None
 
     backend: Literal["simulated"] = "simulated"
     batch_size: int = Field(1, ge=1, le=65_536, description="prompts generated together (static batching)")

@@ -45,7 +45,7 @@ UNKNOWN = {
     "measurement: {warmup: {iteration: 5}}": (5, "measurement.warmup.iteration", "did you mean 'iterations'?"),
     "experiments: [{backend: simulated, spred: 1}]": (5, "experiments[0].spred", "did you mean 'spread'?"),
     "experiments:\n  - {backend: simulatd}": (6, "experiments[0].backend", "did you mean 'simulated'?"),
-    "experiments:\n  - batch_size: 1": (6, "experiments[0].backend", "known: pytorch, simulated"),
+    "experiments:\n  - batch_size: 1": (6, "experiments[0].backend", "known: llamacpp, pytorch"),
     "experiments: [{backend: simulated, workload: {promts: 1}}]": (
         5,
         "experiments[0].workload.promts",
@@ -371,14 +371,6 @@ def test_a_prompt_file_that_is_too_short_is_refused_with_its_line() -> None:
     (issue,) = issues(BASE + "workload: {dataset: own.jsonl, prompts: [2, 3]}\n")
     assert (issue.line, issue.field) == (5, "workload.dataset")
     assert "holds 2 prompts, and workload.prompts asks for 3" in issue.message
-
-
-def test_several_gpus_are_refused_for_an_engine_that_cannot_use_them_yet() -> None:
-    (issue,) = issues(BASE + "  pytorch: {}\ngpus: [0, 1]\n")
-    assert (issue.line, issue.field, issue.hint) == (6, "gpus", "name one")
-    assert "not supported yet by pytorch" in issue.message
-    load(BASE + "  pytorch: {}\ngpus: [1]\n")
-    load(BASE + "gpus: [0, 1]\n")
 
 
 def test_a_gpu_that_is_named_twice_is_refused() -> None:

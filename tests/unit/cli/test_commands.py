@@ -88,6 +88,51 @@ def test_a_dry_run_shows_the_funnel_and_the_order_and_writes_nothing() -> None:
     assert [path.name for path in Path().iterdir()] == ["c.yaml"]
 
 
+TOO_FEW = CAMPAIGN + "experiments: [{backend: vllm, tensor_parallel_size: 2}]\n"
+TOO_MANY = CAMPAIGN.replace("simulated: {batch_size: [1, 2], tokens_per_s: 100000}", "pytorch: {}") + "gpus: [0, 1]\n"
+
+
+def test_a_dry_run_tells_of_too_few_gpus_as_the_run_would() -> None:
+    Path("c.yaml").write_text(TOO_FEW)
+    dry = call("campaign", "c.yaml", "--dry-run", "--dispatch", "local")
+    assert dry.returncode == 2
+    reason = "experiments[0]: an experiment of vllm works on 2 GPUs, and none is named, which leaves one, or the CPU"
+    assert f"error: {reason} (write gpus: [0, 1])" in dry.stdout
+    (issue,) = json.loads(call("campaign", "c.yaml", "--dry-run", "--dispatch", "local", "--json").stdout)["issues"]
+    assert (issue["severity"], issue["field"], issue["hint"]) == ("error", "experiments[0]", "write gpus: [0, 1]")
+    assert call("campaign", "c.yaml", "--dry-run", "--dispatch", "local", "--force").returncode == 0
+
+    refused = call("campaign", "c.yaml", "--dispatch", "local")
+    assert refused.returncode == 2
+    assert reason in refused.stderr
+    assert "hint: --force runs it all the same" in refused.stderr
+    assert [path.name for path in Path().iterdir()] == ["c.yaml"]
+
+
+def test_what_is_forced_is_told_on_the_screen_and_goes_on_to_the_next_check() -> None:
+    Path("c.yaml").write_text(TOO_FEW)
+    forced = call("campaign", "c.yaml", "--dispatch", "local", "--force", "--quiet")
+    assert "warning: forced in spite of an error: experiments[0]: an experiment of vllm works on 2" in forced.stderr
+    assert forced.returncode == 3
+    assert "the backend vllm needs" in forced.stderr
+
+
+def test_gpus_that_would_stay_idle_are_told_of_and_hinder_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    Path("c.yaml").write_text(TOO_MANY)
+    assert "warning: gpus: 2 named, and no experiment works on more than 1" in said("campaign", "c.yaml", "--dry-run")
+    run = call("run", "--backend", "pytorch", "--model", "org/model", "--gpu", "0", "--gpu", "1", "--dispatch", "local")
+    assert "warning: gpus: 2 named" in run.stderr
+    assert run.returncode == 3, "they are not there, or not ours"
+
+
+def test_a_single_run_with_too_few_gpus_is_told_its_flags() -> None:
+    flags = ("--backend", "vllm", "--model", "org/model", "--tensor-parallel-size", "2")
+    refused = call("run", *flags, "--dispatch", "local")
+    assert refused.returncode == 2
+    assert "(--gpu 0 --gpu 1)" in refused.stderr
+
+
 @pytest.fixture
 def campaign_done() -> Path:
     """A campaign through the real command: one experiment of the simulated backend in two cycles."""

@@ -16,12 +16,14 @@ NAMES = ["orchestrate", "Python", "project", "GPU", "backend pytorch", "backend 
 
 @pytest.fixture
 def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(OPTIONS["pytorch"], "MODULES", ("an_engine_that_is_not_installed",))
+    for options in OPTIONS.values():
+        if options.MODULES:
+            monkeypatch.setattr(options, "MODULES", ("an_engine_that_is_not_installed",))
 
 
 @pytest.fixture
-def an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that is imported in no time."""
+def an_engine(no_engine: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The only one, and imported in no time."""
     monkeypatch.setattr(OPTIONS["pytorch"], "MODULES", ("click",))
 
 
@@ -67,7 +69,10 @@ def test_an_image_is_enough_with_a_stand_in_client(monkeypatch: pytest.MonkeyPat
     found = rows(0)
     assert found["can run"]["seen"] == "pytorch in a container"
     assert found["PUID, PGID"]["status"] == "ok"
-    assert found["backend pytorch"]["advice"].startswith("pip install")
+    assert found["backend pytorch"]["status"] == "not needed"
+    assert found["backend pytorch"]["seen"].endswith("not installed here; it runs in its container")
+    assert found["backend vllm"]["status"] == "missing"
+    assert found["backend vllm"]["seen"].endswith("; only campaigns over vllm need it")
 
     Path(".orchestrate.yaml").write_text("dispatch: local\n")
     assert rows(3)["can run"]["seen"] == "no engine can run here (dispatch: local in .orchestrate.yaml)"

@@ -31,6 +31,26 @@ def test_pytorch(rule: str, forbidden: dict[str, object], allowed: dict[str, obj
 @pytest.mark.parametrize(
     ("rule", "forbidden", "allowed"),
     [
+        ("ubatch-fits-batch", {"n_batch": 256}, {"n_batch": 256, "n_ubatch": 256}),
+        (
+            "quantised-values-need-flash-attention",
+            {"cache_type_v": "q8_0", "flash_attn": "off"},
+            {"cache_type_v": "bf16", "cache_type_k": "q8_0", "flash_attn": "off"},
+        ),
+        ("sampling-needs-temperature", {"top_k": 5}, {"top_k": 5, "temperature": 0.5}),
+        ("sampling-needs-temperature", {"min_p": 0.1}, {"min_p": 0.1, "temperature": 0.5}),
+    ],
+)
+def test_llamacpp(rule: str, forbidden: dict[str, object], allowed: dict[str, object]) -> None:
+    broken = broken_rule(experiment("llamacpp", **forbidden))
+    assert broken is not None
+    assert broken.name == rule
+    assert broken_rule(experiment("llamacpp", **allowed)) is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "forbidden", "allowed"),
+    [
         ("step-below-sequences", {"max_num_batched_tokens": 127}, {"max_num_batched_tokens": 128}),
         (
             "whole-prompts-need-room",

@@ -74,6 +74,36 @@ def test_several_engines_run_in_containers(scene: Scene, monkeypatch: pytest.Mon
 
 
 @pytest.mark.usefixtures("docker")
+@pytest.mark.parametrize(
+    ("backends", "dispatcher"),
+    [
+        (["pytorch", "simulated"], "local"),
+        (["vllm"], "compose"),
+        (["vllm", "simulated"], "compose"),
+        (["pytorch", "vllm"], "compose"),
+        (["pytorch", "tensorrt", "vllm"], "compose"),
+    ],
+)
+def test_with_pytorch_alone_installed(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, backends: list[str], dispatcher: str
+) -> None:
+    monkeypatch.setattr(OPTIONS["pytorch"], "MODULES", ("json",))
+    for backend in ("vllm", "tensorrt"):
+        monkeypatch.setattr(OPTIONS[backend], "MODULES", ("no_such_engine",))
+    assert choose_dispatcher(backends, scene).dispatching.dispatcher == dispatcher
+
+
+@pytest.mark.usefixtures("docker")
+def test_inside_a_container_an_engine_that_is_not_there_is_named(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OPTIONS["pytorch"], "MODULES", ("json",))
+    monkeypatch.setattr(OPTIONS["vllm"], "MODULES", ("no_such_engine",))
+    monkeypatch.setattr(choose, "inside_container", lambda: True)
+    choose_dispatcher(["pytorch"], scene).check([])
+    with pytest.raises(MachineError, match="the backend vllm needs no_such_engine"):
+        choose_dispatcher(["pytorch", "vllm"], scene).check([])
+
+
+@pytest.mark.usefixtures("docker")
 def test_inside_a_container_everything_is_local(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     absent(monkeypatch)
     monkeypatch.setattr(choose, "inside_container", lambda: True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import platform
+import warnings
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,9 @@ from orchestrator.results.baselines import Baselines
 from orchestrator.results.folders import CampaignFolder
 from runners.contract.baseline import baseline_machine
 from runners.contract.host import NO_OTHER_PROCESS
+from runners.contract.options.vllm import VllmOptions
 from runners.contract.paths import HOST, REQUEST, RESULT, AttemptName
-from runners.contract.request import Measurement, RunRequest
+from runners.contract.request import Experiment, Gpu, Measurement, RunRequest
 from tests.builders import campaign, experiment, finished_attempt, identity
 from tests.unit.fakes import FakeAttempt
 
@@ -74,3 +77,39 @@ def test_a_baseline_measured_beside_somebody_else_is_not_passed_on(bench: Bench)
 def test_on_the_cpu_nobody_watches_gpus(bench: Bench) -> None:
     completed(bench, NAME)
     assert not (bench.folder.run_folder(NAME.experiment_id, 1) / HOST).exists()
+
+
+GPUS = tuple(Gpu(index=index, uuid=f"GPU-{index}", name="H200") for index in (3, 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("of", "indices"),
+    [
+        (experiment("pytorch"), [3]),
+        (experiment("pytorch", device="cpu"), []),
+        (experiment("vllm", tensor_parallel_size=2), [3, 1]),
+        (experiment("simulated"), []),
+    ],
+)
+def test_an_attempt_gets_the_gpus_that_it_works_on(bench: Bench, of: Experiment, indices: list[int]) -> None:
+    name = AttemptName(identity(of), 1, 1)
+    bench.folder.attempt_folder(name).mkdir()
+    attempt = prepare(replace(bench, gpus=GPUS), name, of, order_index=0)
+    request = RunRequest.model_validate_json((attempt.folder / REQUEST).read_bytes())
+    assert [gpu.index for gpu in attempt.gpus] == [gpu.index for gpu in request.gpus] == indices
+
+
+def test_an_attempt_is_told_where_a_model_lies_that_an_option_names(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The option is one that names no model otherwise."""
+    monkeypatch.setattr(VllmOptions, "MODEL_FIELDS", ("dtype",))
+    (tmp_path / "lora").mkdir()
+    (tmp_path / "lora" / "adapter_config.json").write_text("{}")
+    options = VllmOptions.model_construct(dtype="./lora")
+    of = experiment("vllm").model_copy(update={"options": options, "input_sha256": {"dtype": "0" * 64}})
+    bench.folder.attempt_folder(NAME).mkdir()
+    with warnings.catch_warnings(action="ignore"):  # pydantic's, of a value that such an option cannot have
+        prepare(bench, NAME, of, order_index=0)
+    request = json.loads((bench.folder.attempt_folder(NAME) / REQUEST).read_text())
+    assert request["option_paths"] == {"dtype": str(tmp_path / "lora")}

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orchestrator.errors import MachineError
 from orchestrator.system.config import UserConfig
+from orchestrator.system.descriptions import Descriptions
 from orchestrator.system.docker import Docker, NoDocker
 from orchestrator.system.doctor import containers, examine, machine
 from orchestrator.system.doctor.engines import Engine
@@ -20,7 +23,10 @@ from orchestrator.system.doctor.finding import Examination, Finding, Status
 from orchestrator.system.doctor.machine import Gpus
 from orchestrator.system.gpu import Driver
 from orchestrator.system.project import Project
-from runners.contract.options import OPTIONS
+from runners.contract.description import Description
+from runners.contract.description import Engine as DescribedEngine
+from runners.contract.options import OPTIONS, OPTIONS_RULES
+from runners.contract.options.fingerprint import options_sha256
 from runners.contract.paths import CONTRACT_VERSION
 from runners.contract.request import Gpu
 from tests.unit.system.docker_states import Answer, info, stand_in
@@ -340,6 +346,72 @@ def test_what_can_run(found: dict[str, Status], dispatch: str, ways: str | None)
     assert is_ready([*findings, said]) is bool(ways)
     assert not is_ready([*findings, Finding("other", Status.BROKEN, ""), said])
     assert is_ready([*findings, Finding("other", Status.MISSING, ""), said]) is bool(ways)
+
+
+def test_one_engine_without_cuda_keeps_no_other_from_running() -> None:
+    states = {
+        "backend pytorch": Status.OK,
+        "CUDA for pytorch": Status.OK,
+        "backend vllm": Status.OK,
+        "CUDA for vllm": Status.MISSING,
+        "backend tensorrt": Status.MISSING,
+    }
+    findings = [Finding(name, status, "") for name, status in states.items()]
+    assert verdict(findings, "auto").seen == "pytorch as a process"
+
+
+def test_an_engine_that_stays_on_the_cpu_needs_no_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OPTIONS["vllm"], "may_use_gpu", False)
+    engines = {"pytorch": Engine(versions=TORCH, cuda="12.4", sees_gpu=True), "vllm": Engine(versions=TORCH)}
+    assert only(machine.cuda(ONE_GPU, engines)).name == "CUDA for pytorch"
+
+
+def described(**changes: Any) -> Description:
+    fields = {
+        "contract_version": CONTRACT_VERSION,
+        "backend": "simulated",
+        "options_sha256": options_sha256(OPTIONS["simulated"], OPTIONS_RULES["simulated"]),
+        "engine": DescribedEngine(version="engine 7"),
+        "git_commit": "1" * 40,
+    }
+    return Description(**{**fields, **changes})
+
+
+def with_image(project: Project, monkeypatch: pytest.MonkeyPatch, said: Description | None) -> Finding:
+    """What is found of one image, which said this of itself before."""
+    labels = {"orchestrate.contract_version": str(CONTRACT_VERSION), "orchestrate.engine_version": "6"}
+    answers: dict[str, Answer] = {
+        "compose --project-directory": ('{"services": {"simulated": {"image": "ours:1"}}}', "", 0),
+        "image inspect": (json.dumps({"Id": "sha256:0011", "Config": {"Labels": labels}}), "", 0),
+    }
+    stand_in(monkeypatch, project.folder, answers)
+    if said:
+        Descriptions(project.state).keep("sha256:0011", said, cuda=False)
+    return only(containers.images(project, PLAIN))
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "seen"),
+    [
+        (None, Status.OK, "engine 6; it is asked when a campaign begins"),
+        (described(), Status.OK, f"contract {CONTRACT_VERSION}, engine 7"),
+        (described(options_sha256="0"), Status.MISSING, "it has other parameters of simulated"),
+    ],
+)
+def test_an_image_is_told_of_by_what_it_said_with_a_stand_in_client(
+    project: Project, monkeypatch: pytest.MonkeyPatch, said: Description | None, status: Status, seen: str
+) -> None:
+    finding = with_image(project, monkeypatch, said)
+    assert finding.status is status
+    assert seen in finding.seen
+    assert bool(finding.advice) == (status is Status.MISSING)
+
+
+def test_an_image_of_another_commit_is_told_of_and_is_fine(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(containers, "git_commit", lambda _: "2" * 40)
+    finding = with_image(project, monkeypatch, described())
+    assert finding.status is Status.OK
+    assert finding.seen.endswith("engine 7; built from commit 1111111, and here is 2222222")
 
 
 def test_a_thing_that_is_fine_only_at_times_is_not() -> None:

@@ -1,0 +1,106 @@
+"""Whether a campaign can be run, and on this machine; seen before anything is started or written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from orchestrator.campaign.arguments import backends_passed_on, unknown_arguments
+from orchestrator.campaign.axes import Grid, resolve_grids
+from orchestrator.campaign.inputs import fingerprints
+from orchestrator.campaign.schema import Campaign
+from orchestrator.campaign.validate import device_issues, gpus_wanted, require_sound
+from orchestrator.dispatch.base import Dispatcher
+from orchestrator.errors import InputError, Issue, MachineError
+from orchestrator.execution.attempts import Bench
+from orchestrator.execution.metering import require_meter
+from orchestrator.results.baselines import Baselines
+from orchestrator.results.folders import CampaignFolder
+from orchestrator.system.gpu import choose_gpus, list_gpus
+from orchestrator.system.project import Project
+from runners.contract.allocation import visible_gpus
+from runners.contract.options import OPTIONS
+from runners.contract.paths import ENV_SIMULATED_GPU
+from runners.contract.request import Gpu
+
+_ROOM_NEEDED_BYTES = 64 * 2**20
+
+
+def campaign_issues(campaign: Campaign) -> list[Issue]:
+    """What is odd about a campaign; while one of it is an error, the campaign is only run if that is forced."""
+    grids, _ = resolve_grids(campaign.file)
+    return device_issues(campaign.file, grids)
+
+
+def ready(campaign: Campaign, project: Project, dispatcher: Dispatcher, *, force: bool = False) -> Bench:
+    """Check what the machine must have before anything is started or written, and lay it out.
+
+    Raises:
+        InputError: a prompt file is not the one the campaign began with, an engine has not the arguments that are
+            passed on to it, or the campaign has another error, and is not to be forced.
+        MachineError: an engine, an image, a GPU or room on the disk is missing.
+    """
+    _unchanged_inputs(campaign)
+    if not force:
+        require_sound(campaign_issues(campaign))
+    grids, _ = resolve_grids(campaign.file)
+    wanted = campaign.file.gpus
+    gpus: list[Gpu] = []
+    if wanted is not None or ENV_SIMULATED_GPU in os.environ or any(map(_may_use_gpu, grids)):
+        present = list_gpus()
+        gpus = choose_gpus(wanted, present, visible_gpus(os.environ, len(present)))
+    require_meter(campaign.file.measurement, gpus, os.environ)
+    dispatcher.check(gpus)
+    if not gpus and any("cuda" in dict(grid.options).get("device", ()) for grid in grids):
+        raise MachineError("device: cuda, and this machine has no GPU", hint="use device: cpu, or auto")
+    if not force:
+        require_sound(argument_issues(campaign, dispatcher))
+    project.prepare()
+    free = shutil.disk_usage(project.results).free
+    if free < _ROOM_NEEDED_BYTES:
+        raise MachineError(
+            f"{project.results} has {free / 2**20:.0f} MiB free, and {_ROOM_NEEDED_BYTES >> 20} are needed",
+            hint="make room, or name another folder with --project-dir",
+        )
+    measurement = campaign.file.measurement
+    if measurement.cpu_tdp_w is None:
+        measurement = measurement.model_copy(update={"cpu_tdp_w": project.config.cpu_tdp_w})
+    folder = CampaignFolder(project.results / campaign.name)
+    return Bench(campaign, folder, dispatcher, tuple(gpus), measurement, Baselines(project.state))
+
+
+def argument_issues(campaign: Campaign, dispatcher: Dispatcher, *, ask: bool = True) -> list[Issue]:
+    """Arguments passed on to an engine that does not have them. An engine is asked only where there are some.
+
+    Args:
+        campaign: that passes them on.
+        dispatcher: which serves it.
+        ask: whether engines may be asked, which imports them; what is not known without is told as a warning.
+
+    Raises:
+        MachineError: an engine does not say which it has.
+    """
+    grids, _ = resolve_grids(campaign.file)
+    said = {backend: dispatcher.description(backend, ask=ask) for backend in backends_passed_on(grids)}
+    known = {backend: description for backend, description in said.items() if description}
+    unasked = [
+        Issue(f"the arguments passed on to {backend} are checked before the first run, not now", severity="warning")
+        for backend in said
+        if backend not in known
+    ]
+    return [*unasked, *unknown_arguments(grids, known)]
+
+
+def _may_use_gpu(grid: Grid) -> bool:
+    """Whether an engine of a grid takes a GPU where there is one."""
+    return bool(OPTIONS[grid.backend].MODULES) and any(count != 0 for count in gpus_wanted(grid))
+
+
+def _unchanged_inputs(campaign: Campaign) -> None:
+    for before, now in zip((campaign.dataset_sha256, campaign.model_sha256), fingerprints(campaign), strict=True):
+        for name, digest in before.items():
+            if now[name] != digest:
+                raise InputError(
+                    f"{name} is not what campaign {campaign.name!r} began with: its content changed",
+                    hint="put the old one back, or begin a new campaign under another name",
+                )
