@@ -36,14 +36,17 @@ class Batch(NamedTuple):
 
 
 class DeviceMemory(NamedTuple):
-    """Memory of the accelerator, as the engine's allocator accounts for it."""
+    """Memory of the accelerators, as the engine's allocator accounts for it.
+
+    Of an engine in several processes on a CPU it is what is resident of each, summed.
+    """
 
     model_bytes: int
     """Allocated once the model was loaded."""
     peak_bytes: int
-    """Most that was allocated at once since the window opened."""
-    reserved_bytes: int
-    """Most that the allocator held of the device since the window opened."""
+    """Most that was allocated at once since the window opened; the peaks of several processes are summed."""
+    reserved_bytes: int | None
+    """Most that the allocator held of the device since the window opened; None on a CPU."""
 
 
 class Backend(Protocol):

@@ -28,7 +28,10 @@ class LocatedModel(NamedTuple):
 
 def use_hub_only_if_needed(request: RunRequest) -> None:
     """Keeps the engine off the network where neither model nor prompts come from the hub."""
-    from_hub = request.model_path is None and not request.experiment.model.startswith(DEMO_PREFIX)
+    options = request.experiment.options
+    named = [(request.experiment.model, request.model_path)]
+    named += [(getattr(options, field), request.option_paths.get(field)) for field in options.MODEL_FIELDS]
+    from_hub = any(model and path is None and not model.startswith(DEMO_PREFIX) for model, path in named)
     if not from_hub and not is_from_hub(request.experiment.workload.dataset):
         os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -50,15 +53,36 @@ def locate(
         ModelGatedError: the hub refuses it.
         DiskFullError: it does not fit onto the disk.
     """
-    model = request.experiment.model
+    holds = request.experiment.options.MODEL_FILE
+    return _locate(request.experiment.model, request.model_path, holds, demo, hub_files)
+
+
+def locate_option(request: RunRequest, field: str, holds: str) -> LocatedModel | None:
+    """Finds the model that an option names (see ``Options.MODEL_FIELDS``); None where it names none.
+
+    Args:
+        request: what to run.
+        field: the option.
+        holds: a file that such a model has.
+
+    Raises:
+        ModelNotFoundError: it is not there, or may not be had.
+    """
+    model: str | None = getattr(request.experiment.options, field)
+    return None if model is None else _locate(model, request.option_paths.get(field), holds, demo_folder, HUB_FILES)
+
+
+def _locate(
+    model: str, path: str | None, holds: str | None, demo: Callable[[str], Path], hub_files: Sequence[str]
+) -> LocatedModel:
     if model.startswith(DEMO_PREFIX):
         return LocatedModel(demo(model.removeprefix(DEMO_PREFIX)), None)
-    if request.model_path is None:
+    if path is None:
         return _from_hub(model, hub_files)
-    folder, wanted = Path(request.model_path), request.experiment.options.MODEL_FILE
-    if wanted and not any(folder.glob(wanted)):
+    folder = Path(path)
+    if holds and not any(folder.glob(holds)):
         raise ModelNotFoundError(
-            f"{folder} holds no model: there is no {wanted} in it",
+            f"{folder} holds no model: there is no {holds} in it",
             "name a folder that save_pretrained wrote, or that was downloaded from the hub",
         )
     return LocatedModel(folder, None)

@@ -1,29 +1,30 @@
-"""Hugging Face transformers on PyTorch: static batches through ``generate``."""
+"""Hugging Face transformers on PyTorch: static batches through ``generate``, in one process or in several."""
 
 from __future__ import annotations
 
-import gc
-import time
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 import transformers
 
-from runners.backends.architecture import architecture_of
-from runners.backends.base import Batch, DeviceMemory, TokenIds
-from runners.backends.models import LocatedModel, locate
-from runners.backends.pytorch_config import asked_generation, read_back, require_honoured
-from runners.backends.resident import make_resident
+from runners.backends import pytorch_group
+from runners.backends.base import Batch, DeviceMemory, Timing, TokenIds
+from runners.backends.pytorch_config import generation_fields
+from runners.backends.pytorch_load import Located, locate_all
+from runners.backends.pytorch_overridden import overridden
+from runners.backends.pytorch_place import place_of
+from runners.backends.pytorch_replica import Replica
+from runners.backends.pytorch_workers import Workers
 from runners.contract.description import Engine
 from runners.contract.flops import Architecture
 from runners.contract.options.pytorch import PytorchOptions
 from runners.contract.request import RunRequest
-from runners.errors import BadRequestError, EngineError
 
 
 class PytorchBackend:
-    """A causal language model of transformers.
+    """A causal language model of transformers; its copies or parts in other processes, where there are several.
 
     Args:
         request: what to run.
@@ -31,23 +32,17 @@ class PytorchBackend:
         alive: called at every step of a batch.
 
     Raises:
-        BadRequestError: the device that was asked for is not there, or is more than one.
+        BadRequestError: the devices that were asked for are not there, or are not those that are metered.
     """
 
     def __init__(self, request: RunRequest, options: PytorchOptions, alive: Callable[[], None]) -> None:
         self._request = request
         self._options = options
         self._alive = alive
-        self._device = _device(request, options)
-        self._located: LocatedModel
-        self._model: Any = None
-        self._tokenizer: Any = None
-        self._generation: Any = None
-        self._model_bytes = 0
-        # Its own handler writes to standard error past our format; ours gets the records instead.
-        transformers.utils.logging.disable_default_handler()
-        transformers.utils.logging.enable_propagation()
-        transformers.utils.logging.disable_progress_bar()
+        self._replica = Replica(request, options, place_of(0, request, options), alive)
+        self._workers: Workers | None = None
+        self._located: Located
+        self._reports: list[dict[str, Any]] | None = None
 
     @property
     def version(self) -> str:
@@ -56,209 +51,172 @@ class PytorchBackend:
 
     @property
     def device(self) -> str:
-        """``cpu``, or the GPU with its name."""
-        if self._device.type == "cpu":
-            return "cpu"
-        return f"{self._device} ({torch.cuda.get_device_name(self._device)})"
+        """``cpu``, or each GPU with its name."""
+        own = self._replica.place
+        if not own.on_gpu or self._workers is None:
+            return own.name
+        return ", ".join([own.name, *(report["config"]["device"] for report in self._reported())])
 
     @property
     def prefix(self) -> list[int]:
         """What the tokenizer puts before a text by itself."""
-        return list(self._tokenizer("")["input_ids"])
+        return list(self._replica.tokenizer("")["input_ids"])
 
     def prepare(self) -> None:
-        """Finds the model, and converts or downloads it if it is not here yet."""
-        self._located = locate(self._request)
+        """Finds the models, converts or downloads what is not here yet, and starts the other processes."""
+        self._located = locate_all(self._request)
 
     def load(self) -> None:
-        """Loads model and tokenizer, and makes sure that they are what was asked for.
+        """Loads all that is needed in each process, and makes sure that it is what was asked for.
 
         Raises:
-            EngineError: dtype or attention did not reach the engine.
+            RunnerError: it is not, or does not fit the model or the device; or another process failed.
         """
-        options, folder = self._options, self._located.folder
-        torch.manual_seed(self._request.seed)
-        self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-        model = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, dtype=getattr(torch, options.dtype), attn_implementation=options.attn_implementation
-        )
-        self._model = model.to(self._device).eval()
-        require_honoured(self._model, options)
-        if options.torch_compile:
-            self._model.compile(mode=options.torch_compile_mode)
-        workload = self._request.experiment.workload
-        self._generation = asked_generation(self._model, self._tokenizer, options, workload.output_tokens)
-        if self._device.type == "cpu":
-            make_resident(self._model)
-        else:
-            self.synchronize()
-            self._model_bytes = torch.cuda.memory_allocated(self._device)
+        if self._options.processes > 1:
+            self._start()
+        located = [part and [str(part.folder), part.revision] for part in self._located]
+        self._together("load", lambda: self._replica.load(self._located), located=located)
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text without special tokens."""
-        return list(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+        return list(self._replica.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
     def synchronize(self) -> None:
-        """Waits for the GPU; the CPU is always done."""
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
+        """Waits for this process's GPUs; the others' are idle whenever they are not in a batch."""
+        self._replica.synchronize()
 
     def open_window(self) -> None:
-        """Seeds the sampling again, and lets the allocator's peaks count from here."""
-        torch.manual_seed(self._request.seed)
-        if self._device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self._device)
+        """Seeds the sampling again, and lets peaks of memory count from here."""
+        self._together("open_window", self._replica.open_window)
 
     def generate(self, prompts: Sequence[TokenIds]) -> Batch:
-        """Answers one batch, padded on the left to its longest prompt.
+        """Answers one batch: in one process, together with the others, or shared out among them.
 
         Raises:
             BadRequestError: prompt and answer do not fit into the model's context.
+            WorkerError: another process failed or ended.
         """
-        start_s = time.monotonic()
-        longest = max(map(len, prompts))
-        self._require_fit(longest)
-        padding = [longest - len(prompt) for prompt in prompts]
-        pad = self._generation.pad_token_id
-        ids = [[pad] * pads + list(prompt) for pads, prompt in zip(padding, prompts, strict=True)]
-        mask = [[0] * pads + [1] * (longest - pads) for pads in padding]
-        # Beams cannot be streamed, so their steps are seen from where their scores pass.
-        streamer = _TokenTimes(self._alive) if self._options.num_beams == 1 else None
-        processors = [] if streamer else [_Steps(self._alive)]
-        with torch.inference_mode():
-            answered = self._model.generate(
-                input_ids=torch.tensor(ids, device=self._device),
-                attention_mask=torch.tensor(mask, device=self._device),
-                generation_config=self._generation,
-                streamer=streamer,
-                logits_processor=transformers.LogitsProcessorList(processors),
-            )
-        self.synchronize()
-        end_s = time.monotonic()
-        outputs = answered[:, longest:].tolist()
-        return Batch(start_s, end_s, streamer.times_s if streamer else None, outputs)
+        if self._workers is None:
+            return self._replica.generate(prompts)
+        every = [list(prompt) for prompt in prompts]
+        if self._options.tensor_parallel_size > 1:
+            return self._workers.do("generate", lambda: self._replica.generate(every), prompts=every)[0]
+        share = pytorch_group.share_of(self._replica.place, every)
+        own, others = self._workers.do("generate", lambda: self._replica.generate(share), prompts=every)
+        return _joined([own, *(Batch(*part) for part in others if part is not None)])
 
     def device_memory(self) -> DeviceMemory | None:
-        """What PyTorch's CUDA allocator gave out and held; None on a CPU."""
-        if self._device.type != "cuda":
+        """Of all GPUs and processes, summed; None on a CPU in one process, whose memory the sampler sees."""
+        if self._workers is None and not self._replica.place.on_gpu:
             return None
-        return DeviceMemory(
-            model_bytes=self._model_bytes,
-            peak_bytes=torch.cuda.max_memory_allocated(self._device),
-            reserved_bytes=torch.cuda.max_memory_reserved(self._device),
-        )
+        parts = [self._replica.memory()]
+        parts += [report["memory"] and DeviceMemory(*report["memory"]) for report in self._reported()]
+        return _summed(parts)
 
     def architecture(self) -> Architecture | None:
         """As the model's configuration tells; None for a kind of model whose FLOPs are not known."""
-        return architecture_of(self._model.config)
+        return self._replica.architecture()
 
     def effective_config(self) -> dict[str, Any]:
-        """What engine and model say of themselves.
+        """What engine and models say of themselves, in each process.
 
         Raises:
             EngineError: torch.compile was asked for and compiled nothing.
         """
-        found = read_back(self._model, self._generation)
-        if self._options.torch_compile and not found["compiled_graphs"]:
-            raise EngineError("torch.compile compiled nothing", "run without torch_compile; runner.log may say why")
-        return {
-            **found,
+        own = self._replica.effective_config()
+        found = {
+            **own,
             "device": self.device,
-            "folder": str(self._located.folder),
-            "revision": self._located.revision,
+            "folder": str(self._located.model.folder),
+            "revision": self._located.model.revision,
             "batch_size": self._options.batch_size,
             "seed": self._request.seed,
         }
+        for name, part in (("assistant", self._located.assistant), ("adapter", self._located.adapter)):
+            if part is not None:
+                named = {"folder": str(part.folder), "revision": part.revision, "merged": self._options.adapter_merged}
+                found[f"{name}_model"] = named if name == "adapter" else {k: named[k] for k in ("folder", "revision")}
+        if self._workers is None:
+            return found
+        processes = [own, *(report["config"] for report in self._reported())]
+        memory = [self._replica.memory(), *(report["memory"] for report in self._reported())]
+        parts = [
+            {"rank": rank, **{name: config[name] for name in _OF_A_PROCESS}, "memory_bytes": part and list(part)}
+            for rank, (config, part) in enumerate(zip(processes, memory, strict=True))
+        ]
+        return {**found, "group": pytorch_group.read_group(), "processes": parts}
 
     def overridden(self) -> list[str]:
-        """Nothing."""
-        return []
+        """What the engine did otherwise than asked, in any process."""
+        configs = [self._replica.effective_config(), *(report["config"] for report in self._reported())]
+        return list(dict.fromkeys(one for config in configs for one in overridden(self._options, config)))
 
     def close(self) -> None:
-        """Lets the model go and gives its memory back."""
-        self._model = None
-        gc.collect()
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
+        """Lets the models go, gives their memory back, and ends the other processes."""
+        if self._workers is None:
+            self._replica.close()
+            return
+        self._together("close", self._leave)
+        self._workers.close()
+        self._workers = None
 
-    def _require_fit(self, longest: int) -> None:
-        limit = getattr(self._model.config, "max_position_embeddings", None)
-        output_tokens = self._generation.max_new_tokens
-        if limit is not None and longest + output_tokens > limit:
-            raise BadRequestError(
-                f"a prompt of {longest} tokens and an answer of {output_tokens} exceed the model's {limit} positions",
-                "lower workload.input_tokens or workload.output_tokens, or use a model with a longer context",
-            )
+    def _leave(self) -> None:
+        self._replica.close()
+        pytorch_group.leave()
 
+    def _start(self) -> None:
+        world = self._options.processes
+        threads = self._options.num_threads or max(1, torch.get_num_threads() // world)
+        self._workers = Workers(self._request, world, threads, self._alive)
+        self._together("ready", lambda: None)  # else one that cannot start would be waited for below
+        os.environ.update(pytorch_group.environment_of(0, world, threads))
+        store = pytorch_group.open_store(world)
+        self._together("join", lambda: pytorch_group.join(self._replica.place, world, store), port=store.port)
 
-class _TokenTimes(transformers.generation.streamers.BaseStreamer):  # type: ignore[misc]
-    """Notes when the tokens of each step reached the host; the first call brings the prompts."""
+    def _together(self, command: str, own: Callable[[], None], **arguments: Any) -> None:
+        if self._workers is None:
+            own()
+        else:
+            self._workers.do(command, own, **arguments)
 
-    def __init__(self, alive: Callable[[], None]) -> None:
-        self.times_s: list[float] = []
-        self._alive = alive
-        self._prompts_came = False
-
-    def put(self, value: torch.Tensor) -> None:
-        if self._prompts_came:
-            self.times_s.append(time.monotonic())
-            self._alive()
-        self._prompts_came = True
-
-    def end(self) -> None:
-        pass
-
-
-class _Steps(transformers.LogitsProcessor):  # type: ignore[misc]
-    """Tells each step, and leaves the scores as they are."""
-
-    def __init__(self, alive: Callable[[], None]) -> None:
-        self._alive = alive
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        self._alive()
-        return scores
+    def _reported(self) -> list[dict[str, Any]]:
+        """What the other processes say of themselves; asked once, after the window."""
+        if self._workers is None:
+            return []
+        if self._reports is None:
+            self._reports = self._workers.do("report", lambda: None)[1]
+        return self._reports
 
 
-def _device(request: RunRequest, options: PytorchOptions) -> torch.device:
-    """The device of a run; beside a simulated GPU, which computes nothing, that is the CPU.
+_OF_A_PROCESS = ("device", "torch_num_threads", "compiled_graphs")
 
-    Raises:
-        BadRequestError: a GPU was asked for and there is none or several, or it is not the one that is metered.
-    """
-    simulated = any(gpu.simulated for gpu in request.gpus)
-    wanted = options.device if options.device != "auto" else ("cuda" if request.gpus and not simulated else "cpu")
-    if wanted == "cpu":
-        return torch.device("cpu")
-    if simulated:
-        raise BadRequestError("device is cuda, and the run's GPU is simulated", "set device: auto, or use a real GPU")
-    if not request.gpus:
-        raise BadRequestError(
-            "device is cuda, but the run was given no GPU", "set gpus in the campaign, or device: cpu"
-        )
-    if len(request.gpus) > 1:
-        raise BadRequestError(
-            f"not supported yet: several GPUs (the run was given {len(request.gpus)})",
-            "name one GPU in the campaign's gpus; the others would be billed for, and not used",
-        )
-    if not torch.cuda.is_available():
-        raise BadRequestError(
-            f"device is cuda, but torch {torch.__version__} sees no GPU",
-            "install a CUDA build of torch and see that nvidia-smi works here, or set device: cpu",
-        )
-    device = torch.device("cuda:0")
-    seen, metered = str(torch.cuda.get_device_properties(device).uuid), request.gpus[0].uuid
-    if not metered.startswith("MIG-") and seen not in metered:
-        raise BadRequestError(
-            f"the engine sees the GPU {seen}, but {metered} is metered",
-            f"set CUDA_VISIBLE_DEVICES={metered}",
-        )
-    return device
+
+def _joined(parts: Sequence[Batch]) -> Batch:
+    """One batch of what several processes did at the same time; each request keeps the moments of its own."""
+    timings = []
+    for part in parts:
+        times = part.token_times_s
+        timing = Timing(None, times[0], times[-1], times) if times else Timing(None, None, part.end_s)
+        timings += [timing] * len(part.outputs)
+    outputs = [output for part in parts for output in part.outputs]
+    return Batch(min(part.start_s for part in parts), max(part.end_s for part in parts), None, outputs, timings)
+
+
+def _summed(parts: Sequence[DeviceMemory | None]) -> DeviceMemory | None:
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    reserved = [part.reserved_bytes for part in known if part.reserved_bytes is not None]
+    return DeviceMemory(
+        sum(part.model_bytes for part in known),
+        sum(part.peak_bytes for part in known),
+        sum(reserved) if len(reserved) == len(known) else None,
+    )
 
 
 def describe() -> Engine:
-    """Versions of transformers and torch."""
-    return Engine(version=_version())
+    """Versions of transformers and torch, and what may stand in ``generation_args``."""
+    return Engine(version=_version(), fields={"generation_args": generation_fields()})
 
 
 def _version() -> str:

@@ -141,7 +141,8 @@ _TABLE = (
         for field, statistic in _STATISTICS.items()
     ),
     Quantity("memory_peak_bytes", int, "MiB", "lower", 4, "peak memory",
-             "most in use at once in the window. GPU: given out by the allocator; CPU: resident memory of the runner",
+             "most in use at once in the window. GPU: given out by the allocator; CPU: resident memory of the"
+             " runner, in several processes the sum of what each had at most",
              _MIB),
     Quantity("memory_model_bytes", int, "MiB", "lower", 4, "memory of the model",
              "in use once the model was loaded, counted like `memory_peak_bytes`", _MIB),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -33,6 +34,25 @@ class ProcessMemory:
         """Closes the kernel's file."""
         if self._file is not None:
             os.close(self._file)
+
+
+def reset_peak_resident() -> bool:
+    """Lets this process's peak of resident memory count from here; returns whether the kernel does so."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return False
+    return True
+
+
+def peak_resident_bytes() -> int | None:
+    """The most that was resident of this process since :func:`reset_peak_resident`; None where it cannot be read."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return None
+    peaks = [int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")]
+    return peaks[0] if peaks else None
 
 
 def resident_bytes(pid: int) -> int | None:

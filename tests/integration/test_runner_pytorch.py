@@ -145,14 +145,6 @@ def test_a_gpu_that_is_not_there_is_a_bad_request(runner) -> None:
     assert "no GPU" in runner.json("failure.json")["message"]
 
 
-def test_several_gpus_are_not_supported_yet(runner) -> None:
-    gpus = [{"index": n, "uuid": f"GPU-{n}", "name": "H200"} for n in range(2)]
-    run(runner, code=2, gpus=gpus)
-    failure = runner.json("failure.json")
-    assert "not supported yet: several GPUs" in failure["message"]
-    assert "one GPU" in failure["hint"]
-
-
 def test_an_answer_longer_than_the_context_is_a_bad_request(runner) -> None:
     run(runner, {"output_tokens": 9000}, code=2)
     assert "8192 positions" in runner.json("failure.json")["message"]
@@ -179,3 +171,9 @@ def test_an_engine_that_is_not_installed_says_how_to_install_it(runner, tmp_path
     runner.write(WORKLOAD, OPTIONS, model=MODEL)
     assert runner.run("pytorch", PYTHONPATH=f"{tmp_path}:{Path(__file__).parents[2]}") == 3
     assert "llm-orchestrate[pytorch]" in runner.json("failure.json")["hint"]
+
+
+def test_fewer_gpus_than_processes_are_a_bad_request(runner) -> None:
+    gpus = [{"index": 0, "uuid": "GPU-0", "name": "H200"}]
+    run(runner, options={"data_parallel_size": 2, "batch_size": 1}, code=2, gpus=gpus)
+    assert "2 processes need a GPU each" in runner.json("failure.json")["message"]

@@ -32,7 +32,9 @@ def test_the_help_of_a_flag_tells_its_values_and_its_default() -> None:
     flags = flags_of("pytorch")
     assert flags["dtype"].help == "type of weights and activations [float32, bfloat16 or float16; default: bfloat16]"
     assert flags["do_sample"].help.endswith("[true or false; default: false]")
-    assert flags["torch_compile_mode"].help.endswith("[default, reduce-overhead or max-autotune]")
+    assert flags["torch_compile_mode"].help.endswith(
+        "[default, reduce-overhead, max-autotune or max-autotune-no-cudagraphs]"
+    )
     assert flags["temperature"].help == "sampling temperature"
     assert flags["warmup_iterations"].help == (
         "generate so many batches, whether or not they converge; null: until they do"
