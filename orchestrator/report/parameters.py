@@ -43,11 +43,17 @@ class Parameter:
 def varied_parameters(results: Sequence[RunResult]) -> list[Parameter]:
     """The parameters in which the runs differ, in the order they are declared.
 
-    A parameter that only some backends have counts among these; one that is passed on, among all that pass on.
+    A parameter that only some backends have counts among these; one that is passed on, among all that pass on. Where
+    nothing but the defaults of the backends differs, nothing was varied.
     """
     declared = [(result.backend, _by_name(result)) for result in results]
     names = dict.fromkeys(name for _, point in declared for name in point if name not in _HIDDEN)
-    varied = [name for name in names if len({_cell(name, *point) for point in declared} - {""}) > 1]
+    varied = [
+        name
+        for name in names
+        if len({_cell(name, *point) for point in declared} - {""}) > 1
+        and not all(_is_default(name, *point) for point in declared if name in point[1])
+    ]
     short = [name.rpartition(".")[2] for name in varied]
     return [Parameter(name, last if short.count(last) == 1 else name) for name, last in zip(varied, short, strict=True)]
 
@@ -69,6 +75,11 @@ def _cell(name: str, backend: str, declared: Mapping[str, Any]) -> str:
         return shown(declared[name])
     option, dot, _ = name.partition(".")
     return "—" if dot and option in OPTIONS[backend].model_fields else ""
+
+
+def _is_default(name: str, backend: str, declared: Mapping[str, Any]) -> bool:
+    info = OPTIONS[backend].model_fields.get(name) if name != "backend" else None
+    return info is not None and declared[name] == _compact(info.get_default(call_default_factory=True))
 
 
 def _flat(name: str, value: Any) -> dict[str, Any]:

@@ -45,7 +45,9 @@ class LlamacppOptions(Options):
     load_mode: Literal["none", "mmap"] = Field(
         "none", description="how the weights come into memory; none: read before the run begins; mmap: when first used"
     )
-    temperature: float = Field(0.0, ge=0, le=100, description="sampling temperature; 0: take the most likely token")
+    temperature: float = Field(
+        0.0, ge=0, le=100, description="sampling temperature of llama.cpp; 0: take the most likely token"
+    )
     top_k: int | None = Field(
         None, ge=1, description="sample among the k most likely tokens; null: llama.cpp's default"
     )
@@ -53,7 +55,10 @@ class LlamacppOptions(Options):
         None, gt=0, le=1, description="sample within this cumulative probability; null: llama.cpp's default"
     )
     min_p: float | None = Field(
-        None, ge=0, le=1, description="sample above this share of the highest probability; null: llama.cpp's default"
+        None,
+        ge=0,
+        le=1,
+        description="leave out tokens below this share of the likeliest's probability; null: llama.cpp's default",
     )
     repeat_penalty: float = Field(1.0, gt=0, le=100, description="penalty on repeated tokens; 1: none")
 

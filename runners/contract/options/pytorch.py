@@ -95,7 +95,9 @@ class PytorchOptions(Options):
     )
     bnb_4bit_use_double_quant: bool = Field(False, description="quantise the scales of bitsandbytes' 4-bit weights too")
     do_sample: bool = Field(False, description="sample instead of taking the most likely token")
-    temperature: float | None = Field(None, gt=0, le=100, description="sampling temperature")
+    temperature: float | None = Field(
+        None, gt=0, le=100, description="sampling temperature; null: as the model sets it, else transformers"
+    )
     top_k: int | None = Field(
         None, ge=1, description="sample among the k most likely tokens; null: as the model sets it, else transformers"
     )
@@ -106,7 +108,11 @@ class PytorchOptions(Options):
         description="sample within this cumulative probability; null: as the model sets it, else transformers",
     )
     min_p: float | None = Field(
-        None, ge=0, le=1, description="leave out tokens below this share of the likeliest's probability"
+        None,
+        ge=0,
+        le=1,
+        description="leave out tokens below this share of the likeliest's probability;"
+        " null: as the model sets it, else transformers",
     )
     typical_p: float | None = Field(
         None, gt=0, le=1, description="sample among the most typical tokens within this cumulative probability"

@@ -37,7 +37,7 @@ class TensorrtOptions(Options):
         "pytorch", description="what executes the model: PyTorch, or an engine that TensorRT builds for this GPU"
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "bfloat16", description="type of weights and activations; auto: the model's own"
+        "bfloat16", description="type of weights and activations"
     )
     max_batch_size: int = Field(128, ge=1, le=65_536, description="sequences worked on at the same time, at most")
     max_num_tokens: int | None = Field(
@@ -76,7 +76,7 @@ class TensorrtOptions(Options):
         | None
     ) = Field(None, description="quantise the weights so while the engine is built (tensorrt only); null: do not")
     kv_cache_dtype: Literal["fp8", "int8"] | None = Field(
-        None, description="type of the KV cache (int8: tensorrt only); null: that of the model"
+        None, description="type of TensorRT-LLM's KV cache (int8: llm_backend tensorrt only); null: that of the model"
     )
     kv_cache_free_gpu_memory_fraction: float | None = Field(
         None, gt=0, le=1, description="share of the GPU's free memory that the KV cache takes; null: its default"
@@ -115,7 +115,9 @@ class TensorrtOptions(Options):
         None, description="fill a batch up to the next CUDA graph (pytorch only); null: the engine's default"
     )
     torch_compile: bool | None = Field(
-        None, description="compile the model with torch.compile (pytorch only); null: the engine's default"
+        None,
+        description="let TensorRT-LLM compile the model with torch.compile (llm_backend pytorch only);"
+        " null: its own default",
     )
     disable_overlap_scheduler: bool | None = Field(
         None, description="schedule a step only once the one before is done (pytorch only); null: the engine's default"
@@ -167,12 +169,22 @@ class TensorrtOptions(Options):
         None, description="capture CUDA graphs of decoding steps (tensorrt only); null: its default"
     )
     temperature: float | None = Field(
-        None, gt=0, le=100, description="sampling temperature; null with top_k and top_p: the most likely token"
+        None,
+        gt=0,
+        le=100,
+        description="sampling temperature; null with top_k and top_p: TensorRT-LLM takes the most likely token",
     )
-    top_k: int | None = Field(None, ge=1, description="sample among the k most likely tokens")
-    top_p: float | None = Field(None, gt=0, le=1, description="sample within this cumulative probability")
+    top_k: int | None = Field(
+        None, ge=1, description="sample among the k most likely tokens; null: TensorRT-LLM's default"
+    )
+    top_p: float | None = Field(
+        None, gt=0, le=1, description="sample within this cumulative probability; null: TensorRT-LLM's default"
+    )
     min_p: float | None = Field(
-        None, ge=0, le=1, description="leave out tokens below this share of the likeliest's probability"
+        None,
+        ge=0,
+        le=1,
+        description="leave out tokens below this share of the likeliest's probability; null: TensorRT-LLM's default",
     )
     repetition_penalty: float | None = Field(
         None, gt=0, le=100, description="penalty on tokens that prompt or answer have; null: none"

@@ -66,7 +66,7 @@ class VllmOptions(Options):
         "bfloat16", description="type of weights and activations"
     )
     quantization: str | None = Field(
-        None, min_length=1, description="method that the weights are quantised by, such as fp8; null: the model's own"
+        None, min_length=1, description="method by which vLLM quantises the weights, such as fp8; null: the model's own"
     )
     load_format: str | None = Field(
         None, min_length=1, description="how weights are read, such as safetensors or dummy; null: as they lie there"
@@ -119,11 +119,18 @@ class VllmOptions(Options):
     enable_expert_parallel: bool | None = Field(
         None, description="give each GPU whole experts instead of a part of each; null: the engine decides"
     )
-    temperature: float = Field(0.0, ge=0, le=100, description="sampling temperature")
-    top_k: int | None = Field(None, ge=1, description="sample among the k most likely tokens")
-    top_p: float | None = Field(None, gt=0, le=1, description="sample within this cumulative probability")
+    temperature: float = Field(
+        0.0, ge=0, le=100, description="sampling temperature of vLLM; 0: take the most likely token"
+    )
+    top_k: int | None = Field(None, ge=1, description="sample among the k most likely tokens; null: vLLM's default")
+    top_p: float | None = Field(
+        None, gt=0, le=1, description="sample within this cumulative probability; null: vLLM's default"
+    )
     min_p: float | None = Field(
-        None, ge=0, le=1, description="sample among tokens at least this likely, relative to the likeliest"
+        None,
+        ge=0,
+        le=1,
+        description="leave out tokens below this share of the likeliest's probability; null: vLLM's default",
     )
     presence_penalty: float | None = Field(
         None, ge=-2, le=2, description="penalty on tokens that the answer has already; null: none"
@@ -131,7 +138,9 @@ class VllmOptions(Options):
     frequency_penalty: float | None = Field(
         None, ge=-2, le=2, description="penalty on tokens by how often the answer has them; null: none"
     )
-    repetition_penalty: float | None = Field(None, gt=0, le=100, description="penalty on repeated tokens")
+    repetition_penalty: float | None = Field(
+        None, gt=0, le=100, description="penalty on tokens that prompt or answer have; null: none"
+    )
     engine_args: PassedOn = Field(
         default_factory=dict, description="any other argument of vLLM's EngineArgs, by its own name"
     )

@@ -102,7 +102,7 @@ def test_a_shared_value_that_one_backend_refuses_names_it() -> None:
 
 def test_an_axis_in_shared_is_crossed_with_the_backends_that_have_it() -> None:
     declared = campaign(
-        shared={"tensor_parallel_size": [1, 2], "max_num_seqs": [1, 2, 3]},
+        shared={"pipeline_parallel_size": [1, 2], "max_num_seqs": [1, 2, 3]},
         backends=dict.fromkeys(("pytorch", "vllm", "tensorrt")),
     )
     assert [(grid.backend, grid.points) for grid in resolve_grids(declared.file)[0]] == [

@@ -35,7 +35,7 @@ def test_the_help_of_a_flag_tells_its_values_and_its_default() -> None:
     assert flags["torch_compile_mode"].help.endswith(
         "[default, reduce-overhead, max-autotune or max-autotune-no-cudagraphs]"
     )
-    assert flags["temperature"].help == "sampling temperature"
+    assert flags["temperature"].help == "sampling temperature; null: as the model sets it, else transformers"
     assert flags["warmup_iterations"].help == (
         "generate so many batches, whether or not they converge; null: until they do"
     )
