@@ -25,8 +25,8 @@ def choose_dispatcher(
     Args:
         backends: the engines of the campaign.
         scene: where its runs take place.
-        wanted: the one to use; None: ``local`` where there is a single engine and it is installed here, or
-            where we are inside a container already; else ``compose``.
+        wanted: the one to use; None: ``local`` where there is a single engine and it is installed here, and
+            inside a container where all are, or where that has no Docker; else ``compose``.
         strategy: how containers are used, if they are.
 
     Raises:
@@ -40,11 +40,14 @@ def choose_dispatcher(
 def _first_choice(backends: list[str]) -> DispatcherName:
     engines = [backend for backend in backends if OPTIONS[backend].MODULES]
     absent = {engine: missing_modules(engine) for engine in engines}
-    if inside_container() or (len(engines) <= 1 and not any(absent.values())):
+    inside = inside_container()
+    if not any(absent.values()) and (inside or len(engines) <= 1):
         return "local"
     try:
         require_docker()
     except MachineError as error:
+        if inside:
+            return "local"  # which names the engine that is not there
         raise MachineError(
             f"{_why_not_local(absent)}, and containers cannot be used: {error}",
             hint=" or ".join(filter(None, [*(OPTIONS[e].INSTALL_HINT for e in absent if absent[e]), error.hint])),

@@ -93,7 +93,7 @@ def test_with_pytorch_alone_installed(
     assert choose_dispatcher(backends, scene).dispatching.dispatcher == dispatcher
 
 
-@pytest.mark.usefixtures("docker")
+@pytest.mark.usefixtures("no_docker")
 def test_inside_a_container_an_engine_that_is_not_there_is_named(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OPTIONS["pytorch"], "MODULES", ("json",))
     monkeypatch.setattr(OPTIONS["vllm"], "MODULES", ("no_such_engine",))
@@ -104,10 +104,15 @@ def test_inside_a_container_an_engine_that_is_not_there_is_named(scene: Scene, m
 
 
 @pytest.mark.usefixtures("docker")
-def test_inside_a_container_everything_is_local(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    absent(monkeypatch)
+def test_inside_a_container_what_is_there_is_local_and_for_the_rest_docker_is_asked(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(choose, "inside_container", lambda: True)
-    assert choose_dispatcher(["pytorch"], scene).dispatching.dispatcher == "local"
+    for backend in ("pytorch", "vllm"):
+        monkeypatch.setattr(OPTIONS[backend], "MODULES", ("json",))
+    assert choose_dispatcher(["pytorch", "vllm"], scene).dispatching.dispatcher == "local"
+    absent(monkeypatch)
+    assert choose_dispatcher(["pytorch", "vllm"], scene).dispatching.dispatcher == "compose"
 
 
 @pytest.mark.usefixtures("no_docker")
