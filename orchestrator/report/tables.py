@@ -13,6 +13,8 @@ from runners.contract.quantities import QUANTITIES
 from runners.contract.result import RunResult
 
 HEADLINES = ("energy_per_output_token_j", "output_tokens_per_s", "ttft_s.p50", "memory_peak_bytes")
+QUEUE = "queue_s.p50"
+"""Shown beside the TTFT, which it is part of, where an engine tells it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +50,18 @@ def summary(name: str, results: Sequence[RunResult]) -> Table:
     groups: dict[tuple[str, str], list[RunResult]] = {}
     for result in sorted(results, key=lambda result: (result.order_index, result.cycle)):
         groups.setdefault((result.experiment_id, result.environment.environment_id), []).append(result)
-    varied = varied_parameters(results)
+    varied, figures = varied_parameters(results), _figures(results)
     rows = []
     for runs in groups.values():
         good = [run for run in runs if run.verdict == "good"]
         counted = good or runs
         cells = [parameter.shown(runs[0]) for parameter in varied]
         cells.append(str(len(counted)) if len(counted) == len(runs) else f"{len(counted)} of {len(runs)}")
-        cells += [_median(counted, quantity) for quantity in HEADLINES]
+        cells += [_median(counted, quantity) for quantity in figures]
         cells.append(_methods(counted))
         rows.append(cells)
     columns = [*(Column(parameter.title) for parameter in varied), Column("runs", True)]
-    columns += [Column(_heading(quantity), True) for quantity in HEADLINES]
+    columns += [Column(_heading(quantity), True) for quantity in figures]
     return Table(
         f"{name}: medians over cycles; energy per output token",
         [*columns, Column("method")],
@@ -70,19 +72,19 @@ def summary(name: str, results: Sequence[RunResult]) -> Table:
 
 def run_list(name: str, results: Sequence[RunResult]) -> Table:
     """Every complete run of a campaign with its headline figures: a row a run, in the order they ran."""
-    varied = varied_parameters(results)
+    varied, figures = varied_parameters(results), _figures(results)
     rows = [
         [
             short_run_id(result.experiment_id, result.cycle),
             *(parameter.shown(result) for parameter in varied),
-            *(QUANTITIES[quantity].show(value_of(result, quantity)) for quantity in HEADLINES),
+            *(QUANTITIES[quantity].show(value_of(result, quantity)) for quantity in figures),
             result.energy_method or "—",
             result.verdict,
         ]
         for result in sorted(results, key=lambda result: (result.order_index, result.cycle))
     ]
     columns = [Column("run"), *(Column(parameter.title) for parameter in varied)]
-    columns += [Column(_heading(quantity), True) for quantity in HEADLINES]
+    columns += [Column(_heading(quantity), True) for quantity in figures]
     return Table(name, [*columns, Column("method"), Column("verdict")], rows, _notes(results))
 
 
@@ -124,6 +126,14 @@ def run_details(result: RunResult) -> list[Table]:
     ]
 
 
+def _figures(results: Sequence[RunResult]) -> list[str]:
+    """The headline figures of these runs."""
+    figures = list(HEADLINES)
+    if any(value_of(result, QUEUE) is not None for result in results):
+        figures.insert(figures.index("ttft_s.p50") + 1, QUEUE)
+    return figures
+
+
 def _heading(name: str) -> str:
     quantity = QUANTITIES[name]
     return f"{_TITLES.get(name, quantity.title)}\n{quantity.unit}"
@@ -133,6 +143,7 @@ _TITLES = {
     "energy_per_output_token_j": "energy",
     "output_tokens_per_s": "rate",
     "ttft_s.p50": "TTFT",
+    QUEUE: "queue",
     "memory_peak_bytes": "memory",
 }
 
@@ -174,7 +185,8 @@ def _notes(results: Sequence[RunResult]) -> list[str]:
         count = sum(map(applies, results))
         if count:
             notes.append(text.format(count, f"{len(results)} runs"))
-    environments = {run.environment.environment_id for run in results}
-    if len(environments) > 1:
-        notes.append(f"the runs come from {len(environments)} unlike environments, which are not pooled")
+    for backend in dict.fromkeys(run.backend for run in results):
+        environments = {run.environment.environment_id for run in results if run.backend == backend}
+        if len(environments) > 1:
+            notes.append(f"the runs of {backend} come from {len(environments)} unlike environments, not pooled")
     return notes + output_notes(results)

@@ -150,3 +150,20 @@ def test_runs_of_unlike_environments_are_not_pooled() -> None:
     table = summary("n", [here, there])
     assert column(table, "runs") == ["1", "1"]
     assert any("2 unlike environments" in note for note in table.notes)
+
+
+def test_two_engines_have_an_environment_each_and_that_is_no_remark() -> None:
+    here = result(1.0)
+    there = result(
+        3.0, experiment("pytorch"), environment={**here.environment.model_dump(), "environment_id": "f" * 16}
+    )
+    assert not any("environments" in note for note in summary("n", [here, there]).notes)
+
+
+@pytest.mark.parametrize("table_of", [summary, run_list])
+def test_the_queue_is_shown_beside_the_ttft_that_it_is_part_of_where_an_engine_tells_it(table_of: Any) -> None:
+    queue_s = {"mean": 0.5, "p50": 0.25, "p90": 1.0, "p95": 1.0, "p99": 1.0}
+    table = table_of("base", [result(1.0, queue_s=queue_s), result(1.0, experiment("pytorch"), order_index=1)])
+    assert titles(table)[titles(table).index("TTFT") + 1] == "queue"
+    assert column(table, "queue") == ["250", "—"]
+    assert "queue" not in titles(table_of("base", [result(1.0)]))
