@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -26,7 +26,7 @@ def type_of(annotation: Any) -> str:
         return "mapping"
     if origin is list:
         return f"list of {type_of(arguments[0])}"
-    if all(isinstance(argument, str) for argument in arguments):
+    if origin is Literal:
         return ", ".join(f"`{argument}`" for argument in arguments)
     return " or ".join(type_of(argument) for argument in arguments)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 
 from orchestrator.campaign.schema import NOT_YET, CampaignFile
@@ -35,7 +36,7 @@ def parameters() -> Iterator[str]:
     yield from matrix()
     for backend, model in OPTIONS.items():
         yield f"\n## backend `{backend}`\n"
-        yield f"{(model.__doc__ or '').strip()}\n"
+        yield f"{inspect.getdoc(model)}\n"
         yield from fields(model, ("backend",))
     yield "\n## Invalid combinations\n"
     yield "In a grid such a combination is dropped and counted under the rule's name; written out, it is refused."

@@ -23,7 +23,7 @@ class TensorrtOptions(Options):
     """Options of the ``tensorrt`` backend: TensorRT-LLM through its LLM API.
 
     What is null is not handed over, so that the engine's own default holds. Which argument of TensorRT-LLM a parameter
-    becomes stands in :mod:`.tensorrt_paths`.
+    becomes stands in ``tensorrt_paths.py``.
     """
 
     SUMMARY: ClassVar[str] = "TensorRT-LLM"
