@@ -29,7 +29,7 @@ def device_issues(file: CampaignFile, grids: Sequence[Grid]) -> list[Issue]:
             are_named = f"{named} named" if file.gpus else "none is named, which leaves one, or the CPU"
             place = field_name(grid.path or ("backends", grid.backend))
             message = f"an experiment of {grid.backend} works on {most} GPUs, and {are_named}"
-            issues.append(Issue(message, place, hint=_naming(file, _enough(file.gpus or (), most))))
+            issues.append(Issue(message, place, hint=_mending(file, grid, _enough(file.gpus or (), most))))
     if file.gpus and not issues:
         wanted = [named if count is None else count for _, demand in demands for count in demand]
         issues += _idle(file, max(wanted, default=named))
@@ -43,7 +43,7 @@ def require_sound(issues: Iterable[Issue]) -> None:
         FileError: an issue is an error.
     """
     if errors := [issue for issue in issues if issue.severity == "error"]:
-        raise FileError(errors)
+        raise FileError(errors, hint="--force runs it all the same")
 
 
 def gpus_wanted(grid: Grid) -> Iterator[int | None]:
@@ -83,6 +83,13 @@ def _enough(named: Iterable[int], count: int) -> list[int]:
     kept = list(named)
     others = (index for index in itertools.count() if index not in kept)
     return kept + list(itertools.islice(others, count - len(kept)))
+
+
+def _mending(file: CampaignFile, grid: Grid, gpus: Sequence[int]) -> str:
+    """What to write so that an experiment has what it works on; processes of some backends also work on the CPU."""
+    if "device" not in OPTIONS[grid.backend].model_fields:
+        return _naming(file, gpus)
+    return f"{_naming(file, gpus)}, or {'--device cpu' if file.name == ADHOC else 'device: cpu'}"
 
 
 def _naming(file: CampaignFile, gpus: Sequence[int]) -> str:

@@ -10,7 +10,7 @@ import click
 from orchestrator.campaign.validate import require_sound
 from orchestrator.cli.interrupts import caught_signals
 from orchestrator.dispatch.base import Dispatcher
-from orchestrator.errors import FileError, InputError, Issue, MachineError
+from orchestrator.errors import InputError, Issue, MachineError
 
 
 def heeded(issues: Sequence[Issue], *, force: bool, quiet: bool) -> None:
@@ -25,10 +25,7 @@ def heeded(issues: Sequence[Issue], *, force: bool, quiet: bool) -> None:
         FileError: something is wrong, and not to be borne.
     """
     if not force:
-        try:
-            require_sound(issues)
-        except FileError as error:
-            raise FileError(error.issues, hint="--force runs it all the same") from None
+        require_sound(issues)
     for issue in issues:
         if issue.severity == "error":
             click.echo(f"warning: forced in spite of an error: {issue.describe(None)}", err=True)

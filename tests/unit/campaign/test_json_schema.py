@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.campaign.axes import resolve_grids
 from orchestrator.campaign.document import parse
 from orchestrator.campaign.json_schema import campaign_schema
 from orchestrator.campaign.load import campaign_from_mapping
 from orchestrator.campaign.schema import CampaignFile
+from orchestrator.campaign.validate import device_issues
 from orchestrator.errors import FileError
 from runners.contract.options import OPTIONS
 from runners.contract.request import Measurement, Workload
@@ -53,7 +55,12 @@ def test_pages_hold_campaigns() -> None:
 
 @pytest.mark.parametrize("text", campaigns_of_the_docs())
 def test_every_campaign_of_the_docs_is_valid(text: str) -> None:
-    VALIDATOR.validate(parse(text).data)
+    declared = parse(text).data
+    VALIDATOR.validate(declared)
+    file = CampaignFile.model_validate(declared)
+    grids, findings = resolve_grids(file)
+    assert findings == []
+    assert device_issues(file, grids) == []
 
 
 @pytest.mark.parametrize(

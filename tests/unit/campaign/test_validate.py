@@ -34,6 +34,7 @@ def issues(gpus: list[int] | None = None, **backends: dict[str, Any]) -> list[Is
         ([0, 1], {"vllm": {"tensor_parallel_size": 2, "pipeline_parallel_size": 2}}, "write gpus: [0, 1, 2, 3]"),
         ([0, 1], {"tensorrt": {"tensor_parallel_size": [1, 4]}}, "write gpus: [0, 1, 2, 3]"),
         ([0, 1], {"pytorch": {}, "vllm": {"tensor_parallel_size": 3}}, "write gpus: [0, 1, 2]"),
+        (None, {"pytorch": {"tensor_parallel_size": 2}}, "write gpus: [0, 1], or device: cpu"),
     ],
 )
 def test_too_few_gpus_are_an_error_that_says_what_to_write(
@@ -86,6 +87,8 @@ def test_an_experiment_that_somebody_wrote_out_is_named() -> None:
 def test_one_run_is_told_its_flags() -> None:
     (issue,) = found(single_run("vllm", "org/model", {"tensor_parallel_size": 2}))
     assert issue.hint == "--gpu 0 --gpu 1"
+    (issue,) = found(single_run("pytorch", "org/model", {"data_parallel_size": 2}))
+    assert issue.hint == "--gpu 0 --gpu 1, or --device cpu"
 
 
 def test_points_that_a_rule_drops_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
