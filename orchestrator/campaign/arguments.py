@@ -72,7 +72,8 @@ def _named(argument: Argument, known: Collection[str]) -> str:
     if len(known) <= _LISTED or not close.startswith("known:"):
         return close
     backend = argument.backend
-    return f"all of them: docker compose run --rm {backend} python -m runners {backend} --describe"
+    in_image = f"docker compose run --rm {backend} --describe"
+    return f"all of them: python -m runners {backend} --describe; of the image: {in_image}"
 
 
 def _may_be(value: Any, annotated: str) -> bool:

@@ -62,7 +62,7 @@ def test_where_there_are_too_many_names_to_list_it_says_how_to_see_them() -> Non
     many = said({f"argument_{number}": "int" for number in range(31)})
     (issue,) = unknown_arguments([grid({"zzz": 1})], many)
     assert issue.hint is not None
-    assert issue.hint.endswith("docker compose run --rm vllm python -m runners vllm --describe")
+    assert issue.hint.startswith("all of them: python -m runners vllm --describe; of the image: docker compose run")
 
 
 @pytest.mark.parametrize(
