@@ -35,13 +35,19 @@ def ask_image(image: str, backend: str, ids: Ids, gpus: Sequence[Gpu] = ()) -> D
     Raises:
         MachineError: it does not answer in time, or not in our words.
     """
-    name = f"orchestrate-describe-{backend}-{image.removeprefix('sha256:')[:12]}-{os.getpid()}"
+    short_id = image.removeprefix("sha256:")[:12]
+    name = f"orchestrate-describe-{backend}-{short_id}-{os.getpid()}"
     try:
         done = call_docker(*describing_arguments(image, backend, ids, gpus, name), timeout_s=ANSWER_S)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(MachineError):  # an engine that does not answer is told of once
             containers.remove(name)
-        raise
+        if not isinstance(error, MachineError):
+            raise
+        raise MachineError(
+            f"the image of {backend} does not say what it is: {error}",
+            hint=f"see where it hangs: docker run --rm --entrypoint python {short_id} -m runners {backend} --describe",
+        ) from None
     build = f"build it anew: docker compose build {backend}"
     if done.returncode:
         raise MachineError(

@@ -77,8 +77,10 @@ def test_what_is_not_understood_names_the_command_that_mends_it(
 def test_a_container_that_does_not_answer_is_removed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(describing, "ANSWER_S", 0.3)
     client(monkeypatch, tmp_path, 'case "$1" in run) exec sleep 60;; esac')
-    with pytest.raises(MachineError, match=r"does not answer for 0\.3 s"):
+    with pytest.raises(MachineError, match=r"image of vllm does not say .* does not answer for 0\.3 s") as caught:
         ask_image(IMAGE, "vllm", IDS)
+    assert caught.value.hint is not None
+    assert caught.value.hint.endswith("--entrypoint python 0123456789ab -m runners vllm --describe")
     calls = (tmp_path / "calls").read_text().splitlines()
     name = calls[0].split("--name ")[1].split()[0]
     assert f"rm --force --volumes {name}" in calls
