@@ -122,12 +122,13 @@ def find_image(name: str) -> Image | None:
 
 
 def service_images(folder: Path) -> dict[str, str]:
-    """The image of each service that the compose files of a folder name, as compose reads them.
+    """The image of each service that the compose files of a folder name, of every profile, as compose reads them.
 
     Raises:
         MachineError: the files are wrong, or there is no compose.
     """
-    done = call_docker("compose", "--project-directory", str(folder), "config", "--format", "json", folder=folder)
+    options = ("--project-directory", str(folder), "--profile", "*")
+    done = call_docker("compose", *options, "config", "--format", "json", folder=folder)
     if done.returncode:
         raise MachineError(
             f"`docker compose config` fails: {_last_line(done.stderr)}", hint="correct the compose files or .env"

@@ -104,7 +104,7 @@ def files(
 
 
 def images(project: Project, docker: Docker | NoDocker) -> Iterator[Finding]:
-    """Whether the image of each service is here, speaks our version of the contract, and suits us by what it said.
+    """Whether the image of each backend is here, speaks our version of the contract, and suits us by what it said.
 
     Images are asked when a campaign begins, since their engines take long to be imported: not here.
     """
@@ -121,6 +121,8 @@ def images(project: Project, docker: Docker | NoDocker) -> Iterator[Finding]:
         return
     told = Descriptions(project.state)
     for service, tag in services.items():
+        if service not in OPTIONS:
+            continue
         build = f"cd {project.folder} && docker compose build {service}"
         image = find_image(tag)
         if image is None:
@@ -129,7 +131,7 @@ def images(project: Project, docker: Docker | NoDocker) -> Iterator[Finding]:
         contract = image.labels.get(CONTRACT_LABEL, "unknown")
         seen = f"{tag} {image.id[:19]}, contract {contract}"
         said = told.find(image.id)
-        wrong = misfit(service, said) if said and service in OPTIONS else None
+        wrong = misfit(service, said) if said else None
         if contract != str(CONTRACT_VERSION):
             yield Finding(f"image {service}", Status.MISSING, f"{seen}; {CONTRACT_VERSION} is needed", build)
         elif wrong:

@@ -111,7 +111,7 @@ def test_the_services_that_real_compose_reads(monkeypatch: pytest.MonkeyPatch, t
         "services:\n  a: {image: 'org/a:${TAG}'}\n  b: {build: .}\n  c: {image: c, profiles: [dev]}\n"
     )
     (tmp_path / ".env").write_text("TAG=3\n")
-    assert service_images(tmp_path) == {"a": "org/a:3"}
+    assert service_images(tmp_path) == {"a": "org/a:3", "c": "c"}
     (tmp_path / "compose.yaml").write_text("services: {a: {imag: x}}\n")
     with pytest.raises(MachineError, match=r"`docker compose config` fails: .*imag"):
         service_images(tmp_path)

@@ -194,7 +194,8 @@ def test_docker() -> None:
 
 
 CONFIG = (
-    '{"services": {"pytorch": {"image": "orchestrate/pytorch:1"}, "simulated": {"image": "orchestrate/simulated:1"}}}'
+    '{"services": {"pytorch": {"image": "orchestrate/pytorch:1"}, "pytorch-dev": {"image": "orchestrate/pytorch:1"},'
+    ' "simulated": {"image": "orchestrate/simulated:1"}}}'
 )
 
 
