@@ -26,6 +26,6 @@ def finish(name: str, project: Project, *, quiet: bool, as_json: bool) -> None:
     counts = campaign_status(name, project=project).counts
     failed = counts[Status.FAILED]
     if failed:
-        print_table(failed_runs(campaign_runs(name, project=project, status=Status.FAILED)))
+        print_table(failed_runs(name, campaign_runs(name, project=project, status=Status.FAILED)))
         click.echo(f"{failed} of {sum(counts.values())} runs failed; `orchestrate resume {name}` tries them again.")
     click.echo(f"Each run: orchestrate results list {name}")

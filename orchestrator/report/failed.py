@@ -12,8 +12,8 @@ from runners.contract.paths import FailureKind, short_run_id
 _MOST_ROWS = 20
 
 
-def failed_runs(rows: Sequence[RunRow]) -> Table:
-    """A row a failed run; below, once for each kind, what it means and what to do."""
+def failed_runs(name: str, rows: Sequence[RunRow]) -> Table:
+    """A row a failed run of a campaign; below, once for each kind, what it means and what to do."""
     shown = [
         [
             short_run_id(row.experiment_id, row.cycle),
@@ -25,7 +25,7 @@ def failed_runs(rows: Sequence[RunRow]) -> Table:
     ]
     notes = hints(row.failure_kind for row in rows)
     if len(rows) > len(shown):
-        notes.append(f"{len(rows) - len(shown)} more failed: `orchestrate status NAME` lists them")
+        notes.append(f"{len(rows) - len(shown)} more failed: `orchestrate status {name}` lists them")
     columns = [Column("run"), Column("backend"), Column("kind"), Column("message", prose=True)]
     return Table("Failed", columns, shown, notes)
 

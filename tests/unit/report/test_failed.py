@@ -18,7 +18,7 @@ def test_each_run_has_its_kind_and_each_kind_is_explained_once() -> None:
         row(2, FailureKind.SILENT, "no sign\nof life"),
         row(3, FailureKind.SILENT, "again"),
     ]
-    table = failed_runs(rows)
+    table = failed_runs("mine", rows)
     assert [cells[1:] for cells in table.rows] == [
         ["vllm", "gpu_out_of_memory", "CUDA out of memory"],
         ["vllm", "silent", "no sign of life"],
@@ -29,6 +29,6 @@ def test_each_run_has_its_kind_and_each_kind_is_explained_once() -> None:
 
 
 def test_many_failures_are_counted() -> None:
-    table = failed_runs([row(number, FailureKind.CRASHED, "x") for number in range(25)])
+    table = failed_runs("mine", [row(number, FailureKind.CRASHED, "x") for number in range(25)])
     assert len(table.rows) == 20
-    assert table.notes[-1].startswith("5 more failed")
+    assert table.notes[-1] == "5 more failed: `orchestrate status mine` lists them"
