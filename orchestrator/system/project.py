@@ -74,7 +74,7 @@ def make_ignored(folder: Path) -> None:
         OSError: it cannot be made.
     """
     if not folder.is_dir():
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / ".gitignore").write_text(_IGNORE_ALL, encoding="utf-8")
 
 
