@@ -1,12 +1,11 @@
-"""Every test alone: its own folder, its own home, no token; and a strict mode in which nothing is skipped."""
+"""Every test alone: its own folder, its own home, no token."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from hypothesis import settings
@@ -14,9 +13,9 @@ from hypothesis import settings
 from orchestrator.system.simulated_gpu.build import build, compile_library, environment, find_compiler
 from orchestrator.system.simulated_gpu.settings import Simulation
 from tests.e2e.commands import Project
+from tests.strict import pytest_make_collect_report, pytest_runtest_makereport
 
-STRICT = "ORCHESTRATE_TEST_STRICT"
-_Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
+__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
 
 settings.register_profile("quick", deadline=None, max_examples=50, database=None)
 settings.load_profile("quick")
@@ -68,26 +67,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if {"e2e", "docker"} & set(item.path.parts) or item.path.name == "test_gpu_tenants.py":
             item.add_marker(pytest.mark.xdist_group("campaigns"))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """In strict mode a test that was skipped has failed."""
-    report = yield
-    return _strictly(report, item.nodeid)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(
-    collector: pytest.Collector,
-) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """So has a file that skips itself."""
-    report = yield
-    return _strictly(report, collector.nodeid)
-
-
-def _strictly(report: _Report, name: str) -> _Report:
-    if os.environ.get(STRICT) == "1" and report.skipped and not hasattr(report, "wasxfail"):
-        report.longrepr = f"{name} was skipped, and {STRICT}=1: {report.longrepr}"
-        report.outcome = "failed"
-    return report

@@ -5,12 +5,14 @@ Without a name all are run that have both tests here and a service in compose.ya
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from tests.images import images, inside, is_built
+from tests.strict import STRICT
 
 
 def main(backends: list[str]) -> int:
@@ -38,8 +40,9 @@ def run(backend: str, image: str, packages: Path) -> int:
     print(f"=== {backend}, in {image}", flush=True)
     results = packages.with_name(f"results-{backend}")
     results.mkdir()
-    pytest = ["python", "-m", "pytest", "--quiet", "-m", "runtime", "-p", "no:cacheprovider", "-W", "default"]
-    command = [*pytest, "--confcutdir", "tests/runtime", f"tests/runtime/test_{backend}.py"]
+    python = ["env", f"{STRICT}={os.environ.get(STRICT, '')}", "python"]
+    pytest = [*python, "-m", "pytest", "--quiet", "-m", "runtime", "-p", "no:cacheprovider", "-p", "tests.strict"]
+    command = [*pytest, "-W", "default", "--confcutdir", "tests/runtime", f"tests/runtime/test_{backend}.py"]
     return subprocess.run(inside(image, results, command, packages), stdin=subprocess.DEVNULL, check=False).returncode
 
 
