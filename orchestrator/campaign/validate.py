@@ -49,12 +49,17 @@ def require_sound(issues: Iterable[Issue]) -> None:
 def gpus_wanted(grid: Grid) -> Iterator[int | None]:
     """How many GPUs the points of a grid work on, where there are some: 0 on the CPU, None on all that are named.
 
-    Points that a rule drops do not count. The simulated backend plays on all simulated GPUs, and on no other.
+    Each number once. Points that a rule drops do not count. The simulated backend plays on all simulated GPUs, and on
+    no other.
     """
     rules = OPTIONS_RULES[grid.backend]
+    found: set[int | None] = set()
     for options in _points(grid):
-        if not any(rule.forbids(options) for rule in rules):
-            yield _wanted(options)
+        wanted = _wanted(options)
+        # A grid may have a million points and one number: the rules, which take longest, are asked only of a new one.
+        if wanted not in found and not any(rule.forbids(options) for rule in rules):
+            found.add(wanted)
+            yield wanted
 
 
 def _wanted(options: Options) -> int | None:
@@ -66,8 +71,9 @@ def _wanted(options: Options) -> int | None:
 def _points(grid: Grid) -> Iterator[Options]:
     """The options of each point; their values were checked one by one when the grid was made."""
     names = [name for name, _ in grid.options]
+    defaults = OPTIONS[grid.backend].model_construct()
     for values in itertools.product(*(values for _, values in grid.options)):
-        yield OPTIONS[grid.backend].model_construct(None, **dict(zip(names, values, strict=True)))
+        yield defaults.model_copy(update=dict(zip(names, values, strict=True)))
 
 
 def _idle(file: CampaignFile, most: int) -> Iterator[Issue]:
