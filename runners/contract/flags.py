@@ -56,7 +56,7 @@ class Flag(NamedTuple):
     @property
     def values(self) -> str:
         """The values it takes where they are few, and its default; empty where there is nothing to tell."""
-        choices = _choices(self.info.annotation)
+        choices = list(_choices(self.info.annotation))
         default = self.info.default
         parts = [f"{', '.join(choices[:-1])} or {choices[-1]}"] if choices else []
         parts += ["JSON"] if takes_json(self.info.annotation) else []
@@ -71,6 +71,9 @@ class Flag(NamedTuple):
             ValueError: the field does not take it; a ValidationError where pydantic says so.
         """
         annotation: Any = self.info.annotation
+        choices = _choices(annotation)
+        if text in choices:
+            return choices[text]  # pydantic takes no text for a choice of numbers
         adapter = TypeAdapter[Any](Annotated[annotation, self.info], config=ContractModel.model_config)
         if takes_json(annotation) and (text.lstrip().startswith(("{", "[")) or not _takes_text(annotation)):
             return adapter.validate_python(parse_json(text))
@@ -204,15 +207,15 @@ def _name(key: str) -> str:
     return "--" + key.replace("_", "-")
 
 
-def _choices(annotation: Any) -> tuple[str, ...]:
-    """The values that an annotation lists, if it lists them."""
+def _choices(annotation: Any) -> dict[str, Any]:
+    """The values that an annotation lists, if it lists them, by the text that stands for each."""
     if annotation is bool:
-        return ("true", "false")
+        return {"true": True, "false": False}
     if get_origin(annotation) is Literal:
-        return tuple(map(str, get_args(annotation)))
+        return {str(choice): choice for choice in get_args(annotation)}
     if get_origin(annotation) in (dict, list):
-        return ()
-    return tuple(choice for part in get_args(annotation) for choice in _choices(part))
+        return {}
+    return {text: choice for part in get_args(annotation) for text, choice in _choices(part).items()}
 
 
 def _takes_text(annotation: Any) -> bool:

@@ -68,6 +68,12 @@ def test_text_becomes_what_a_campaign_file_would_hold() -> None:
     assert declared_by("pytorch", {}) == ({}, {}, {}, 0)
 
 
+def test_a_choice_of_numbers_is_taken_by_its_text() -> None:
+    assert declared_by("tensorrt", {"kv_cache_tokens_per_block": "32"}).options == {"kv_cache_tokens_per_block": 32}
+    with pytest.raises(FlagError, match="should be 16, 32, 64 or 128"):
+        declared_by("tensorrt", {"kv_cache_tokens_per_block": "33"})
+
+
 def test_a_mapping_is_given_as_json() -> None:
     declared = declared_by("vllm", {"engine_args": '{"swap": 512, "rope": {"factor": 2.0, "on": null}}'})
     assert declared.options == {"engine_args": {"swap": 512, "rope": {"factor": 2.0, "on": None}}}
