@@ -63,11 +63,11 @@ class PytorchBackend:
         return list(self._replica.tokenizer("")["input_ids"])
 
     def prepare(self) -> None:
-        """Finds the models, converts or downloads what is not here yet, and starts the other processes."""
+        """Finds the models, and converts or downloads what is not here yet."""
         self._located = locate_all(self._request)
 
     def load(self) -> None:
-        """Loads all that is needed in each process, and makes sure that it is what was asked for.
+        """Starts the other processes, loads all that is needed in each, and makes sure that it is what was asked for.
 
         Raises:
             RunnerError: it is not, or does not fit the model or the device; or another process failed.
@@ -166,7 +166,10 @@ class PytorchBackend:
 
     def _start(self) -> None:
         world = self._options.processes
-        threads = self._options.num_threads or max(1, torch.get_num_threads() // world)
+        threads = self._options.num_threads or torch.get_num_threads()
+        if self._options.num_threads is None and not self._replica.place.on_gpu:
+            threads = max(1, threads // world)
+            torch.set_num_threads(threads)  # the others are started with as many
         self._workers = Workers(self._request, world, threads, self._alive)
         self._together("ready", lambda: None)  # else one that cannot start would be waited for below
         os.environ.update(pytorch_group.environment_of(0, world, threads))
