@@ -43,6 +43,10 @@ class OutOfMemoryError(RuntimeError):
         ),
         (RuntimeError("std::bad_alloc"), FailureKind.OUT_OF_MEMORY),
         (
+            ValueError("Available memory on node 0 (3/8 GiB) on startup is less than desired CPU memory utilization"),
+            FailureKind.OUT_OF_MEMORY,
+        ),
+        (
             ValueError("Bfloat16 is only supported on GPUs with compute capability of at least 8.0. Your Tesla T4"),
             FailureKind.UNSUPPORTED,
         ),
