@@ -163,6 +163,15 @@ def test_the_environment_id_follows_what_bears_on_performance_only() -> None:
     assert identify({"a": 1, "b": 2}) == identify({"b": 2, "a": 1})
 
 
+@pytest.mark.parametrize("package", ["torch", "vllm", "tensorrt_llm", "xllamacpp", "bitsandbytes"])
+def test_another_version_of_an_engine_is_another_environment(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    found = set()
+    for version in ("1", "2"):
+        monkeypatch.setattr("importlib.metadata.version", lambda name, at=version: at if name == package else "0")
+        found.add(snapshot([], {}, None).environment_id)
+    assert len(found) == 2
+
+
 def test_an_image_is_recorded_with_the_commit_it_was_built_from() -> None:
     found = snapshot([], {"ORCHESTRATE_GIT_COMMIT": "abc"}, "sha256:1")
     assert (found.image_digest, found.git_commit) == ("sha256:1", "abc")
