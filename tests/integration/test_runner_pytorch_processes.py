@@ -81,11 +81,21 @@ def test_a_model_in_two_processes_says_what_it_says_in_one(make_runner, model: P
     assert "processes" not in one.effective_config
 
 
-def test_the_processes_have_an_equal_part_of_the_threads(runner, model: Path) -> None:
+def test_the_processes_have_an_equal_part_of_the_threads(runner, model: Path, tmp_path: Path) -> None:
+    # As on a machine of eight cores: torch has no more threads than there are.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "if any('pytorch' in one for one in sys.orig_argv):\n"
+        "    import torch\n"
+        "    held = [int(os.environ['OMP_NUM_THREADS'])]\n"
+        "    torch.get_num_threads = lambda: held[0]\n"
+        "    torch.set_num_threads = lambda count: held.__setitem__(0, count)\n"
+    )
     write(runner, model, data_parallel_size=2)
-    assert runner.run("pytorch", OMP_NUM_THREADS="4") == 0, runner.log()
+    path = f"{tmp_path}:{Path(__file__).parents[2]}"
+    assert runner.run("pytorch", PYTHONPATH=path, OMP_NUM_THREADS="8") == 0, runner.log()
     found = RunResult.model_validate_json((runner.folder / "result.json").read_text())
-    assert [part["torch_num_threads"] for part in found.effective_config["processes"]] == [2, 2]
+    assert [part["torch_num_threads"] for part in found.effective_config["processes"]] == [4, 4]
 
 
 def test_a_process_for_which_no_prompt_is_left_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
