@@ -16,12 +16,14 @@ def gpus_to_use(request: RunRequest) -> list[Gpu]:
     Raises:
         BadRequestError: there are fewer than the options need.
     """
-    gpus = [gpu for gpu in request.experiment.gpus_of(request.gpus) if not gpu.simulated]
+    if any(gpu.simulated for gpu in request.gpus):
+        return []
+    gpus = request.experiment.gpus_of(request.gpus)
     needed = request.experiment.options.gpus_needed or len(gpus)
     if gpus and len(gpus) < needed:
         raise BadRequestError(
             f"the options need {needed} GPUs, and the run was given {len(gpus)}",
-            "name as many in the campaign's gpus, or split the model over fewer",
+            "name as many in the campaign's gpus, or lower the sizes that say over how many it is spread",
         )
     return gpus
 

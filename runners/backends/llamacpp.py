@@ -13,7 +13,7 @@ import xllamacpp
 
 from runners.backends.base import Batch, DeviceMemory, Timing, TokenIds
 from runners.backends.demo import DEMO_PREFIX, demo_gguf_folder
-from runners.backends.llamacpp_config import asked_params, read_back
+from runners.backends.llamacpp_config import asked_params, overridden, read_back
 from runners.backends.llamacpp_server import Server
 from runners.backends.models import LocatedModel, locate
 from runners.contract.description import Engine
@@ -117,10 +117,9 @@ class LlamacppBackend:
         }
 
     def overridden(self) -> list[str]:
-        """The size of the cache, which the engine rounds up; and that a demo model is not what it is elsewhere."""
-        said = []
-        parts = 1 if self._options.kv_unified else self._options.n_parallel
-        held, asked = self._running.context_tokens * parts, self._options.n_ctx
+        """What the engine did otherwise, such as rounding the cache up; and that a demo model is another elsewhere."""
+        said = overridden(self._options, read_back(self._running))
+        held, asked = self._running.cache_tokens, self._options.n_ctx
         if asked and held != asked:
             said.append(f"n_ctx {asked} was asked for, and the cache holds {held} tokens")
         model = self._request.experiment.model

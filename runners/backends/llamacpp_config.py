@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ _LOAD_MODES = {
     "mmap": xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_MMAP,
 }
 _WARNINGS_ONLY = 2
+_SEEDS = 2**32 - 1
+"""One more would be LLAMA_DEFAULT_SEED, by which the engine draws one of its own."""
 
 
 def asked_params(options: LlamacppOptions, file: Path, output_tokens: int, seed: int) -> Any:
@@ -53,6 +56,7 @@ def asked_params(options: LlamacppOptions, file: Path, output_tokens: int, seed:
 def read_back(server: Server) -> dict[str, Any]:
     """What the server says of itself and of its model, and the parameters as it resolved them."""
     params, model = server.params, server.model
+    n_batch = min(params.n_batch, server.cache_tokens)  # its context cuts it down so, and does not tell
     return {
         "quantization": model["ftype"],
         "parameters": model["n_params"],
@@ -60,8 +64,8 @@ def read_back(server: Server) -> dict[str, Any]:
         "n_parallel": server.sequences,
         "n_ctx_of_a_sequence": server.context_tokens,
         "kv_unified": params.kv_unified,
-        "n_batch": params.n_batch,
-        "n_ubatch": params.n_ubatch,
+        "n_batch": n_batch,
+        "n_ubatch": min(params.n_ubatch, n_batch),
         "n_threads": params.cpuparams.n_threads,
         "n_threads_batch": params.cpuparams_batch.n_threads,
         "flash_attn": _name_of(_FLASH_ATTENTION, params.flash_attn_type),
@@ -72,8 +76,23 @@ def read_back(server: Server) -> dict[str, Any]:
     }
 
 
+def overridden(options: LlamacppOptions, found: Mapping[str, Any]) -> list[str]:
+    """Where the engine does otherwise than it was asked, in words; what it was left to decide is not among it.
+
+    Args:
+        options: what was asked for.
+        found: what it says it does.
+    """
+    asked = {name: value for name, value in options.model_dump().items() if value not in (None, "auto")}
+    return [
+        f"{name} {value} was asked for, and the engine uses {found[name]}"
+        for name, value in asked.items()
+        if name in found and found[name] != value
+    ]
+
+
 def _set_sampling(sampling: Any, options: LlamacppOptions, seed: int) -> None:
-    sampling.seed = seed % 2**32
+    sampling.seed = seed % _SEEDS
     sampling.ignore_eos = True
     sampling.temp = options.temperature
     sampling.penalty_repeat = options.repeat_penalty

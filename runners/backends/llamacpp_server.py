@@ -53,6 +53,11 @@ class Server:
         """Tokens that the cache holds of one sequence, at most."""
         self.model: dict[str, Any] = self._asked("/v1/models")["data"][0]["meta"]
 
+    @property
+    def cache_tokens(self) -> int:
+        """Tokens that the cache holds in all."""
+        return self.context_tokens * (1 if self.params.kv_unified else self.sequences)
+
     def tokens(self, text: str, *, special: bool) -> list[int]:
         """Token ids of a text.
 

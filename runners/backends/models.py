@@ -127,6 +127,8 @@ def _require_room(name: str, revision: str | None, files: Sequence[str]) -> None
         found = huggingface_hub.snapshot_download(name, revision=revision, allow_patterns=list(files), dry_run=True)
     except (OSError, ValueError):  # no network, or refused: the download itself says so, or has it here already
         return
+    except TypeError:  # huggingface_hub before 1.0, such as TensorRT-LLM's, does not tell a size in advance
+        return
     needed = sum(file.file_size or 0 for file in found if file.will_download)
     free = shutil.disk_usage(_existing(_cache())).free
     if needed > free:

@@ -43,6 +43,7 @@ class PytorchBackend:
         self._workers: Workers | None = None
         self._located: Located
         self._reports: list[dict[str, Any]] | None = None
+        self._memory: list[DeviceMemory | None] | None = None
 
     @property
     def version(self) -> str:
@@ -63,11 +64,11 @@ class PytorchBackend:
         return list(self._replica.tokenizer("")["input_ids"])
 
     def prepare(self) -> None:
-        """Finds the models, converts or downloads what is not here yet, and starts the other processes."""
+        """Finds the models, and converts or downloads what is not here yet."""
         self._located = locate_all(self._request)
 
     def load(self) -> None:
-        """Loads all that is needed in each process, and makes sure that it is what was asked for.
+        """Starts the other processes, loads all that is needed in each, and makes sure that it is what was asked for.
 
         Raises:
             RunnerError: it is not, or does not fit the model or the device; or another process failed.
@@ -109,9 +110,7 @@ class PytorchBackend:
         """Of all GPUs and processes, summed; None on a CPU in one process, whose memory the sampler sees."""
         if self._workers is None and not self._replica.place.on_gpu:
             return None
-        parts = [self._replica.memory()]
-        parts += [report["memory"] and DeviceMemory(*report["memory"]) for report in self._reported()]
-        return _summed(parts)
+        return _summed(self._memories())
 
     def architecture(self) -> Architecture | None:
         """As the model's configuration tells; None for a kind of model whose FLOPs are not known."""
@@ -139,10 +138,9 @@ class PytorchBackend:
         if self._workers is None:
             return found
         processes = [own, *(report["config"] for report in self._reported())]
-        memory = [self._replica.memory(), *(report["memory"] for report in self._reported())]
         parts = [
             {"rank": rank, **{name: config[name] for name in _OF_A_PROCESS}, "memory_bytes": part and list(part)}
-            for rank, (config, part) in enumerate(zip(processes, memory, strict=True))
+            for rank, (config, part) in enumerate(zip(processes, self._memories(), strict=True))
         ]
         return {**found, "group": pytorch_group.read_group(), "processes": parts}
 
@@ -166,7 +164,10 @@ class PytorchBackend:
 
     def _start(self) -> None:
         world = self._options.processes
-        threads = self._options.num_threads or max(1, torch.get_num_threads() // world)
+        threads = self._options.num_threads or torch.get_num_threads()
+        if self._options.num_threads is None and not self._replica.place.on_gpu:
+            threads = max(1, threads // world)
+            torch.set_num_threads(threads)  # the others are started with as many
         self._workers = Workers(self._request, world, threads, self._alive)
         self._together("ready", lambda: None)  # else one that cannot start would be waited for below
         os.environ.update(pytorch_group.environment_of(0, world, threads))
@@ -178,6 +179,13 @@ class PytorchBackend:
             own()
         else:
             self._workers.do(command, own, **arguments)
+
+    def _memories(self) -> list[DeviceMemory | None]:
+        """Of each process, by its rank; read once, after the window: what is told of it later must be the same."""
+        if self._memory is None:
+            others = [report["memory"] and DeviceMemory(*report["memory"]) for report in self._reported()]
+            self._memory = [self._replica.memory(), *others]
+        return self._memory
 
     def _reported(self) -> list[dict[str, Any]]:
         """What the other processes say of themselves; asked once, after the window."""

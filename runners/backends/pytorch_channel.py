@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 from typing import Any
 
@@ -29,6 +30,17 @@ class Channel:
             OSError: the other process is gone.
         """
         self._connection.sendall(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+
+    def offer(self, message: dict[str, Any]) -> None:
+        """Sends a short message if there is room for it, else drops it: nobody waits for a reader that is busy.
+
+        Raises:
+            OSError: the other process is gone.
+        """
+        room = select.poll()
+        room.register(self._connection, select.POLLOUT)
+        if room.poll(0):
+            self.send(message)
 
     def receive(self) -> dict[str, Any] | None:
         """The next message, once it is there; None when the other process is gone."""

@@ -58,6 +58,8 @@ def join(place: Place, world: int, store: Any) -> None:
 
 def share_of(place: Place, prompts: Sequence[TokenIds]) -> list[TokenIds]:
     """The part of a batch that is this process's: consecutive prompts, as equal in number as can be."""
+    if place.rank >= len(prompts):
+        return []  # accelerate before 1.14 would give it the last prompt, which is another's
     from accelerate import PartialState
 
     state = PartialState(cpu=not place.on_gpu)

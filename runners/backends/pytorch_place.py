@@ -1,4 +1,4 @@
-"""Where one process of the engine works, and whether the GPUs it sees are those that are metered."""
+"""Where one process of the engine works."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import torch
 
+from runners.backends.devices import gpus_to_use, require_same_gpus
 from runners.contract.options.pytorch import PytorchOptions
-from runners.contract.request import Gpu, RunRequest
+from runners.contract.request import RunRequest
 from runners.errors import BadRequestError, UnsupportedError
 
 _HALF_SINCE = (8, 0)
@@ -46,54 +47,23 @@ def place_of(rank: int, request: RunRequest, options: PytorchOptions) -> Place:
         BadRequestError: GPUs were asked for and are not there, or are not those that are metered.
         UnsupportedError: a GPU cannot compute in the type that was asked for.
     """
-    simulated = any(gpu.simulated for gpu in request.gpus)
-    wanted = options.device if options.device != "auto" else ("cuda" if request.gpus and not simulated else "cpu")
-    if wanted == "cpu":
+    metered = gpus_to_use(request)
+    if not metered:
+        if options.device == "cuda":
+            raise _without_gpu(request)
         return Place(rank, (torch.device("cpu"),))
-    if simulated:
-        raise BadRequestError("device is cuda, and the run's GPU is simulated", "set device: auto, or use a real GPU")
-    metered = _metered(request, options)
-    devices = [torch.device("cuda", index) for index in range(len(metered))]
-    for device, gpu in zip(devices, metered, strict=True):
-        _require_same(device, gpu)
-    own = tuple(devices) if options.device_map else (devices[rank],)
+    require_same_gpus(metered)
+    devices = tuple(torch.device("cuda", index) for index in range(len(metered)))
+    own = devices if options.device_map else (devices[rank],)
     for device in own:
         _require_able(device, options)
     return Place(rank, own)
 
 
-def _metered(request: RunRequest, options: PytorchOptions) -> list[Gpu]:
-    if not request.gpus:
-        raise BadRequestError(
-            "device is cuda, but the run was given no GPU", "set gpus in the campaign, or device: cpu"
-        )
-    needed = options.gpus_needed
-    if needed is not None and len(request.gpus) < needed:
-        raise BadRequestError(
-            f"{needed} processes need a GPU each, and the run was given {len(request.gpus)}",
-            "name as many GPUs in the campaign's gpus, or lower tensor_parallel_size or data_parallel_size",
-        )
-    if not torch.cuda.is_available():
-        raise BadRequestError(
-            f"device is cuda, but torch {torch.__version__} sees no GPU",
-            "install a CUDA build of torch and see that nvidia-smi works here, or set device: cpu",
-        )
-    metered = request.experiment.gpus_of(request.gpus)
-    if torch.cuda.device_count() < len(metered):
-        raise BadRequestError(
-            f"the run was given {len(metered)} GPUs, and torch sees {torch.cuda.device_count()} of them", _show(metered)
-        )
-    return metered
-
-
-def _require_same(device: torch.device, gpu: Gpu) -> None:
-    seen = str(torch.cuda.get_device_properties(device).uuid)
-    if not gpu.uuid.startswith("MIG-") and seen not in gpu.uuid:
-        raise BadRequestError(f"the engine sees the GPU {seen}, but {gpu.uuid} is metered", _show([gpu]))
-
-
-def _show(gpus: list[Gpu]) -> str:
-    return f"set CUDA_VISIBLE_DEVICES={','.join(gpu.uuid for gpu in gpus)}"
+def _without_gpu(request: RunRequest) -> BadRequestError:
+    if request.gpus:
+        return BadRequestError("device is cuda, and the run's GPU is simulated", "set device: auto, or use a real GPU")
+    return BadRequestError("device is cuda, but the run was given no GPU", "set gpus in the campaign, or device: cpu")
 
 
 def _require_able(device: torch.device, options: PytorchOptions) -> None:

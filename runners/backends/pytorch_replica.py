@@ -67,8 +67,6 @@ class Replica:
         options, place = self._options, self.place
         if options.num_threads is not None:
             torch.set_num_threads(options.num_threads)
-        elif options.processes > 1 and not place.on_gpu:
-            torch.set_num_threads(max(1, torch.get_num_threads() // options.processes))
         torch.manual_seed(self._request.seed)
         self._loaded = load(located, options, place)
         model = self._loaded.model

@@ -123,7 +123,10 @@ def _located(parts: list[Any]) -> Located:
 
 
 def _signs_of_life(channel: Channel) -> Callable[[], None]:
-    """A sign of life at most once a second, since each costs the runner a wake-up."""
+    """A sign of life at most once a second, since each costs the runner a wake-up.
+
+    The runner reads none while it works on the same batch. Waiting for it then would be waiting for each other.
+    """
     last_s = 0.0
 
     def alive() -> None:
@@ -131,7 +134,7 @@ def _signs_of_life(channel: Channel) -> Callable[[], None]:
         now_s = time.monotonic()
         if now_s - last_s >= _ALIVE_EVERY_S:
             last_s = now_s
-            channel.send({"alive": True})
+            channel.offer({"alive": True})
 
     return alive
 

@@ -147,11 +147,6 @@ def _same(asked: Any, found: Any) -> bool:
     return bool(asked == found)
 
 
-def world_size(options: TensorrtOptions) -> int:
-    """The processes that a model is split over."""
-    return options.tensor_parallel_size * options.pipeline_parallel_size
-
-
 def rank_files(processes: int) -> Iterator[str]:
     """What the engine of each process is called in a built engine's folder."""
     return (f"rank{rank}.engine" for rank in range(processes))

@@ -15,9 +15,9 @@ SEEDS: Final = 2**32
 """The engine seeds NumPy too, which takes no larger one."""
 
 _CPU_KV_CACHE_BYTES = 2 * 2**30
+_IN_THIS_PROCESS = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
+"""Its memory is the runner's, its exceptions reach us, our seeds reach it, and nothing waits on a socket."""
 _ENVIRONMENT = {
-    # The engine in this process: its memory is the runner's, its exceptions reach us, and nothing waits on a socket.
-    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     # Its records go where ours do, its warnings into the result.
     "VLLM_CONFIGURE_LOGGING": "0",
     "VLLM_NO_USAGE_STATS": "1",
@@ -64,7 +64,8 @@ _ELSEWHERE = {
 
 
 def settle_environment() -> None:
-    """Sets what vLLM reads from its environment while it is imported; what a user has set stays."""
+    """Sets what vLLM reads from its environment; what a user has set stays, but for where the engine runs."""
+    os.environ.update(_IN_THIS_PROCESS)
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
 

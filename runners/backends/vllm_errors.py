@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from pydantic import ValidationError
 
+from runners.contract.failures import kind_of_words
 from runners.errors import BadRequestError, UnsupportedError
 
 
@@ -20,6 +21,7 @@ def engine_errors(where: str) -> Iterator[None]:
     Raises:
         BadRequestError: an argument or its value is wrong.
         UnsupportedError: this device, or this vLLM, cannot do it.
+        ValueError: it tells of memory, the disk or the device, as it is: its words say of which kind the failure is.
     """
     import msgspec
     from vllm.exceptions import VLLMClientError
@@ -31,6 +33,8 @@ def engine_errors(where: str) -> Iterator[None]:
             f"vLLM: {words_of(error)}", "leave out the option, or use a device that can do it"
         ) from error
     except (ValueError, TypeError, VLLMClientError, msgspec.ValidationError) as error:
+        if kind_of_words(str(error), on_gpu=True):
+            raise
         raise BadRequestError(
             f"vLLM: {words_of(error)}", f"change the option that it names, or what {where} adds"
         ) from error

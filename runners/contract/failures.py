@@ -89,7 +89,9 @@ _SYMPTOMS: Final[tuple[tuple[FailureKind, re.Pattern[str]], ...]] = (
     ),
     (
         FailureKind.OUT_OF_MEMORY,
-        re.compile(r"can't allocate memory|Cannot allocate memory|std::bad_alloc"),
+        re.compile(
+            r"can't allocate memory|Cannot allocate memory|std::bad_alloc|less than desired CPU memory utilization"
+        ),
     ),
     (FailureKind.DISK_FULL, re.compile(r"No space left on device|Disk quota exceeded")),
     (

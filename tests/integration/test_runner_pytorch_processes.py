@@ -3,6 +3,8 @@
 import os
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -77,6 +79,43 @@ def test_a_model_in_two_processes_says_what_it_says_in_one(make_runner, model: P
         assert several.memory_peak_bytes == sum(peak for _, peak, _ in parts)
         assert several.memory_peak_bytes > 1.5 * one.memory_peak_bytes
     assert "processes" not in one.effective_config
+
+
+def test_the_processes_have_an_equal_part_of_the_threads(runner, model: Path, tmp_path: Path) -> None:
+    # As on a machine of eight cores: torch has no more threads than there are.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "if any('pytorch' in one for one in sys.orig_argv):\n"
+        "    import torch\n"
+        "    held = [int(os.environ['OMP_NUM_THREADS'])]\n"
+        "    torch.get_num_threads = lambda: held[0]\n"
+        "    torch.set_num_threads = lambda count: held.__setitem__(0, count)\n"
+    )
+    write(runner, model, data_parallel_size=2)
+    path = f"{tmp_path}:{Path(__file__).parents[2]}"
+    assert runner.run("pytorch", PYTHONPATH=path, OMP_NUM_THREADS="8") == 0, runner.log()
+    found = RunResult.model_validate_json((runner.folder / "result.json").read_text())
+    assert [part["torch_num_threads"] for part in found.effective_config["processes"]] == [4, 4]
+
+
+def test_a_process_for_which_no_prompt_is_left_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from runners.backends.pytorch_group import share_of
+    from runners.backends.pytorch_place import Place
+
+    class RepeatsTheLast:
+        """As accelerate had it up to 1.13."""
+
+        def __init__(self, *, cpu: bool) -> None:
+            pass
+
+        @contextmanager
+        def split_between_processes(self, inputs: list) -> Iterator[list]:
+            yield inputs[-1:]
+
+    monkeypatch.setattr("accelerate.PartialState", RepeatsTheLast)
+    assert share_of(Place(1, (torch.device("cpu"),)), [[7, 8]]) == []
 
 
 @pytest.mark.parametrize("way", ["tensor_parallel_size", "data_parallel_size"])

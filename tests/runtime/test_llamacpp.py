@@ -77,7 +77,7 @@ def test_the_engine_knows_every_cache_type(name: str) -> None:
 
 def test_what_holds_for_every_run() -> None:
     params = asked()
-    assert (params.model.path, params.n_predict, params.sampling.seed) == (str(FILE), 11, 13)
+    assert (params.model.path, params.n_predict, params.sampling.seed) == (str(FILE), 11, 14)
     assert params.sampling.ignore_eos, "answers have the length that was asked for"
     assert not params.cache_prompt, "no prompt is answered out of an earlier one's cache"
     assert not params.fit_params, "nothing is changed to fit the machine"

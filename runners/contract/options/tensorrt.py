@@ -337,6 +337,11 @@ RULES: tuple[OptionsRule[TensorrtOptions], ...] = (
         _graphs_without_graphs,
     ),
     OptionsRule(
+        "compile-settings-need-compile",
+        "engine_args.torch_compile_config would compile where torch_compile is false",
+        lambda o: o.torch_compile is False and o.engine_args.get("torch_compile_config") is not None,
+    ),
+    OptionsRule(
         "fp8-attention-needs-fp8",
         "use_fp8_context_fmha needs quant_algo FP8",
         lambda o: o.use_fp8_context_fmha is True and o.quant_algo != "FP8",

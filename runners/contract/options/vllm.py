@@ -21,6 +21,11 @@ _RESERVED_ENGINE_ARGS: Mapping[str, str] = {
     "skip_tokenizer_init": _MINE,
     "disable_log_stats": "the times of each request come from the engine's statistics",
     "stream_interval": "each token's time is recorded as it comes",
+    "device_ids": "the campaign's gpus say it",
+    **dict.fromkeys(
+        ("prefill_context_parallel_size", "nnodes"),
+        "GPUs are counted from tensor_parallel_size and pipeline_parallel_size",
+    ),
     "data_parallel_size": "replicas of the model need a server or a process each, and this engine is neither",
     "spec_method": "write speculative_config, which holds all of it",
     "spec_model": "write speculative_config, which holds all of it",

@@ -92,6 +92,7 @@ def test_a_mapping_is_given_as_json() -> None:
         ("[" * 50_000, "nested more than 50 levels deep"),
         ("5", "input should be a valid dictionary, not 5"),
         ("[1]", "input should be a valid dictionary"),
+        ('{"seed": 1}', "seed cannot be set: the campaign's seed says it"),
     ],
 )
 def test_a_mapping_that_is_none_is_refused_with_the_place(text: str, complaint: str) -> None:

@@ -140,6 +140,11 @@ TENSORRT = {"llm_backend": "tensorrt"}
             {"engine_args": {"cuda_graph_config": {"batch_sizes": [1]}}},
         ),
         (
+            "compile-settings-need-compile",
+            {"torch_compile": False, "engine_args": {"torch_compile_config": {"enable_fullgraph": True}}},
+            {"torch_compile": True, "engine_args": {"torch_compile_config": {"enable_fullgraph": True}}},
+        ),
+        (
             "fp8-attention-needs-fp8",
             {"use_fp8_context_fmha": True, **TENSORRT},
             {"use_fp8_context_fmha": True, "quant_algo": "FP8", **TENSORRT},

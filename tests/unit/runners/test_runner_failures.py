@@ -43,6 +43,10 @@ class OutOfMemoryError(RuntimeError):
         ),
         (RuntimeError("std::bad_alloc"), FailureKind.OUT_OF_MEMORY),
         (
+            ValueError("Available memory on node 0 (3/8 GiB) on startup is less than desired CPU memory utilization"),
+            FailureKind.OUT_OF_MEMORY,
+        ),
+        (
             ValueError("Bfloat16 is only supported on GPUs with compute capability of at least 8.0. Your Tesla T4"),
             FailureKind.UNSUPPORTED,
         ),
@@ -157,6 +161,15 @@ def test_the_environment_id_follows_what_bears_on_performance_only() -> None:
     assert snapshot([], {"OMP_NUM_THREADS": "1"}, None).environment_id != base
     assert len({base, *(snapshot([], {}, f"sha256:{digit}").environment_id for digit in "12")}) == 3
     assert identify({"a": 1, "b": 2}) == identify({"b": 2, "a": 1})
+
+
+@pytest.mark.parametrize("package", ["torch", "vllm", "tensorrt_llm", "xllamacpp", "bitsandbytes"])
+def test_another_version_of_an_engine_is_another_environment(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    found = set()
+    for version in ("1", "2"):
+        monkeypatch.setattr("importlib.metadata.version", lambda name, at=version: at if name == package else "0")
+        found.add(snapshot([], {}, None).environment_id)
+    assert len(found) == 2
 
 
 def test_an_image_is_recorded_with_the_commit_it_was_built_from() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import os
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,9 +12,18 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from runners.backends.vllm_config import engine_arguments, overridden, plain, read_back, sampling_arguments
+from runners.backends.vllm_config import (
+    engine_arguments,
+    overridden,
+    plain,
+    read_back,
+    sampling_arguments,
+    settle_environment,
+)
+from runners.backends.vllm_errors import engine_errors
 from runners.backends.vllm_requests import Progress
 from runners.contract.options.vllm import VllmOptions
+from runners.failures import classify
 
 FOLDER = Path("/models/one")
 
@@ -58,6 +69,41 @@ def test_a_seed_is_one_that_numpy_takes(make_request: Any) -> None:
     assert arguments(make_request, seed=2**32 + 3)["seed"] == 3
 
 
+def test_it_runs_in_this_process_whatever_the_environment_says_and_else_as_that_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "environ", {"VLLM_ENABLE_V1_MULTIPROCESSING": "1", "VLLM_CONFIGURE_LOGGING": "1"})
+    settle_environment()
+    assert os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] == "0"
+    assert os.environ["VLLM_CONFIGURE_LOGGING"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ValueError("1.0 GiB KV cache is needed, which is larger than the available KV cache memory"), "out_of_memory"),
+        (ValueError("Free memory is less than desired GPU memory utilization (0.9)"), "gpu_out_of_memory"),
+        (ValueError("Bfloat16 is only supported on GPUs with compute capability of at least 8.0"), "unsupported"),
+        (NotImplementedError("not for this one"), "unsupported"),
+        (ValueError("block_size must be even"), "bad_request"),
+        (TypeError("no such argument"), "bad_request"),
+    ],
+)
+def test_what_the_engine_says_of_memory_is_no_bad_request(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, kind: str
+) -> None:
+    exceptions = SimpleNamespace(VLLMClientError=type("VLLMClientError", (Exception,), {}))
+    for name, module in {
+        "vllm": SimpleNamespace(exceptions=exceptions),
+        "vllm.exceptions": exceptions,
+        "msgspec": SimpleNamespace(ValidationError=type("ValidationError", (Exception,), {})),
+    }.items():
+        monkeypatch.setitem(sys.modules, name, module)  # of vLLM only the names of its errors
+    with pytest.raises(Exception) as caught, engine_errors("engine_args"):
+        raise error
+    assert classify(caught.value) == kind
+
+
 def test_every_answer_has_exactly_its_length() -> None:
     found = sampling_arguments(VllmOptions(temperature=0.5, top_k=3, sampling_args={"bad_words": ["no"]}), 9)
     assert found == {
@@ -77,6 +123,8 @@ def test_every_answer_has_exactly_its_length() -> None:
         ("engine_args", "max_num_seqs", "a parameter of its own"),
         ("engine_args", "seed", "the campaign's seed"),
         ("engine_args", "disable_log_stats", "the engine's statistics"),
+        ("engine_args", "device_ids", "the campaign's gpus"),
+        ("engine_args", "prefill_context_parallel_size", "GPUs are counted from"),
         ("sampling_args", "temperature", "a parameter of its own"),
         ("sampling_args", "max_tokens", "workload.output_tokens"),
     ],
