@@ -61,15 +61,15 @@ from runners.contract.request import RunRequest
 from runners.meters.process import resident_bytes
 
 if sys.argv[2] == "mapped":
-    import runners.backends.pytorch
-    runners.backends.pytorch.make_resident = lambda model: None
+    import runners.backends.pytorch_load
+    runners.backends.pytorch_load.make_resident = lambda model: None
 signs = []
 backend = create(RunRequest.model_validate_json(sys.argv[1]), lambda: signs.append(1))
 backend.prepare()
 before = resident_bytes(os.getpid())
 backend.load()
 after = resident_bytes(os.getpid())
-model = backend._model
+model = backend._replica._loaded.model
 print(json.dumps({
     "grown": after - before,
     "weights": sum(parameter.nbytes for parameter in model.parameters()),
@@ -164,13 +164,6 @@ def test_a_model_that_is_not_there(runner, monkeypatch: pytest.MonkeyPatch, mode
     failure = runner.json("failure.json")
     assert failure["kind"] == "model_not_found"
     assert hint in failure["hint"]
-
-
-def test_an_engine_that_is_not_installed_says_how_to_install_it(runner, tmp_path: Path) -> None:
-    (tmp_path / "transformers.py").write_text("raise ImportError(\"No module named 'transformers'\")")
-    runner.write(WORKLOAD, OPTIONS, model=MODEL)
-    assert runner.run("pytorch", PYTHONPATH=f"{tmp_path}:{Path(__file__).parents[2]}") == 3
-    assert "llm-orchestrate[pytorch]" in runner.json("failure.json")["hint"]
 
 
 def test_fewer_gpus_than_processes_are_a_bad_request(runner) -> None:
