@@ -18,19 +18,6 @@ from runners.errors import BadRequestError, EngineError
 _HINT: Final = (
     "another version of transformers or another model may honour it; the run is not labelled as what it is not"
 )
-_PASSED: Final = (
-    "temperature",
-    "top_k",
-    "top_p",
-    "min_p",
-    "typical_p",
-    "length_penalty",
-    "repetition_penalty",
-    "no_repeat_ngram_size",
-    "cache_implementation",
-    "prompt_lookup_num_tokens",
-)
-"""Options that GenerationConfig knows under the same name; left out where they are null, for the model to fill in."""
 _STATIC: Final = ("static", "offloaded_static")
 
 
@@ -84,7 +71,7 @@ def asked_generation(model: Any, tokenizer: Any, options: PytorchOptions, output
         "num_beams": options.num_beams,
         "pad_token_id": 0 if pad is None else pad,
         "return_dict_in_generate": True,  # with the answer comes the cache, which tells what it was
-        **{name: value for name in _PASSED if (value := getattr(options, name)) is not None},
+        **{name: value for name in options.GENERATION_FIELDS if (value := getattr(options, name)) is not None},
         **_compiled_in_generate(options),
         **options.generation_args,
     }

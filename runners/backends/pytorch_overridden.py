@@ -41,8 +41,14 @@ def overridden(options: PytorchOptions, config: dict[str, Any]) -> list[str]:
     off_gpu = sorted({place for place in config.get("device_map", {}).values() if place in ("cpu", "disk")})
     if options.device_map and off_gpu and options.device != "cpu":
         found.append(f"device_map {options.device_map} left parts of the model on {' and '.join(off_gpu)}")
+    if options.num_threads not in (None, config["torch_num_threads"]):
+        found.append(f"num_threads was to be {options.num_threads}, and is {config['torch_num_threads']}")
     generation = config["generation"]
-    for name, asked in options.generation_args.items():
-        if generation.get(name) != asked:
-            found.append(f"generation_args.{name} was to be {asked!r}, and is {generation.get(name)!r}")
+    settings = {name: getattr(options, name) for name in ("do_sample", "num_beams", *options.GENERATION_FIELDS)}
+    del settings["cache_implementation"]  # judged above by the cache itself
+    settings |= {f"generation_args.{name}": asked for name, asked in options.generation_args.items()}
+    for name, asked in settings.items():
+        used = generation.get(name.rpartition(".")[2])
+        if asked is not None and used != asked:
+            found.append(f"{name} was to be {asked!r}, and is {used!r}")
     return found

@@ -203,6 +203,11 @@ class VllmBackend:
                 f"{version_text()} is built for GPUs, and the run has none",
                 "set gpus in the campaign, or use an image with a vLLM that is built for the CPU",
             )
+        if not self._gpus and self._options.gpus_needed != 1:
+            raise UnsupportedError(
+                "a model split over several processes cannot be measured on the CPU: the memory of vLLM's are not told",
+                "set tensor_parallel_size and pipeline_parallel_size to 1, or name GPUs in the campaign",
+            )
         if self._gpus:
             require_same_gpus(self._gpus)
         asked = self._options.dtype

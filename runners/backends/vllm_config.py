@@ -117,9 +117,9 @@ def read_back(config: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
     found |= {name: _at(config, path) for name, path in _ELSEWHERE.items()}
     found["attention_backend"] = _attention_backend(config) or found["attention_backend"]
     for name in asked.keys() - found.keys():
-        for part in vars(config).values():
+        for part in (config, *vars(config).values()):
             if hasattr(part, name):
-                found[name] = plain(getattr(part, name))
+                found[name] = _part(getattr(part, name), asked[name])
                 break
     return dict(sorted(found.items()))
 
@@ -157,6 +157,13 @@ def _same(asked: Any, found: Any) -> bool:
     if isinstance(asked, Mapping) and isinstance(found, Mapping):
         return all(name in found and _same(value, found[name]) for name, value in asked.items())
     return bool(plain(asked) == found)
+
+
+def _part(found: Any, asked: Any) -> Any:
+    """A value of the engine's; of a part of its configuration, what was asked of it."""
+    if isinstance(asked, Mapping) and not isinstance(found, Mapping):
+        return {name: _part(getattr(found, name), value) for name, value in asked.items() if hasattr(found, name)}
+    return asked if isinstance(found, enum.Enum) and found.value == asked else plain(found)
 
 
 def _at(config: Any, path: str) -> Any:

@@ -65,7 +65,10 @@ _LATENCIES = {
         "end-to-end latency",
         "from the start of the request's batch to the end of the batch, or of the request where the engine tells that",
     ),
-    "queue_s": ("queue time", "from handing the request to the engine until that begins to work on it"),
+    "queue_s": (
+        "queue time",
+        "from handing the request's batch to the engine until that begins with the request",
+    ),
 }
 _STATISTICS = {
     "mean": "mean",
@@ -78,7 +81,8 @@ _STATISTICS = {
 # fmt: off
 _TABLE = (
     Quantity("load_s", float, "s", "lower", 3, "load",
-             "from the start of loading the model to the device being ready; without conversion or download"),
+             "from the start of loading the model to the device being ready; without conversion or download;"
+             " with the start of further processes, where the model is in several"),
     Quantity("duration_s", float, "s", None, 4, "window",
              "length of the window"),
     Quantity("rounds", int, "", None, 4, "rounds",

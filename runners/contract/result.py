@@ -212,7 +212,7 @@ class RunResult(ContractModel):
     itl_s: Distribution | None
     e2e_s: Distribution | None
     queue_s: Distribution | None = None
-    """Between handing a request to the engine and its beginning to work on it."""
+    """Between handing a request's batch to the engine and its beginning to work on the request."""
     output_sha256: str | None = None
     """Over the token ids of all answers, in the order of the requests: equal for equal outputs."""
 

@@ -19,6 +19,19 @@ class PytorchOptions(Options):
     INSTALL_HINT: ClassVar[str] = "pip install 'llm-orchestrate[pytorch]'"
     PASSED_ON: ClassVar[tuple[str, ...]] = ("generation_args",)
     MODEL_FIELDS: ClassVar[tuple[str, ...]] = ("assistant_model", "adapter")
+    GENERATION_FIELDS: ClassVar[tuple[str, ...]] = (
+        "temperature",
+        "top_k",
+        "top_p",
+        "min_p",
+        "typical_p",
+        "length_penalty",
+        "repetition_penalty",
+        "no_repeat_ngram_size",
+        "cache_implementation",
+        "prompt_lookup_num_tokens",
+    )
+    """What GenerationConfig knows under the same name; null leaves it to the model."""
     LATER: ClassVar[frozenset[str]] = frozenset(
         {
             "torch_compile_fullgraph",

@@ -184,6 +184,16 @@ def test_what_the_engine_did_otherwise_is_told_in_words() -> None:
     ]
 
 
+def test_a_part_of_the_configuration_that_was_passed_on_is_held_against_the_engine_s() -> None:
+    kept: dict[str, Any] = {"compilation_config": {"mode": Mode.NONE.value}}
+    assert overridden(kept, read_back(config(), kept)) == []
+    asked = {"compilation_config": {"mode": "NONE", "backend": "eager"}}
+    assert overridden(asked, read_back(config(), asked)) == [
+        "compilation_config was {'mode': 'NONE', 'backend': 'eager'}, and the engine uses"
+        " {'mode': 'NONE', 'backend': 'inductor'}"
+    ]
+
+
 @pytest.mark.parametrize(
     ("asked", "found", "same"),
     [
