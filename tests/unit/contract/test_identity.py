@@ -22,7 +22,7 @@ _workloads = st.fixed_dictionaries(
     },
 )
 _mappings = st.dictionaries(
-    st.text(string.ascii_letters + "_.é", min_size=1),
+    st.text(string.ascii_letters + "_.é", min_size=1).map("further_{}".format),  # some names are taken: `n`, `seed`
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text("aé ☃"),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc"), inner, max_size=3),
