@@ -50,11 +50,12 @@ format: $(VENV)/.dev                ## Format and sort.
 	$(BIN)/ruff format --quiet .
 
 # Real runs mostly wait, so two tests run side by side, each engine with one thread, or they would wait for one another;
-# tests/conftest.py says which never do. What holds a meter or a clock against the truth has the machine to itself.
-ALONE := $(addprefix tests/integration/test_,gpu_check.py host_sampler.py meter_simulated_gpu.py runner_sampler.py simulated_gpu.py)
+# tests/conftest.py says which never do. What holds a meter or a clock against the truth, or a window of few milliseconds
+# to be good, has the machine to itself.
+ALONE := $(addprefix tests/integration/test_,gpu_check.py host_sampler.py meter_simulated_gpu.py runner_sampler.py runner_standalone.py simulated_gpu.py)
 test: $(VENV)/.dev                  ## All tests, on the real engine.
 	$(BIN)/pytest -q -n auto tests/unit tests/contract
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2 --dist loadgroup $(addprefix --ignore=,tests/unit tests/contract $(ALONE))
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2 --dist loadgroup $(addprefix --ignore=,tests/unit tests/contract tests/runtime $(ALONE))
 	$(BIN)/pytest $(ALONE)
 
 # TensorRT-LLM has no image that can be built everywhere: its tests take a stand-in, and need none.
