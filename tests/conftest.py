@@ -62,9 +62,7 @@ def simulate(nvml_library: Path, tmp_path: Path) -> Callable[[Simulation, float]
     return made
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Campaigns go one after another: each refuses to measure beside what another's killed orchestrator left."""
-    for item in items:
-        if {"e2e", "docker"} & set(item.path.parts) or item.path.name == "test_gpu_tenants.py":
-            item.add_marker(pytest.mark.xdist_group("campaigns"))
+    if {"e2e", "docker"} & set(item.path.parts) or item.path.name == "test_gpu_tenants.py":
+        item.add_marker(pytest.mark.xdist_group("campaigns"))
