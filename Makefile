@@ -49,14 +49,15 @@ format: $(VENV)/.dev                ## Format and sort.
 	$(BIN)/ruff check --quiet --fix-only .
 	$(BIN)/ruff format --quiet .
 
-# Real runs mostly wait, so two tests run side by side, each engine with one thread, or they would wait for one another;
-# tests/conftest.py says which never do. What holds a meter or a clock against the truth, or a window of few milliseconds
-# to be good, has the machine to itself.
-ALONE := $(addprefix tests/integration/test_,gpu_check.py host_sampler.py meter_simulated_gpu.py runner_sampler.py runner_standalone.py simulated_gpu.py)
+# Runs by hand mostly wait, so two such tests run side by side, each engine with one thread, or they would wait for one
+# another. Campaigns go one after another: each refuses to measure beside what another's killed orchestrator left. What
+# holds a meter or a clock against the truth, or a window of few milliseconds to be good, needs the machine as well.
+ALONE := $(addprefix tests/integration/test_,gpu_check.py gpu_tenants.py host_sampler.py meter_simulated_gpu.py \
+  runner_sampler.py runner_standalone.py simulated_gpu.py)
 test: $(VENV)/.dev                  ## All tests, on the real engine.
 	$(BIN)/pytest -q -n auto tests/unit tests/contract
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2 --dist loadgroup $(addprefix --ignore=,tests/unit tests/contract tests/runtime $(ALONE))
-	$(BIN)/pytest $(ALONE)
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2 tests/integration $(addprefix --ignore=,$(ALONE))
+	$(BIN)/pytest tests/e2e tests/docker $(ALONE)
 
 # TensorRT-LLM has no image that can be built everywhere: its tests take a stand-in, and need none.
 test-runtime: $(VENV)/.dev          ## Inside the images: does every parameter reach its engine (BACKENDS=pytorch, vllm).
@@ -65,7 +66,7 @@ test-runtime: $(VENV)/.dev          ## Inside the images: does every parameter r
 
 # Zeus and CodeCarbon bring much with them, so they get an environment of their own.
 test-meters: $(VENV)-meters/.done   ## Zeus and CodeCarbon as meters, on simulated GPUs.
-	$(VENV)-meters/bin/python -m pytest -m meters tests/integration
+	$(VENV)-meters/bin/python -m pytest -m meters tests/integration/test_runner_other_meters.py
 
 $(VENV)-meters/.done: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-meters

@@ -60,9 +60,3 @@ def simulate(nvml_library: Path, tmp_path: Path) -> Callable[[Simulation, float]
         return {**os.environ, **environment(folder, os.environ)}
 
     return made
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Campaigns go one after another: each refuses to measure beside what another's killed orchestrator left."""
-    if {"e2e", "docker"} & set(item.path.parts) or item.path.name == "test_gpu_tenants.py":
-        item.add_marker(pytest.mark.xdist_group("campaigns"))
