@@ -40,6 +40,7 @@ from runners.backends.tensorrt_objects import engine_objects, fields_of
 from runners.backends.tensorrt_requests import follow
 from runners.contract import fingerprint
 from runners.contract.description import Engine
+from runners.contract.failures import kind_of_words
 from runners.contract.flops import Architecture
 from runners.contract.options.tensorrt import TensorrtOptions
 from runners.contract.request import RunRequest
@@ -268,12 +269,15 @@ def _engine_errors(where: str) -> Iterator[None]:
         BadRequestError: an argument or its value is wrong.
         UnsupportedError: this engine cannot do it.
         torch.OutOfMemoryError: the GPU's memory is full; the library's own error only says so in words.
+        ValueError: it tells of memory, the disk or the device, as it is: its words say of which kind the failure is.
     """
     try:
         yield
     except NotImplementedError as error:
         raise UnsupportedError(f"TensorRT-LLM: {error}", "leave out the option, or use a GPU that can do it") from error
     except (ValueError, TypeError) as error:
+        if kind_of_words(str(error), on_gpu=True):
+            raise
         raise BadRequestError(
             f"TensorRT-LLM: {error}", f"change the option that it names, or what {where} adds"
         ) from error

@@ -20,6 +20,7 @@ import torch
 
 from runners.backends.children import descendants_cpu_s, told_while_children_work
 from runners.backends.tensorrt_requests import begun
+from runners.contract.paths import FailureKind
 from runners.contract.request import SIMULATED_NAME
 from runners.errors import BadRequestError, EngineError, UnsupportedError
 from runners.failures import classify
@@ -361,3 +362,13 @@ def test_what_stands_in_has_the_signatures_of_the_release(monkeypatch: pytest.Mo
             llmapi.TorchLlmArgs(model="m", unknown=1)
         with pytest.raises(TypeError, match="unexpected keyword argument 'unknown'"):
             llmapi.SamplingParams(unknown=1)
+
+
+def test_a_value_error_that_tells_of_memory_is_no_bad_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tensorrt_llm_installed(monkeypatch):
+        module = importlib.import_module("runners.backends.tensorrt")
+        with pytest.raises(ValueError, match="out of memory") as caught, module._engine_errors("engine_args"):
+            raise ValueError("CUDA out of memory while the KV cache was made")
+        with pytest.raises(BadRequestError), module._engine_errors("engine_args"):
+            raise ValueError("max_batch_size must be positive")
+    assert classify(caught.value) is FailureKind.GPU_OUT_OF_MEMORY
