@@ -164,8 +164,6 @@ def _validated(data: dict[str, Any], findings: list[Finding]) -> CampaignFile | 
 def _hint(path: FieldPath, data: dict[str, Any]) -> str | None:
     if path == ("name",) and "name" in data:
         return "a name holds a-z, 0-9 and -, begins with a letter or digit, and has at most 64 characters"
-    if path == ("order",) and data.get("order") == "reversed":
-        return "reversed is not supported yet"
     return None
 
 

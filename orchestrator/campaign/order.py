@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from typing import Literal
 
-Order = Literal["grouped", "interleaved", "shuffled"]
+from runners.contract.request import Order
 
 
 def order_runs(experiments: int, cycles: int, order: Order, seed: int) -> Iterator[tuple[int, int]]:
     """Yield every run as ``(index of the experiment, cycle counted from 1)``, in the order to run them.
 
     ``grouped`` repeats an experiment before the next begins. ``interleaved`` runs all experiments once,
-    then all again, so that drift over time meets each alike. ``shuffled`` does too, each cycle in a
-    random order of its own that the seed decides.
+    then all again, so that drift over time meets each alike. ``reversed`` does too, every second cycle
+    backwards, so that a drift within cycles meets each alike as well. ``shuffled`` does too, each cycle in
+    a random order of its own that the seed decides.
     """
     if order == "grouped":
         for experiment in range(experiments):
@@ -26,5 +26,6 @@ def order_runs(experiments: int, cycles: int, order: Order, seed: int) -> Iterat
         if order == "shuffled":
             sequence.sort()
             random.Random(f"{seed}:{cycle}").shuffle(sequence)
-        for experiment in sequence:
+        backwards = order == "reversed" and cycle % 2 == 0
+        for experiment in reversed(sequence) if backwards else sequence:
             yield experiment, cycle

@@ -11,20 +11,16 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, ConfigDict, Field
 
+from orchestrator.campaign.settings import Failures, Gaps, Notify
 from runners.contract.model import ContractModel
 from runners.contract.paths import ADHOC
-from runners.contract.request import Measurement
+from runners.contract.request import Measurement, Order
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,63}$"
 
 NOT_YET = {
-    "gaps": "pauses between runs",
     "until": "stopping when sure",
     "extends": "building on another campaign file",
-    "schedule": "scheduled campaigns",
-    "force_cold_start": "cold starts",
-    "parallel": "several runs at once",
-    "notify": "notifications",
 }
 """Keys of the grammar that are not built yet: refused, never ignored."""
 
@@ -58,6 +54,18 @@ class Dispatching(NamedTuple):
     """None where there are no containers."""
 
 
+class Schedule(ContractModel):
+    """When a campaign is run; the same as the flags of ``orchestrate schedule``."""
+
+    at: str | None = Field(None, description="time of day of this machine's clock, HH:MM; null: at once")
+    every: str | None = Field(
+        None, description="how long from one start to the next, such as 24h, 90m or 7d; null: once"
+    )
+    between: str | None = Field(
+        None, description="start runs only in this window of the day, such as 22:00-06:00; null: at any time"
+    )
+
+
 class CampaignFile(ContractModel):
     """A campaign as its file declares it."""
 
@@ -71,10 +79,11 @@ class CampaignFile(ContractModel):
     experiments: list[dict[str, Any]] = Field(default_factory=list)
     measurement: Measurement = Field(Measurement(), description="how each run is measured")
     cycles: int = Field(1, ge=1, le=1_000_000, description="how often the whole set of experiments is repeated")
-    order: Literal["grouped", "interleaved", "shuffled"] = Field(
+    order: Order = Field(
         "interleaved",
         description="grouped: all cycles of an experiment before the next; interleaved: all experiments, then all"
-        " again; shuffled: likewise, each cycle in an order of its own",
+        " again; reversed: likewise, every second cycle backwards; shuffled: likewise, each cycle in an order of its"
+        " own",
     )
     seed: int = Field(0, ge=0, lt=2**63, description="seed of the sampling, and of the shuffled order")
     gpus: (
@@ -85,6 +94,18 @@ class CampaignFile(ContractModel):
         ]
         | None
     ) = Field(None, description="the GPUs to run on, by their indices; null: the first that is ours, else the CPU")
+    parallel: Literal["per-gpu"] | None = Field(
+        None,
+        description="per-gpu: several runs at once, on GPUs of their own; null: one at a time, since neighbours disturb"
+        " power and heat",
+    )
+    force_cold_start: bool = Field(
+        False, description="let no run find a warm cache: a process and caches of its own, the page cache dropped"
+    )
+    gaps: Gaps = Field(Gaps(), description="pauses between runs; what is not said here the user config says")
+    failures: Failures = Field(Failures(), description="what is done about runs that fail; likewise")
+    notify: Notify = Field(Notify(), description="who is told when the campaign ends; likewise")
+    schedule: Schedule | None = Field(None, description="when `orchestrate schedule` runs it; null: by its flags")
     timeout_s: float = Field(3600.0, gt=0, le=30 * 86_400, description="a run that takes longer is ended")
     silence_timeout_s: float = Field(
         900.0, gt=0, le=30 * 86_400, description="a run that gives no sign of life for so long is ended"

@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
-from orchestrator.campaign.schema import ContainerStrategy, DispatcherName
-from orchestrator.cli.options import running_options
+from orchestrator.cli.options import Running, campaign_options
 from orchestrator.errors import EXIT_DONE, EXIT_RUNS_FAILED, EXIT_WRONG_INPUT, InputError, MachineError
 from runners.contract.messages import first_fault
 
@@ -17,19 +16,12 @@ from runners.contract.messages import first_fault
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--name", metavar="NAME", help="Call the campaign NAME, not as its file does: its results lie apart.")
 @click.option("--dry-run", is_flag=True, help="Show what would run, and run nothing.")
-@running_options
+@campaign_options
 def command(
     file: Path,
     name: str | None,
     dry_run: bool,
-    project_dir: str | None,
-    dispatch: DispatcherName | None,
-    container_strategy: ContainerStrategy | None,
-    force: bool,
-    yes: bool,
-    quiet: bool,
-    verbose: bool,
-    as_json: bool,
+    running: Running,
 ) -> int:
     """Run the campaign in FILE: every experiment, every cycle; go on with it if it was begun before.
 
@@ -37,11 +29,11 @@ def command(
     """
     from orchestrator.campaign.load import load_campaign
     from orchestrator.cli import dry_run as dry
-    from orchestrator.cli.consent import agreed, heeded
+    from orchestrator.cli.consent import agreed, chosen, heeded
     from orchestrator.cli.console import watching
     from orchestrator.cli.ending import finish
     from orchestrator.cli.interrupts import caught_signals
-    from orchestrator.execution.campaigns import campaigns, dispatcher_for, run_campaign
+    from orchestrator.execution.campaigns import campaigns, run_campaign
     from orchestrator.execution.readiness import argument_issues, campaign_issues
     from orchestrator.system.project import find_project
 
@@ -51,33 +43,37 @@ def command(
             campaign = campaign.renamed(name)
         except ValidationError as error:
             raise InputError(f"--name: {first_fault(error)}") from None
-    project = find_project(project_dir)
+    project = find_project(running.project_dir)
     issues = campaign_issues(campaign)
     if dry_run:
         try:
-            chosen = dispatcher_for(campaign, project, dispatch, container_strategy)
-            how = f"{chosen.dispatching.dispatcher} ({chosen.how})"
-            issues += argument_issues(campaign, chosen, ask=False)
+            dispatcher = chosen(campaign, project, running)
+            how = f"{dispatcher.dispatching.dispatcher} ({dispatcher.how})"
+            issues += argument_issues(campaign, dispatcher, ask=False)
         except MachineError as error:
             how = f"not here: {error}"
-        dry.show(campaign, project, how, issues, as_json=as_json)
-        refused = not force and any(issue.severity == "error" for issue in issues)
+        dry.show(campaign, project, how, issues, as_json=running.as_json)
+        refused = not running.force and any(issue.severity == "error" for issue in issues)
         return EXIT_WRONG_INPUT if refused else EXIT_DONE
-    heeded(issues, force=force, quiet=quiet or as_json)
+    heeded(issues, force=running.force, quiet=running.silent)
     dispatcher = agreed(
-        dispatcher_for(campaign, project, dispatch, container_strategy),
-        yes=yes,
+        chosen(campaign, project, running),
+        yes=running.yes,
         begun=campaign.name in campaigns(project),
-        quiet=quiet or as_json,
+        quiet=running.silent,
     )
-    with caught_signals() as interrupts, watching(quiet=quiet, verbose=verbose, as_json=as_json) as observer:
+    with (
+        caught_signals() as interrupts,
+        watching(running) as observer,
+    ):
         ended = run_campaign(
             campaign,
             project=project,
             dispatcher=dispatcher,
-            force=force,
+            force=running.force,
+            flags=running.flags,
             on_event=observer,
             should_stop=interrupts.came,
         )
-    finish(campaign.name, project, quiet=quiet, as_json=as_json)
+    finish(campaign.name, project, quiet=running.quiet, as_json=running.as_json)
     return EXIT_RUNS_FAILED if ended.failed else EXIT_DONE

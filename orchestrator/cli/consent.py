@@ -7,10 +7,14 @@ from collections.abc import Sequence
 
 import click
 
+from orchestrator.campaign.schema import Campaign
 from orchestrator.campaign.validate import require_sound
 from orchestrator.cli.interrupts import caught_signals
+from orchestrator.cli.options import Running
 from orchestrator.dispatch.base import Dispatcher
 from orchestrator.errors import InputError, Issue, MachineError
+from orchestrator.execution.campaigns import dispatcher_for
+from orchestrator.system.project import Project
 
 
 def heeded(issues: Sequence[Issue], *, force: bool, quiet: bool) -> None:
@@ -31,6 +35,11 @@ def heeded(issues: Sequence[Issue], *, force: bool, quiet: bool) -> None:
             click.echo(f"warning: forced in spite of an error: {issue.describe(None)}", err=True)
         elif not quiet:
             click.echo(f"warning: {issue.describe(None)}", err=True)
+
+
+def chosen(campaign: Campaign, project: Project, running: Running) -> Dispatcher:
+    """The dispatcher that serves a campaign, by the flags, else by the user config, else by default."""
+    return dispatcher_for(campaign, project, running.dispatch, running.container_strategy)
 
 
 def agreed(dispatcher: Dispatcher, *, yes: bool, quiet: bool, begun: bool = False) -> Dispatcher:

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from orchestrator.cli.options import Running
 from orchestrator.execution.events import (
     CampaignEnded,
     CampaignEvent,
@@ -96,19 +97,19 @@ def _print_blocks(console: Console, table: Table) -> None:
 
 
 @contextmanager
-def watching(*, quiet: bool, verbose: bool, as_json: bool) -> Iterator[Observer]:
+def watching(running: Running) -> Iterator[Observer]:
     """An observer that shows events: live on a terminal, as plain lines off one, or as JSON lines."""
-    if as_json:
+    if running.as_json:
         yield _print_json
-    elif quiet:
+    elif running.quiet:
         yield _print_failures
     else:
         console = _console()
         if console.is_terminal and not console.is_dumb_terminal:
-            with _LiveLines(console, verbose=verbose) as lines:
+            with _LiveLines(console, verbose=running.verbose) as lines:
                 yield lines.show
         else:
-            yield _PlainLines(verbose=verbose).show
+            yield _PlainLines(verbose=running.verbose).show
 
 
 def print_json(value: Any) -> None:

@@ -6,40 +6,32 @@ from dataclasses import asdict
 
 import click
 
-from orchestrator.campaign.schema import ContainerStrategy, DispatcherName
-from orchestrator.cli.options import running_options
+from orchestrator.cli.options import Running, campaign_options
 from orchestrator.errors import EXIT_DONE, EXIT_RUNS_FAILED, InputError
 
 
 @click.command("resume")
 @click.argument("name", required=False)
 @click.option("--dry-run", is_flag=True, help="Show what would run, and change nothing.")
-@running_options
+@campaign_options
 def command(
     name: str | None,
     dry_run: bool,
-    project_dir: str | None,
-    dispatch: DispatcherName | None,
-    container_strategy: ContainerStrategy | None,
-    force: bool,
-    yes: bool,
-    quiet: bool,
-    verbose: bool,
-    as_json: bool,
+    running: Running,
 ) -> int:
     """Finish the campaign NAME: run what is missing, try again what failed, repeat nothing that is complete.
 
     NAME may be left out where only one campaign is unfinished.
     """
-    from orchestrator.cli.consent import agreed, heeded
+    from orchestrator.cli.consent import agreed, chosen, heeded
     from orchestrator.cli.console import watching
     from orchestrator.cli.ending import finish
     from orchestrator.cli.interrupts import caught_signals
-    from orchestrator.execution.campaigns import begun_campaign, dispatcher_for, resume, unfinished_campaigns
+    from orchestrator.execution.campaigns import begun_campaign, resume, unfinished_campaigns
     from orchestrator.execution.readiness import campaign_issues
     from orchestrator.system.project import find_project
 
-    project = find_project(project_dir)
+    project = find_project(running.project_dir)
     if name is None:
         unfinished = unfinished_campaigns(project)
         if not unfinished:
@@ -51,23 +43,30 @@ def command(
             )
         name = unfinished[0]
     if dry_run:
-        _show(name, project_dir, as_json=as_json)
+        _show(name, running.project_dir, as_json=running.as_json)
         return EXIT_DONE
     campaign = begun_campaign(name, project=project)
-    heeded(campaign_issues(campaign), force=force, quiet=quiet or as_json)
+    heeded(campaign_issues(campaign), force=running.force, quiet=running.silent)
     dispatcher = agreed(
-        dispatcher_for(campaign, project, dispatch, container_strategy), yes=yes, begun=True, quiet=quiet or as_json
+        chosen(campaign, project, running),
+        yes=running.yes,
+        begun=True,
+        quiet=running.silent,
     )
-    with caught_signals() as interrupts, watching(quiet=quiet, verbose=verbose, as_json=as_json) as observer:
+    with (
+        caught_signals() as interrupts,
+        watching(running) as observer,
+    ):
         ended = resume(
             name,
             project=project,
             dispatcher=dispatcher,
-            force=force,
+            force=running.force,
+            flags=running.flags,
             on_event=observer,
             should_stop=interrupts.came,
         )
-    finish(name, project, quiet=quiet, as_json=as_json)
+    finish(name, project, quiet=running.quiet, as_json=running.as_json)
     return EXIT_RUNS_FAILED if ended.failed else EXIT_DONE
 
 

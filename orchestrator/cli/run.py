@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from orchestrator.campaign.schema import ContainerStrategy, DispatcherName
-from orchestrator.cli.options import running_options
+from orchestrator.cli.options import Running, running_options
 from orchestrator.errors import EXIT_DONE, InputError
 from runners.contract.flags import FlagError, SharedFlag, all_flags, declared_by
 from runners.contract.messages import nearest
@@ -36,21 +35,13 @@ def command(
     gpus: tuple[int, ...],
     timeout_s: float,
     silence_timeout_s: float,
-    project_dir: str | None,
-    dispatch: DispatcherName | None,
-    container_strategy: ContainerStrategy | None,
-    force: bool,
-    yes: bool,
-    quiet: bool,
-    verbose: bool,
-    as_json: bool,
+    running: Running,
     **values: str | None,
 ) -> int:
     """Run one experiment once; its run folder lands in results/adhoc/."""
-    from orchestrator.cli.consent import agreed, heeded
+    from orchestrator.cli.consent import agreed, chosen, heeded
     from orchestrator.cli.console import print_table, watching
     from orchestrator.cli.interrupts import caught_signals
-    from orchestrator.execution.campaigns import dispatcher_for
     from orchestrator.execution.readiness import campaign_issues
     from orchestrator.execution.single import carry_out, single_run
     from orchestrator.report.tables import run_details
@@ -81,14 +72,19 @@ def command(
         timeout_s=timeout_s,
         silence_timeout_s=silence_timeout_s,
     )
-    heeded(campaign_issues(campaign), force=force, quiet=quiet or as_json)
-    project = find_project(project_dir)
+    heeded(campaign_issues(campaign), force=running.force, quiet=running.silent)
+    project = find_project(running.project_dir)
     dispatcher = agreed(
-        dispatcher_for(campaign, project, dispatch, container_strategy), yes=yes, quiet=quiet or as_json
+        chosen(campaign, project, running),
+        yes=running.yes,
+        quiet=running.silent,
     )
-    with caught_signals() as interrupts, watching(quiet=quiet, verbose=verbose, as_json=as_json) as observer:
-        published = carry_out(campaign, project, dispatcher, observer, interrupts.came, force=force)
-    if not (quiet or as_json):
+    with (
+        caught_signals() as interrupts,
+        watching(running) as observer,
+    ):
+        published = carry_out(campaign, project, dispatcher, observer, interrupts.came, force=running.force)
+    if not running.silent:
         for table in run_details(published.result):
             print_table(table)
         click.echo(f"Files: {published.folder}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from orchestrator.campaign.inputs import model_folder, prompt_file
 from orchestrator.campaign.schema import Campaign
+from orchestrator.campaign.settings import Settings
 from orchestrator.dispatch.base import Attempt, Dispatcher, LiveAttempt
 from orchestrator.execution.death import died
 from orchestrator.execution.supervise import Limits, Verdict, supervise
@@ -47,6 +48,7 @@ class Bench:
     """All that the campaign names."""
     measurement: Measurement
     baselines: Baselines
+    settings: Settings
 
     @property
     def limits(self) -> Limits:
@@ -78,6 +80,8 @@ def prepare(bench: Bench, name: AttemptName, experiment: Experiment, order_index
         cycles=campaign.file.cycles,
         attempt=name.attempt,
         order_index=order_index,
+        order=campaign.file.order,
+        force_cold_start=campaign.file.force_cold_start,
         experiment=experiment,
         measurement=bench.measurement,
         seed=campaign.file.seed,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from orchestrator.campaign.axes import resolve_grids
 from orchestrator.campaign.inputs import local_inputs
@@ -42,6 +43,7 @@ def run_campaign(
     project: Project | None = None,
     dispatcher: Dispatcher | None = None,
     force: bool = False,
+    flags: Mapping[str, Mapping[str, Any]] | None = None,
     on_event: Observer = _unseen,
     should_stop: Callable[[], bool] = _never,
 ) -> CampaignEnded:
@@ -52,6 +54,7 @@ def run_campaign(
         project: whose results/ and .state/ to use; found from the current folder if not given.
         dispatcher: from :func:`dispatcher_for`, which chooses one if none is given.
         force: run it even if it needs more GPUs than it names, or passes on what an engine does not know.
+        flags: settings over those of the campaign file and the user config: ``{"gaps": {"cycle_s": 30.0}}``.
         on_event: called with each event, in this thread.
         should_stop: asked a few times a second; once true, the run in flight is stopped and pending again.
 
@@ -65,7 +68,7 @@ def run_campaign(
         InterruptedCampaignError: ``should_stop`` said so.
     """
     project = project or find_project()
-    bench = ready(campaign, project, dispatcher or dispatcher_for(campaign, project), force=force)
+    bench = ready(campaign, project, dispatcher or dispatcher_for(campaign, project), force=force, flags=flags)
     with campaign_lock(bench.folder.path, campaign.name):
         manifest, mended = open_or_plan(
             campaign, bench.folder, project.manifest(campaign.name), bench.dispatcher.dispatching, should_stop
@@ -80,6 +83,7 @@ def resume(
     project: Project | None = None,
     dispatcher: Dispatcher | None = None,
     force: bool = False,
+    flags: Mapping[str, Mapping[str, Any]] | None = None,
     on_event: Observer = _unseen,
     should_stop: Callable[[], bool] = _never,
 ) -> CampaignEnded:
@@ -92,7 +96,7 @@ def resume(
     with campaign_lock(folder.path, name):
         frozen = _frozen(folder, name)
         dispatcher = dispatcher or dispatcher_for(frozen.campaign, project)
-        bench = ready(frozen.campaign, project, dispatcher, force=force)
+        bench = ready(frozen.campaign, project, dispatcher, force=force, flags=flags)
         manifest, mended = open_or_rebuild(frozen, folder, project.manifest(name), should_stop)
         with manifest:
             return _carry_out(bench, manifest, mended, on_event, should_stop)

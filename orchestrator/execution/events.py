@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from runners.contract.events import RunnerEvent
 from runners.contract.paths import FailureKind
+from runners.contract.request import Gap
 from runners.contract.result import RunResult
 
 
@@ -47,6 +49,22 @@ class GpuAwaited:
 
 
 @dataclass(frozen=True, slots=True)
+class GapStarted:
+    """A pause before what comes next; with ``until_cool`` it may end early."""
+
+    between: Literal["experiments", "cycles"]
+    duration_s: float
+    until_cool: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GapEnded:
+    """The pause is over."""
+
+    gap: Gap
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted:
     """A run was started, or one left alive was taken over."""
 
@@ -57,6 +75,8 @@ class RunStarted:
     """Its place among all runs of the campaign, counted from 1."""
     runs: int
     adopted: bool
+    gpus: tuple[int, ...] = ()
+    """The indices of those that it got."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +84,7 @@ class RunProgress:
     """The runner said something."""
 
     experiment_id: str
+    cycle: int
     progress: RunnerEvent
 
 
@@ -91,6 +112,32 @@ class RunFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class RunRetried:
+    """An attempt gave no result, of what may pass: the run is tried again."""
+
+    failure: RunFailed
+    wait_s: float
+    """After which it may be."""
+    retries_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerOpened:
+    """So many runs failed in a row of what ails the machine that nothing is started for a while."""
+
+    in_a_row: int
+    last: RunFailed
+    pause_s: float
+    """After which one run probes whether it is over."""
+    probes_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerClosed:
+    """A probe came through: the campaign goes on."""
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignEnded:
     """Nothing is left to run."""
 
@@ -101,6 +148,18 @@ class CampaignEnded:
 
 
 CampaignEvent = (
-    CampaignStarted | CycleStarted | GpuAwaited | RunStarted | RunProgress | RunCompleted | RunFailed | CampaignEnded
+    CampaignStarted
+    | CycleStarted
+    | GpuAwaited
+    | GapStarted
+    | GapEnded
+    | RunStarted
+    | RunProgress
+    | RunCompleted
+    | RunFailed
+    | RunRetried
+    | BreakerOpened
+    | BreakerClosed
+    | CampaignEnded
 )
 Observer = Callable[[CampaignEvent], None]

@@ -83,7 +83,7 @@ class Loop:
                     self._bench,
                     started,
                     experiment,
-                    lambda event: self._observe(RunProgress(row.experiment_id, event)),
+                    lambda event: self._observe(RunProgress(row.experiment_id, row.cycle, event)),
                     self._should_stop,
                 )
             except MachineError as error:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
+from typing import Any
 
 from orchestrator.campaign.arguments import backends_passed_on, unknown_arguments
 from orchestrator.campaign.axes import Grid, resolve_grids
 from orchestrator.campaign.inputs import fingerprints
 from orchestrator.campaign.schema import Campaign
+from orchestrator.campaign.settings import Settled, declared, settle
 from orchestrator.campaign.validate import device_issues, gpus_wanted, require_sound
 from orchestrator.dispatch.base import Dispatcher
 from orchestrator.errors import InputError, Issue, MachineError
@@ -32,7 +35,23 @@ def campaign_issues(campaign: Campaign) -> list[Issue]:
     return device_issues(campaign.file, grids)
 
 
-def ready(campaign: Campaign, project: Project, dispatcher: Dispatcher, *, force: bool = False) -> Bench:
+def settled(campaign: Campaign, project: Project, flags: Mapping[str, Mapping[str, Any]] | None = None) -> Settled:
+    """How a campaign is carried out: the user config's settings, the file's over them, flags over those."""
+    config, file = (
+        declared(("gaps", said.gaps), ("failures", said.failures), ("notify", said.notify))
+        for said in (project.config, campaign.file)
+    )
+    return settle({"user config": config, "file": file, "flag": flags or {}})
+
+
+def ready(
+    campaign: Campaign,
+    project: Project,
+    dispatcher: Dispatcher,
+    *,
+    force: bool = False,
+    flags: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Bench:
     """Check what the machine must have before anything is started or written, and lay it out.
 
     Raises:
@@ -66,7 +85,8 @@ def ready(campaign: Campaign, project: Project, dispatcher: Dispatcher, *, force
     if measurement.cpu_tdp_w is None:
         measurement = measurement.model_copy(update={"cpu_tdp_w": project.config.cpu_tdp_w})
     folder = CampaignFolder(project.results / campaign.name)
-    return Bench(campaign, folder, dispatcher, tuple(gpus), measurement, Baselines(project.state))
+    settings = settled(campaign, project, flags).settings
+    return Bench(campaign, folder, dispatcher, tuple(gpus), measurement, Baselines(project.state), settings)
 
 
 def argument_issues(campaign: Campaign, dispatcher: Dispatcher, *, ask: bool = True) -> list[Issue]:

@@ -146,7 +146,7 @@ def carry_out(
                     bench,
                     live,
                     planned.experiment,
-                    lambda event: on_event(RunProgress(name.experiment_id, event)),
+                    lambda event: on_event(RunProgress(name.experiment_id, name.cycle, event)),
                     should_stop,
                 )
         finally:

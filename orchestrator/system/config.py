@@ -10,12 +10,12 @@ from pydantic import Field, ValidationError
 from orchestrator.campaign.document import field_name
 from orchestrator.campaign.load import read_document
 from orchestrator.campaign.schema import ContainerStrategy, DispatcherName
+from orchestrator.campaign.settings import Failures, Gaps, Notify
 from orchestrator.errors import FileError, Issue
 from runners.contract.messages import nearest, validation_messages
 from runners.contract.model import ContractModel
 
 CONFIG_FILE = ".orchestrate.yaml"
-_NOT_YET = ("gaps", "notifications", "webhook_url", "warmup_delay_s", "auto_teardown")
 
 
 class UserConfig(ContractModel):
@@ -33,6 +33,22 @@ class UserConfig(ContractModel):
     container_strategy: ContainerStrategy = Field(
         "ephemeral", description="a container for each run, or one for all runs of a campaign"
     )
+    warmup_delay_s: float = Field(
+        0.0, ge=0, le=3600, description="pause after a persistent container came up, before its first run"
+    )
+    auto_teardown: bool = Field(
+        True, description="remove persistent containers when the campaign ends; false: they stay for the next"
+    )
+    gaps: Gaps = Field(Gaps(), description="pauses between runs, where a campaign file or a flag does not say")
+    failures: Failures = Field(Failures(), description="what is done about runs that fail, likewise")
+    notify: Notify = Field(Notify(), description="who is told when a campaign ends, likewise")
+    ask_above_hours: float = Field(
+        8.0, ge=0, description="ask before a campaign that is expected to take longer than this"
+    )
+    ask_above_kwh: float = Field(
+        1.0, ge=0, description="ask before a campaign that is expected to spend more energy than this"
+    )
+    ask_above_download_gb: float = Field(10.0, ge=0, description="ask before more than this is downloaded")
 
 
 def load_user_config(path: Path) -> UserConfig:
@@ -49,9 +65,7 @@ def load_user_config(path: Path) -> UserConfig:
         raise FileError([Issue("the user config is a mapping of keys")], path)
     issues = []
     for key in data:
-        if key in _NOT_YET:
-            issues.append(Issue("not supported yet", key, document.line((key,)), "leave the key out"))
-        elif key not in UserConfig.model_fields:
+        if key not in UserConfig.model_fields:
             hint = nearest(key, UserConfig.model_fields)
             issues.append(Issue("unknown key", key, document.line((key,)), hint))
     try:

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, Field
 from runners.contract.model import ContractModel
 from runners.contract.result import Check, RunResult
 
-HOST_SCHEMA_VERSION: Final = 1
+HOST_SCHEMA_VERSION: Final = 2
 NO_OTHER_PROCESS: Final = "no_other_process"
 NO_DISPLAY: Final = "no_display"
 
@@ -31,16 +31,26 @@ class OtherProcess(ContractModel):
     """How often it was seen."""
 
 
+class Neighbour(ContractModel):
+    """A run that was at work on this host at the same time."""
+
+    run_id: str
+    gpus: list[str]
+    """Their UUIDs."""
+
+
 class HostReport(ContractModel):
     """How the host watched a run's GPUs, and the checks that follow."""
 
-    schema_version: Literal[1] = HOST_SCHEMA_VERSION
+    schema_version: Literal[1, 2] = HOST_SCHEMA_VERSION
     watched_from: AwareDatetime
     watched_until: AwareDatetime | None
     """None while the run is watched, and for ever where the orchestrator was killed."""
     looks: int = Field(ge=0)
     failed_looks: int = Field(ge=0)
     others: list[OtherProcess]
+    neighbours: list[Neighbour] = Field(default_factory=list)
+    """Runs of the same campaign that were at work on other GPUs of this host meanwhile."""
     checks: list[Check]
 
 

@@ -13,7 +13,7 @@ import re
 from enum import Enum
 from typing import Final, NamedTuple
 
-CONTRACT_VERSION: Final = 3
+CONTRACT_VERSION: Final = 4
 
 # In an attempt folder, and after publication in a run folder.
 REQUEST = "request.json"

@@ -42,6 +42,18 @@ class Workload(ContractModel):
     )
 
 
+Order = Literal["grouped", "interleaved", "shuffled", "reversed"]
+"""How the runs of a campaign follow one another."""
+
+
+class Gap(ContractModel):
+    """The pause that was made before a run."""
+
+    between: Literal["experiments", "cycles"]
+    duration_s: float = Field(ge=0, description="how long it was")
+    ended_by: Literal["time", "cool"] = Field(description="its time was over, or the GPUs were cool again before")
+
+
 class Gpu(ContractModel):
     """A GPU that a run was given."""
 
@@ -171,13 +183,19 @@ class Baseline(ContractModel):
 class RunRequest(ContractModel):
     """The whole configuration of one attempt; nothing else configures it."""
 
-    contract_version: Literal[3] = CONTRACT_VERSION
+    contract_version: Literal[4] = CONTRACT_VERSION
     campaign: str
     experiment_id: str
     cycle: int = Field(ge=1)
     cycles: int = Field(ge=1)
     attempt: int = Field(ge=1)
     order_index: int = Field(ge=0, description="place in the campaign's order")
+    order: Order | None = Field(None, description="how the campaign's runs follow one another; null: a single run")
+    gap: Gap | None = Field(None, description="the pause made before this run; null: none")
+    force_cold_start: bool = Field(False, description="whether the run must find no warm cache")
+    concurrency_on_host: int = Field(
+        1, ge=1, description="how many runs of the campaign go on at once on this host, at most"
+    )
     experiment: Experiment
     measurement: Measurement = Measurement()
     seed: int = Field(0, ge=0, lt=2**63, description="seed for sampling")

@@ -12,9 +12,9 @@ from pydantic import AwareDatetime, Field
 
 from runners.contract.model import ContractModel
 from runners.contract.paths import FailureKind
-from runners.contract.request import Experiment
+from runners.contract.request import Experiment, Gap, Order
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 Phase = Literal["baseline", "load", "loaded_idle", "warmup", "prefill", "decode", "teardown", "window"]
 EnergyMethod = Literal["nvml", "rapl", "zeus", "codecarbon", "estimated", "simulated"]
@@ -150,10 +150,32 @@ class FileRecord(ContractModel):
     sha256: str
 
 
+class EngineMessage(ContractModel):
+    """Something that an engine, or a library below it, warned of or complained about."""
+
+    source: str
+    """The package it came from: ``vllm``, ``torch``, ``transformers``."""
+    level: Literal["warning", "error"]
+    text: str
+    count: int = Field(1, ge=1)
+    """How often it was said."""
+
+
+class ColdStart(ContractModel):
+    """What was done so that a run found no warm cache."""
+
+    fresh_process: bool
+    private_caches: list[str]
+    """The variables by which caches of engines were led to empty folders of this run's own."""
+    page_cache_dropped: bool
+    why_not: str | None = None
+    """Why the page cache was not dropped."""
+
+
 class RunResult(ContractModel):
     """Everything that one complete run measured; ``result.json``, written last."""
 
-    schema_version: Literal[3] = SCHEMA_VERSION
+    schema_version: Literal[4] = SCHEMA_VERSION
     run_id: str
     campaign: str
     experiment_id: str
@@ -168,8 +190,14 @@ class RunResult(ContractModel):
     """As it was declared; what the engine made of it stands in ``effective_config``."""
     started_at: AwareDatetime
     ended_at: AwareDatetime
+    order: Order | None = None
+    gap: Gap | None = None
+    """The pause before this run."""
     cold_start: bool | None = None
+    """Whether it was made sure that the run found no warm cache; None: nothing is known of it."""
+    cold_start_steps: ColdStart | None = None
     concurrency_on_host: int | None = None
+    """How many runs of the campaign went on at once on this host, at most."""
     verdict: Literal["good", "suspect"]
 
     load_s: float
@@ -235,6 +263,7 @@ class RunResult(ContractModel):
     marks: list[Mark]
     checks: list[Check]
     warnings: list[str]
+    engine_messages: list[EngineMessage] = Field(default_factory=list)
     environment: Environment
     effective_config: dict[str, Any]
     files: dict[str, FileRecord]

@@ -15,10 +15,12 @@ def upgraded_result(document: dict[str, Any]) -> dict[str, Any]:
         document: of this version or an earlier one; it is not changed.
     """
     if document.get("schema_version") == 1:
-        # Versions 2 and 3 added fields, all of them with a value for "not measured".
+        # Versions 2 to 4 added fields, all of them with a value for "not measured".
         document = {**document, "schema_version": 2}
     if document.get("schema_version") == 2:
         document = {**document, "schema_version": 3}
+    if document.get("schema_version") == 3:
+        document = {**document, "schema_version": 4}
     return document
 
 
@@ -37,4 +39,7 @@ def upgraded_request(document: dict[str, Any]) -> dict[str, Any]:
     if document.get("contract_version") == 2:
         # Version 3 added further backends, and what they need; older requests name none of that.
         document = {**document, "contract_version": 3}
+    if document.get("contract_version") == 3:
+        # Version 4 added order, gap, cold start and concurrency: what older requests are silent of was not so.
+        document = {**document, "contract_version": 4}
     return document

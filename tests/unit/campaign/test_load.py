@@ -71,7 +71,7 @@ def test_unknown_parameter_and_backend_in_backends() -> None:
 
 
 def test_everything_that_is_wrong_is_told_at_once_in_the_order_of_the_file() -> None:
-    found = issues("name: A\nmodel: demo:none\ncycles: 0\nseed: x\ngaps: {}\nbackends: {}\n")
+    found = issues("name: A\nmodel: demo:none\ncycles: 0\nseed: x\nuntil: {}\nbackends: {}\n")
     assert [issue.line for issue in found] == [1, 3, 4, 5]
 
 
@@ -88,7 +88,7 @@ WRONG_VALUES = {
     "seed: -1": "seed",
     "seed: 9223372036854775808": "seed",
     "order: random": "order",
-    "order: reversed": "order",
+    "order: backwards": "order",
     "gpus: []": "gpus",
     "gpus: [-1]": "gpus[0]",
     "gpus: 0": "gpus",
@@ -202,7 +202,7 @@ def test_a_key_that_is_not_built_yet_says_so(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("added", "field"), [("order: reversed", "order"), ("shared: {spread: {from: 0}}", "shared.spread")]
+    ("added", "field"), [("shared: {spread: {from: 0}}", "shared.spread")]
 )
 def test_values_that_are_not_built_yet_say_so(added: str, field: str) -> None:
     (issue,) = issues(BASE + added)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.campaign.settings import Settings
 from orchestrator.dispatch.local import LocalDispatcher
 from orchestrator.execution.attempts import Bench, Published, follow, prepare
 from orchestrator.results import baselines
@@ -35,7 +36,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     folder = CampaignFolder(tmp_path / "results" / "base")
     folder.make()
     dispatcher = LocalDispatcher(["simulated"], folder.attempts)
-    return Bench(campaign(tmp_path), folder, dispatcher, (), Measurement(), Baselines(tmp_path))
+    return Bench(campaign(tmp_path), folder, dispatcher, (), Measurement(), Baselines(tmp_path), Settings())
 
 
 def completed(bench: Bench, name: AttemptName, **changes: Any) -> None:

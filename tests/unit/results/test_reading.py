@@ -36,7 +36,7 @@ def test_results_come_by_experiment_and_cycle_as_numbers(tmp_path: Path) -> None
         (b'{"schema_version": 1}', "is not a result: run_id"),
         (b'{"schema_version": 2}', "is not a result: run_id"),
         (b'{"schema_version": true}', "is not a result"),
-        (b'{"schema_version": 4}', "schema version 4, and this program knows 3"),
+        (b'{"schema_version": 5}', "schema version 5, and this program knows 4"),
     ],
     ids=lambda value: repr(value)[:40],
 )

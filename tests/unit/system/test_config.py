@@ -27,7 +27,7 @@ def test_what_is_set_holds(tmp_path: Path) -> None:
     [
         ("a: 1\nresult_dir: x\n", 1, "a: unknown key"),
         ("\nresult_dir: x\n", 2, "did you mean 'results_dir'?"),
-        ("gaps: {}\n", 1, "gaps: not supported yet"),
+        ("gaps: {cycles: 1}\n", 1, "gaps.cycles: "),
         ("results_dir: 3\n", 1, "results_dir"),
         ("results_dir: ''\n", 1, "results_dir"),
         ("cpu_tdp_w: 0\n", 1, "cpu_tdp_w"),
