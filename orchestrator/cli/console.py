@@ -26,6 +26,7 @@ from orchestrator.execution.events import (
     CampaignStarted,
     CycleStarted,
     GpuAwaited,
+    Notice,
     Observer,
     RunCompleted,
     RunFailed,
@@ -165,6 +166,8 @@ class _PlainLines:
                 yield f"=== Cycle {event.cycle} of {event.cycles} ==="
             case GpuAwaited():
                 yield f"waiting up to {event.patience_s:g} s: {event.what}"
+            case Notice():
+                yield event.text
             case RunStarted():
                 self._runs, self._position = event.runs, event.position
                 taken_over = "found alive, watched to its end: " if event.adopted else ""

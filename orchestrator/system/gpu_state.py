@@ -104,6 +104,21 @@ class GpuSession:
             found[gpu.uuid] = tenants
         return found
 
+    def temperatures_c(self) -> dict[str, int]:
+        """The temperature of each GPU that tells it, by its UUID.
+
+        Raises:
+            GpuLostError: a GPU does not answer any more.
+            MachineError: NVML does not answer.
+        """
+        found = {}
+        for gpu in self._gpus:
+            handle, sensor = self._handle(gpu), self._nvml.NVML_TEMPERATURE_GPU
+            told = _optional(self._nvml, gpu, self._nvml.nvmlDeviceGetTemperature, handle, sensor)
+            if told is not None:
+                found[gpu.uuid] = int(told)
+        return found
+
     def _handle(self, gpu: Gpu) -> Any:
         return _call(self._nvml, gpu, self._nvml.nvmlDeviceGetHandleByUUID, gpu.uuid)
 

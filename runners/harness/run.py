@@ -91,6 +91,7 @@ def _spec(request: RunRequest, gpus: list[Gpu], samples: Path) -> Spec:
         meter=request.measurement.meter,
         powercap=os.environ.get(paths.ENV_POWERCAP) or str(POWERCAP),
         host_samples=request.host_samples,
+        neighbours=request.concurrency_on_host > 1,
         simulated_power_w=options.power_w if isinstance(options, SimulatedOptions) else None,
     )
 
