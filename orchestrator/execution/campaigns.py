@@ -43,6 +43,7 @@ def run_campaign(
     project: Project | None = None,
     dispatcher: Dispatcher | None = None,
     force: bool = False,
+    accept_changes: bool = False,
     flags: Mapping[str, Mapping[str, Any]] | None = None,
     on_event: Observer = _unseen,
     should_stop: Callable[[], bool] = _never,
@@ -54,6 +55,7 @@ def run_campaign(
         project: whose results/ and .state/ to use; found from the current folder if not given.
         dispatcher: from :func:`dispatcher_for`, which chooses one if none is given.
         force: run it even if it needs more GPUs than it names, or passes on what an engine does not know.
+        accept_changes: take over what changed in its file since it was begun, even if other runs follow from that.
         flags: settings over those of the campaign file and the user config: ``{"gaps": {"cycle_s": 30.0}}``.
         on_event: called with each event, in this thread.
         should_stop: asked a few times a second; once true, the run in flight is stopped and pending again.
@@ -62,7 +64,8 @@ def run_campaign(
         How many runs are complete and how many failed.
 
     Raises:
-        InputError: a campaign of this name is there, and its file was another; or it cannot be run as it is.
+        InputError: a campaign of this name is there, and its file changed in a way that was not accepted or by which
+            its runs could not be compared; or it cannot be run as it is.
         MachineError: something the machine should have is missing; nothing was started.
         InUseError: another orchestrator has this campaign.
         InterruptedCampaignError: ``should_stop`` said so.
@@ -71,7 +74,12 @@ def run_campaign(
     bench = ready(campaign, project, dispatcher or dispatcher_for(campaign, project), force=force, flags=flags)
     with campaign_lock(bench.folder.path, campaign.name):
         manifest, mended = open_or_plan(
-            campaign, bench.folder, project.manifest(campaign.name), bench.dispatcher.dispatching, should_stop
+            campaign,
+            bench.folder,
+            project.manifest(campaign.name),
+            bench.dispatcher.dispatching,
+            should_stop,
+            accept_changes=accept_changes,
         )
         with manifest:
             return _carry_out(bench, manifest, mended, on_event, should_stop)
