@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from orchestrator.campaign.schema import Campaign, ContainerStrategy, Dispatcher
 from orchestrator.dispatch.base import Dispatcher
 from orchestrator.dispatch.choose import choose_dispatcher
 from orchestrator.dispatch.scene import Scene
-from orchestrator.errors import InputError, OrchestratorError
+from orchestrator.errors import InputError, ManifestError, OrchestratorError
 from orchestrator.execution.attempts import Bench
+from orchestrator.execution.changes import retired
 from orchestrator.execution.events import CampaignEnded, CampaignStarted, Observer
 from orchestrator.execution.loop import Loop
-from orchestrator.execution.planning import open_or_plan, open_or_rebuild
+from orchestrator.execution.planning import is_current, open_or_plan, open_or_rebuild
 from orchestrator.execution.readiness import ready
 from orchestrator.manifest.lock import campaign_lock, is_held
 from orchestrator.manifest.store import Manifest, RunRow, Status
@@ -121,6 +123,12 @@ class CampaignStatus:
     in_use: bool
     mean_attempt_s: float | None
     results: Path
+    last_at: datetime | None
+    """When it was last worked on; None before the first attempt."""
+    recovered: dict[str, int]
+    """Complete runs that had failed before, by the kind of failure."""
+    retired: int
+    """Complete runs that are no longer planned, since the campaign's file changed."""
 
     @property
     def runs(self) -> int:
@@ -150,6 +158,9 @@ def campaign_status(name: str, *, project: Project | None = None) -> CampaignSta
             is_held(project.results / name),
             manifest.mean_attempt_s(),
             project.results / name,
+            manifest.last_worked_at(),
+            manifest.recovered(),
+            len(retired(CampaignFolder(project.results / name))),
         )
 
 
@@ -166,6 +177,25 @@ def runs_to_resume(name: str, *, project: Project | None = None) -> tuple[list[R
     with _reading(project, name) as (manifest, _):
         standing = survey(manifest, CampaignFolder(project.results / name))
         return [manifest.run(order_index) for order_index in standing.pending], standing.mended
+
+
+def is_complete(name: str, *, project: Project | None = None) -> bool:
+    """Whether nothing of a campaign is left to run or to mend, seen from its manifest and its folders alone.
+
+    Raises:
+        InputError: there is no such campaign.
+    """
+    project = project or find_project()
+    folder = CampaignFolder(existing(project, name))
+    frozen = _frozen(folder, name)
+    try:
+        with Manifest.open(project.manifest(name), readonly=True) as manifest:
+            if not is_current(manifest, frozen):
+                return False
+            standing = survey(manifest, folder)
+    except ManifestError:
+        return False
+    return not (standing.pending or standing.changes or is_held(folder.path))
 
 
 def campaigns(project: Project) -> list[str]:

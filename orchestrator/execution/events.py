@@ -54,7 +54,10 @@ class GapStarted:
 
     between: Literal["experiments", "cycles"]
     duration_s: float
+    """What is left of it; a part may have passed."""
     until_cool: bool
+    gpus: tuple[int, ...] = ()
+    """The indices of those that rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class GapEnded:
     """The pause is over."""
 
     gap: Gap
+    gpus: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,13 @@ class BreakerClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Something about how the campaign goes on that its user should know."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignEnded:
     """Nothing is left to run."""
 
@@ -160,6 +171,7 @@ CampaignEvent = (
     | RunRetried
     | BreakerOpened
     | BreakerClosed
+    | Notice
     | CampaignEnded
 )
 Observer = Callable[[CampaignEvent], None]

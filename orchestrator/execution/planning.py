@@ -127,7 +127,7 @@ def open_or_rebuild(
     folder.make()
     try:
         manifest = Manifest.open(manifest_path)
-        if _is_of(manifest, frozen):
+        if is_current(manifest, frozen):
             return manifest, []
         behind = _is_behind(manifest, frozen)
         manifest.close()
@@ -167,7 +167,8 @@ def _planned(
     return manifest
 
 
-def _is_of(manifest: Manifest, frozen: FrozenCampaign) -> bool:
+def is_current(manifest: Manifest, frozen: FrozenCampaign) -> bool:
+    """Whether a manifest is of a campaign as it is now."""
     return (manifest.revision(), manifest.experiments_sha256()) == (frozen.revision, frozen.experiments_sha256)
 
 
