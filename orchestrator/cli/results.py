@@ -37,12 +37,7 @@ def list_runs(name: str, as_json: bool, project_dir: str | None) -> int:
     for fault in faults:
         click.echo(f"left out: {fault}", err=True)
     if as_json:
-        print_json(
-            [
-                {**result.model_dump(mode="json"), "retired": (result.experiment_id, result.cycle) in gone}
-                for result in results
-            ]
-        )
+        print_json([result.model_dump(mode="json") for result in results])
         return EXIT_DONE
     if not results and not faults:
         click.echo(f"campaign {name} has no complete run yet; `orchestrate status {name}` shows where it stands")

@@ -127,7 +127,7 @@ class CampaignStatus:
     """When it was last worked on; None before the first attempt."""
     recovered: dict[str, int]
     """Complete runs that had failed before, by the kind of failure."""
-    retired: int
+    retired: tuple[tuple[str, int], ...]
     """Complete runs that are no longer planned, since the campaign's file changed."""
 
     @property
@@ -160,7 +160,7 @@ def campaign_status(name: str, *, project: Project | None = None) -> CampaignSta
             project.results / name,
             manifest.last_worked_at(),
             manifest.recovered(),
-            len(retired(CampaignFolder(project.results / name))),
+            tuple(sorted(retired(CampaignFolder(project.results / name)))),
         )
 
 

@@ -46,17 +46,20 @@ def _by_kind(rows: Iterable[RunRow]) -> dict[str, list[RunRow]]:
 
 def _of_kind(name: str, kind: str, rows: Sequence[RunRow], results: Path) -> list[str]:
     messages = list(dict.fromkeys(_one_line(row.message) for row in rows))
-    lines = [f"  {kind}: {len(rows):,} {'run' if len(rows) == 1 else 'runs'}", f"    {messages[0]}"]
+    explained = next(iter(hints([kind])), kind)
+    lines = [f"  {_counted(len(rows), 'run')} · {explained}", f"    {messages[0]}"]
     if len(messages) > 1:
-        lines[-1] += f" (and {len(messages) - 1:,} other messages)"
-    known = [known for known in FailureKind if known.value == kind]
-    lines += [f"    hint: {FAILURES[each].meaning}; {FAILURES[each].hint}" for each in known]
+        lines[-1] += f" (and {_counted(len(messages) - 1, 'other message')})"
     for row in rows[:_MOST_RUNS]:
         attempt = AttemptName(row.experiment_id, row.cycle, row.attempts)
         lines.append(f"    {short_run_id(row.experiment_id, row.cycle)}: {results / ATTEMPTS / str(attempt) / LOG}")
     if len(rows) > _MOST_RUNS:
         lines.append(f"    … and {len(rows) - _MOST_RUNS:,} more: `orchestrate status {name}`")
     return lines
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _one_line(message: str | None) -> str:
@@ -66,5 +69,6 @@ def _one_line(message: str | None) -> str:
 
 def hints(kinds: Iterable[str | None]) -> list[str]:
     """For each kind of failure once: what it means, and what to do."""
-    found = dict.fromkeys(FailureKind(kind) for kind in kinds if kind)
+    wanted = dict.fromkeys(kinds)
+    found = [kind for name in wanted for kind in FailureKind if kind.value == name]
     return [f"{kind.value}: {FAILURES[kind].meaning}; {FAILURES[kind].hint}" for kind in found]

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.manifest.store import RunRow, Status
-from orchestrator.report.failed import failure_summary
+from orchestrator.report.failed import failure_summary, hints
 from runners.contract.paths import FailureKind
 
 RESULTS = Path("results/mine")
@@ -22,17 +22,17 @@ def test_failures_are_grouped_by_kind_the_commonest_first_with_hint_and_logs() -
     ]
     lines = failure_summary("mine", 12, rows, {}, RESULTS)
     assert lines[0] == "Failed: 3 of 12 runs"
-    assert lines[1:3] == ["  crashed: 2 runs", "    died (and 1 other messages)"]
-    assert lines[3].startswith("    hint: ")
-    assert lines[4] == "    00000002.c001: results/mine/attempts/simulated-000000020000.c001.a2/runner.log"
-    assert "  out_of_memory: 1 run" in lines
+    (explained,) = hints(["crashed"])
+    assert lines[1:3] == [f"  2 runs · {explained}", "    died (and 1 other message)"]
+    assert lines[3] == "    00000002.c001: results/mine/attempts/simulated-000000020000.c001.a2/runner.log"
+    assert lines[5].startswith("  1 run · out_of_memory: ")
     assert "    no room left" in lines
 
 
 def test_ten_thousand_failures_of_long_messages_make_a_short_summary() -> None:
     rows = [row(number, FailureKind.CRASHED, f"{number} " + "x" * 5000) for number in range(10_000)]
     lines = failure_summary("mine", 10_000, rows, {}, RESULTS)
-    assert len(lines) == 10
+    assert len(lines) == 9
     assert max(map(len, lines)) < 400
     assert lines[-1] == "    … and 9,995 more: `orchestrate status mine`"
 
@@ -47,4 +47,4 @@ def test_a_failure_that_says_nothing_and_one_of_a_kind_from_a_later_version() ->
     (*_, log) = lines = failure_summary("mine", 1, [row(1, FailureKind.CRASHED, None)], {}, RESULTS)
     assert "    no message" in lines
     strange = row(1, FailureKind.CRASHED, "x")._replace(failure_kind="martian")
-    assert failure_summary("mine", 1, [strange], {}, RESULTS)[1:] == ["  martian: 1 run", "    x", log]
+    assert failure_summary("mine", 1, [strange], {}, RESULTS)[1:] == ["  1 run · martian", "    x", log]
