@@ -158,7 +158,9 @@ _ENVIRONMENT = {
 }
 
 
-def finished_attempt(folder: CampaignFolder, name: AttemptName, content: bytes = b"data") -> Path:
+def finished_attempt(
+    folder: CampaignFolder, name: AttemptName, content: bytes = b"data", *, order_index: int = 0
+) -> Path:
     """An attempt that wrote its files and its result, ready to be verified."""
     path = folder.attempt_folder(name)
     path.mkdir(parents=True)
@@ -167,6 +169,7 @@ def finished_attempt(folder: CampaignFolder, name: AttemptName, content: bytes =
     result = run_result(
         cycle=name.cycle,
         attempt=name.attempt,
+        order_index=order_index,
         experiment_id=name.experiment_id,
         run_id=run_id(name.experiment_id, name.cycle),
         files={"requests.parquet": record},

@@ -1,79 +1,53 @@
-"""``orchestrate campaign FILE``."""
+"""``orchestrate campaign FILE…``."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import click
-from pydantic import ValidationError
 
 from orchestrator.cli.options import Running, campaign_options
-from orchestrator.errors import EXIT_DONE, EXIT_RUNS_FAILED, EXIT_WRONG_INPUT, InputError, MachineError
-from runners.contract.messages import first_fault
+from orchestrator.errors import EXIT_WRONG_INPUT, InputError
 
 
 @click.command("campaign")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--name", metavar="NAME", help="Call the campaign NAME, not as its file does: its results lie apart.")
 @click.option("--dry-run", is_flag=True, help="Show what would run, and run nothing.")
+@click.option("--resume", "must_exist", is_flag=True, help="Only go on with it: refuse one that was never begun.")
 @campaign_options
 def command(
-    file: Path,
+    files: tuple[Path, ...],
     name: str | None,
     dry_run: bool,
+    must_exist: bool,
     running: Running,
 ) -> int:
     """Run the campaign in FILE: every experiment, every cycle; go on with it if it was begun before.
 
+    Several files, or a folder of them, are all checked first, then run one after another.
+
     Ends with a table of results. Exits with 0 when all runs are complete, with 1 when some failed.
     """
-    from orchestrator.campaign.load import load_campaign
     from orchestrator.cli import dry_run as dry
-    from orchestrator.cli.consent import agreed, chosen, heeded
-    from orchestrator.cli.console import watching
-    from orchestrator.cli.ending import finish
-    from orchestrator.cli.interrupts import caught_signals
-    from orchestrator.execution.campaigns import campaigns, run_campaign
-    from orchestrator.execution.readiness import argument_issues, campaign_issues
+    from orchestrator.cli.several import load_all, run_one, run_several
+    from orchestrator.execution.campaigns import campaigns
+    from orchestrator.execution.readiness import campaign_issues
     from orchestrator.system.project import find_project
 
-    campaign = load_campaign(file)
-    if name:
-        try:
-            campaign = campaign.renamed(name)
-        except ValidationError as error:
-            raise InputError(f"--name: {first_fault(error)}") from None
+    loaded = load_all(files, name)
     project = find_project(running.project_dir)
-    issues = campaign_issues(campaign)
+    if must_exist:
+        begun = set(campaigns(project))
+        new = [campaign.name for campaign in loaded if campaign.name not in begun]
+        if new:
+            raise InputError(
+                f"never begun in {project.results}: {', '.join(new)}", hint="leave --resume out to begin it"
+            )
+    issues = [campaign_issues(campaign) for campaign in loaded]
     if dry_run:
-        try:
-            dispatcher = chosen(campaign, project, running)
-            how = f"{dispatcher.dispatching.dispatcher} ({dispatcher.how})"
-            issues += argument_issues(campaign, dispatcher, ask=False)
-        except MachineError as error:
-            how = f"not here: {error}"
-        dry.show(campaign, project, how, issues, as_json=running.as_json)
-        refused = not running.force and any(issue.severity == "error" for issue in issues)
-        return EXIT_WRONG_INPUT if refused else EXIT_DONE
-    heeded(issues, force=running.force, quiet=running.silent)
-    dispatcher = agreed(
-        chosen(campaign, project, running),
-        yes=running.yes,
-        begun=campaign.name in campaigns(project),
-        quiet=running.silent,
-    )
-    with (
-        caught_signals() as interrupts,
-        watching(running) as observer,
-    ):
-        ended = run_campaign(
-            campaign,
-            project=project,
-            dispatcher=dispatcher,
-            force=running.force,
-            flags=running.flags,
-            on_event=observer,
-            should_stop=interrupts.came,
-        )
-    finish(campaign.name, project, quiet=running.quiet, as_json=running.as_json)
-    return EXIT_RUNS_FAILED if ended.failed else EXIT_DONE
+        refused = dry.show_all(list(zip(loaded, issues, strict=True)), project, running)
+        return EXIT_WRONG_INPUT if refused else 0
+    if len(loaded) == 1:
+        return run_one(loaded[0], issues[0], project, running)
+    return run_several(list(zip(loaded, issues, strict=True)), project, running)

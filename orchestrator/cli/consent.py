@@ -14,6 +14,8 @@ from orchestrator.cli.options import Running
 from orchestrator.dispatch.base import Dispatcher
 from orchestrator.errors import InputError, Issue, MachineError
 from orchestrator.execution.campaigns import dispatcher_for
+from orchestrator.execution.changes import changes_of, require_comparable
+from orchestrator.results.folders import CampaignFolder
 from orchestrator.system.project import Project
 
 
@@ -55,14 +57,14 @@ def agreed(dispatcher: Dispatcher, *, yes: bool, quiet: bool, begun: bool = Fals
         InputError: the user does not agree, or cannot be asked.
         MachineError: images are missing and may not be built.
     """
-    if dispatcher.caveat and not _yes("Go on?", yes or begun, f"warning: {dispatcher.caveat}"):
+    if dispatcher.caveat and not confirmed("Go on?", yes or begun, f"warning: {dispatcher.caveat}"):
         raise InputError(
             f"{dispatcher.caveat}; not started", hint="--yes agrees; --container-strategy ephemeral has no such effect"
         )
     missing = dispatcher.missing_images()
     if missing:
         services = " ".join(missing)
-        if not _yes("Build now? It may take minutes and several GB.", yes, f"missing images: {services}"):
+        if not confirmed("Build now? It may take minutes and several GB.", yes, f"missing images: {services}"):
             raise MachineError(
                 f"missing images: {services}", hint=f"build them: docker compose build {services}; or agree with --yes"
             )
@@ -71,9 +73,41 @@ def agreed(dispatcher: Dispatcher, *, yes: bool, quiet: bool, begun: bool = Fals
     return dispatcher
 
 
-def _yes(question: str, yes: bool, about: str) -> bool:
-    """Whether the user agrees; nobody at a terminal means no."""
-    if not yes and not sys.stdin.isatty():
+def changes_agreed(campaign: Campaign, project: Project, running: Running) -> bool:
+    """Whether what changed in a campaign's file since it was begun is to be taken over; shown, and asked for.
+
+    Returns:
+        True where it was agreed to; False where nothing changed that would have to be.
+
+    Raises:
+        InputError: it is not agreed to, or nobody can be asked, or its runs could not be compared.
+    """
+    found = changes_of(campaign, CampaignFolder(project.results / campaign.name))
+    if found is None:
+        return False
+    require_comparable(campaign.name, found)
+    about = "\n".join([f"campaign {campaign.name!r} was begun, and its file changed since", *found.lines()])
+    if not found.touches_runs:
+        if not running.silent:
+            click.echo(f"changed in the file, and holds from now on: {', '.join(found.fields)}", err=True)
+        return False
+    if not confirmed("Take it over?", running.yes, about):
+        raise InputError(
+            f"{about}\nnot started",
+            hint="--yes takes the changes over; --name NAME measures anew beside it",
+        )
+    return True
+
+
+def confirmed(question: str, agreed: bool, about: str) -> bool:
+    """Whether the user agrees; nobody at a terminal means no.
+
+    Args:
+        question: that is answered by yes or no.
+        agreed: whether it was agreed to beforehand.
+        about: what has to be known to answer.
+    """
+    if not agreed and not sys.stdin.isatty():
         return False
     click.echo(about, err=True)
-    return yes or click.confirm(question, err=True)
+    return agreed or click.confirm(question, err=True)

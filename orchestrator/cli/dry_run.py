@@ -1,4 +1,4 @@
-"""``orchestrate campaign FILE --dry-run``: the funnel and the runs, and nothing is written."""
+"""``orchestrate campaign FILE… --dry-run``: the funnel and the runs, and nothing is written."""
 
 from __future__ import annotations
 
@@ -12,12 +12,58 @@ import click
 from orchestrator.campaign.expand import Funnel, expand
 from orchestrator.campaign.order import order_runs
 from orchestrator.campaign.schema import Campaign
-from orchestrator.errors import InputError, Issue
+from orchestrator.cli.consent import chosen
+from orchestrator.cli.options import Running
+from orchestrator.errors import InputError, Issue, MachineError
 from orchestrator.execution.campaigns import campaign_status
+from orchestrator.execution.changes import changes_of, require_comparable
+from orchestrator.execution.readiness import argument_issues
+from orchestrator.results.folders import CampaignFolder
 from orchestrator.system.project import Project
 from runners.contract.paths import run_id
 
 _SHOWN = 50
+
+
+def show_all(found: Sequence[tuple[Campaign, list[Issue]]], project: Project, running: Running) -> bool:
+    """Print what each of these campaigns would run; as JSON, one document for one, and a list for several.
+
+    Returns:
+        Whether one of them would be refused.
+    """
+    listed = running.as_json and len(found) > 1
+    refused = False
+    for number, (campaign, issues) in enumerate(found):
+        if listed:
+            click.echo("," if number else "[")
+        elif number:
+            click.echo()
+        try:
+            dispatcher = chosen(campaign, project, running)
+            how = f"{dispatcher.dispatching.dispatcher} ({dispatcher.how})"
+            issues += argument_issues(campaign, dispatcher, ask=False)
+        except MachineError as error:
+            how = f"not here: {error}"
+        issues += _changed(campaign, project)
+        show(campaign, project, how, issues, as_json=running.as_json)
+        refused |= not running.force and any(issue.severity == "error" for issue in issues)
+    if listed:
+        click.echo("]")
+    return refused
+
+
+def _changed(campaign: Campaign, project: Project) -> list[Issue]:
+    """What taking over the file of a campaign that was begun would mean."""
+    changed = changes_of(campaign, CampaignFolder(project.results / campaign.name))
+    if changed is None:
+        return []
+    try:
+        require_comparable(campaign.name, changed)
+    except InputError as error:
+        return [Issue(str(error), hint=error.hint)]
+    if not changed.touches_runs:
+        return []
+    return [Issue("; ".join(["its file changed since it was begun", *changed.lines()]), severity="warning")]
 
 
 def show(campaign: Campaign, project: Project, dispatch: str, issues: Sequence[Issue], *, as_json: bool) -> None:

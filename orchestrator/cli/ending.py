@@ -1,14 +1,16 @@
-"""What a campaign ends with on the screen: its table, and where to look further."""
+"""What a campaign ends with on the screen: its table, what failed and why, and where to look further."""
 
 from __future__ import annotations
 
 import click
 
-from orchestrator.cli.console import print_table
+from orchestrator.cli.console import near, print_lines, print_table
 from orchestrator.execution.campaigns import campaign_runs, campaign_status, existing
+from orchestrator.execution.changes import retired
 from orchestrator.manifest.store import Status
-from orchestrator.report.failed import failed_runs
+from orchestrator.report.failed import failure_summary
 from orchestrator.report.tables import summary
+from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.reading import readable_results
 from orchestrator.system.project import Project
 
@@ -17,15 +19,21 @@ def finish(name: str, project: Project, *, quiet: bool, as_json: bool) -> None:
     """Print the table of a campaign that has ended, and what failed in it."""
     if quiet or as_json:
         return
-    results, faults = readable_results(existing(project, name))
-    if results:
+    folder = existing(project, name)
+    results, faults = readable_results(folder)
+    gone = retired(CampaignFolder(folder))
+    planned = [result for result in results if (result.experiment_id, result.cycle) not in gone]
+    if planned:
         click.echo()
-        print_table(summary(name, results))
+        print_table(summary(name, planned))
     for fault in faults:
         click.echo(f"left out: {fault}")
-    counts = campaign_status(name, project=project).counts
-    failed = counts[Status.FAILED]
+    if gone:
+        click.echo(f"{len(gone):,} complete runs are retired, no longer in the campaign file: left out of the table")
+    status = campaign_status(name, project=project)
+    failed = campaign_runs(name, project=project, status=Status.FAILED)
+    if failed or status.recovered:
+        print_lines(failure_summary(name, status.runs, failed, status.recovered, near(folder)))
     if failed:
-        print_table(failed_runs(name, campaign_runs(name, project=project, status=Status.FAILED)))
-        click.echo(f"{failed} of {sum(counts.values())} runs failed; `orchestrate resume {name}` tries them again.")
+        click.echo(f"{len(failed):,} of {status.runs:,} runs failed; `orchestrate resume {name}` tries them again.")
     click.echo(f"Each run: orchestrate results list {name}")

@@ -18,15 +18,22 @@ def command() -> None:
 @json_option
 @project_option
 def list_runs(name: str, as_json: bool, project_dir: str | None) -> int:
-    """List every complete run of the campaign NAME (or of `adhoc`, the single runs)."""
+    """List every complete run of the campaign NAME (or of `adhoc`, the single runs).
+
+    Those that are no longer in the campaign's file, since it changed, are marked as retired.
+    """
     from orchestrator.cli.console import print_json, print_table
     from orchestrator.execution.campaigns import existing
+    from orchestrator.execution.changes import retired
     from orchestrator.report.tables import run_list
+    from orchestrator.results.folders import CampaignFolder
     from orchestrator.results.reading import readable_results
     from orchestrator.system.project import find_project
 
     project = find_project(project_dir)
-    results, faults = readable_results(existing(project, name))
+    folder = existing(project, name)
+    results, faults = readable_results(folder)
+    gone = retired(CampaignFolder(folder))
     for fault in faults:
         click.echo(f"left out: {fault}", err=True)
     if as_json:
@@ -35,7 +42,7 @@ def list_runs(name: str, as_json: bool, project_dir: str | None) -> int:
     if not results and not faults:
         click.echo(f"campaign {name} has no complete run yet; `orchestrate status {name}` shows where it stands")
         return EXIT_DONE
-    print_table(run_list(name, results))
+    print_table(run_list(name, results, gone))
     click.echo("One run in full: orchestrate results show RUN")
     return EXIT_DONE
 

@@ -7,43 +7,57 @@ from dataclasses import asdict
 import click
 
 from orchestrator.cli.options import Running, campaign_options
-from orchestrator.errors import EXIT_DONE, EXIT_RUNS_FAILED, InputError
+from orchestrator.errors import EXIT_DONE, EXIT_RUNS_FAILED, InputError, Issue, MachineError
+
+_SHOWN = 200
 
 
 @click.command("resume")
 @click.argument("name", required=False)
 @click.option("--dry-run", is_flag=True, help="Show what would run, and change nothing.")
+@click.option(
+    "--wipe", is_flag=True, help="Do not finish NAME but forget it: its results are moved aside, with a date."
+)
 @campaign_options
 def command(
     name: str | None,
     dry_run: bool,
+    wipe: bool,
     running: Running,
 ) -> int:
     """Finish the campaign NAME: run what is missing, try again what failed, repeat nothing that is complete.
 
-    NAME may be left out where only one campaign is unfinished.
+    NAME may be left out where only one campaign is unfinished; where several are, a menu asks.
     """
     from orchestrator.cli.consent import agreed, chosen, heeded
     from orchestrator.cli.console import watching
     from orchestrator.cli.ending import finish
     from orchestrator.cli.interrupts import caught_signals
-    from orchestrator.execution.campaigns import begun_campaign, resume, unfinished_campaigns
+    from orchestrator.execution.campaigns import begun_campaign, is_complete, resume
     from orchestrator.execution.readiness import campaign_issues
     from orchestrator.system.project import find_project
 
     project = find_project(running.project_dir)
+    if wipe:
+        from orchestrator.cli.wiping import wipe_campaign
+
+        if name is None:
+            raise InputError("--wipe needs the NAME of a campaign", hint="orchestrate resume NAME --wipe")
+        wipe_campaign(name, project, running, dry_run=dry_run)
+        return EXIT_DONE
     if name is None:
-        unfinished = unfinished_campaigns(project)
-        if not unfinished:
-            click.echo(f"nothing to resume in {project.results}")
+        from orchestrator.cli.choosing import choose_unfinished
+
+        name = choose_unfinished(project)
+        if name is None:
             return EXIT_DONE
-        if len(unfinished) > 1:
-            raise InputError(
-                f"several campaigns are unfinished: {', '.join(unfinished)}", hint="name one: orchestrate resume NAME"
-            )
-        name = unfinished[0]
     if dry_run:
         _show(name, running.project_dir, as_json=running.as_json)
+        return EXIT_DONE
+    if is_complete(name, project=project):
+        if not running.silent:
+            click.echo(f"campaign {name} is complete: nothing to run")
+        finish(name, project, quiet=running.quiet, as_json=running.as_json)
         return EXIT_DONE
     campaign = begun_campaign(name, project=project)
     heeded(campaign_issues(campaign), force=running.force, quiet=running.silent)
@@ -72,14 +86,19 @@ def command(
 
 def _show(name: str, project_dir: str | None, *, as_json: bool) -> None:
     from orchestrator.cli.console import print_json
-    from orchestrator.execution.campaigns import begun_campaign, runs_to_resume
-    from orchestrator.execution.readiness import campaign_issues
+    from orchestrator.execution.campaigns import begun_campaign, dispatcher_for, runs_to_resume
+    from orchestrator.execution.readiness import argument_issues, campaign_issues
     from orchestrator.system.project import find_project
     from runners.contract.paths import run_id
 
     project = find_project(project_dir)
     rows, mended = runs_to_resume(name, project=project)
-    issues = campaign_issues(begun_campaign(name, project=project))
+    campaign = begun_campaign(name, project=project)
+    issues = campaign_issues(campaign)
+    try:
+        issues += argument_issues(campaign, dispatcher_for(campaign, project), ask=False)
+    except MachineError as error:
+        issues.append(Issue(f"it cannot be run here: {error}", hint=error.hint, severity="warning"))
     if as_json:
         runs = [{"run_id": run_id(row.experiment_id, row.cycle), "status": row.status} for row in rows]
         print_json({"campaign": name, "to_run": runs, "to_mend": mended, "issues": [asdict(issue) for issue in issues]})
@@ -89,6 +108,8 @@ def _show(name: str, project_dir: str | None, *, as_json: bool) -> None:
         click.echo(f"{issue.severity}: {issue.describe(None)}")
     for line in mended:
         click.echo(f"to mend: {line}")
-    for row in rows:
+    for row in rows[:_SHOWN]:
         why = f" ({row.failure_kind})" if row.failure_kind else ""
         click.echo(f"  {row.status:<8} {run_id(row.experiment_id, row.cycle)}{why}")
+    if len(rows) > _SHOWN:
+        click.echo(f"  … and {len(rows) - _SHOWN:,} more (all of them: --json)")

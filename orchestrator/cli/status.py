@@ -34,7 +34,9 @@ def command(name: str | None, as_json: bool, project_dir: str | None) -> int:
             "cycles": status.cycles,
             "runs": status.runs,
             **{state.value: count for state, count in status.counts.items()},
+            "retired": [run_id(*run) for run in status.retired],
             "remaining_s": status.remaining_s,
+            "last_at": status.last_at and status.last_at.isoformat(),
             "results": str(status.results),
         }
 
@@ -78,6 +80,8 @@ def command(name: str | None, as_json: bool, project_dir: str | None) -> int:
     counts = ", ".join(f"{count} {state}" for state, count in status.counts.items() if count)
     click.echo(f"campaign {name}: {status.runs} runs ({status.experiments} experiments × {status.cycles} cycles)")
     click.echo(f"{counts}{' · in use by an orchestrator' if status.in_use else ''}")
+    if status.retired:
+        click.echo(f"{len(status.retired):,} more are retired: complete, and no longer in the campaign's file")
     if status.remaining_s:
         click.echo(f"about {status.remaining_s / 60:.1f} min left")
     unfinished = [run for run in runs if run.status is not Status.COMPLETED]

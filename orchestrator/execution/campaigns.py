@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from orchestrator.campaign.schema import Campaign, ContainerStrategy, Dispatcher
 from orchestrator.dispatch.base import Dispatcher
 from orchestrator.dispatch.choose import choose_dispatcher
 from orchestrator.dispatch.scene import Scene
-from orchestrator.errors import InputError, OrchestratorError
+from orchestrator.errors import InputError, ManifestError, OrchestratorError
 from orchestrator.execution.attempts import Bench
+from orchestrator.execution.changes import retired
 from orchestrator.execution.events import CampaignEnded, CampaignStarted, Observer
 from orchestrator.execution.loop import Loop
-from orchestrator.execution.planning import open_or_plan, open_or_rebuild
+from orchestrator.execution.planning import is_current, open_or_plan, open_or_rebuild
 from orchestrator.execution.readiness import ready
 from orchestrator.manifest.lock import campaign_lock, is_held
 from orchestrator.manifest.store import Manifest, RunRow, Status
@@ -43,6 +45,7 @@ def run_campaign(
     project: Project | None = None,
     dispatcher: Dispatcher | None = None,
     force: bool = False,
+    accept_changes: bool = False,
     flags: Mapping[str, Mapping[str, Any]] | None = None,
     on_event: Observer = _unseen,
     should_stop: Callable[[], bool] = _never,
@@ -54,6 +57,7 @@ def run_campaign(
         project: whose results/ and .state/ to use; found from the current folder if not given.
         dispatcher: from :func:`dispatcher_for`, which chooses one if none is given.
         force: run it even if it needs more GPUs than it names, or passes on what an engine does not know.
+        accept_changes: take over what changed in its file since it was begun, even if other runs follow from that.
         flags: settings over those of the campaign file and the user config: ``{"gaps": {"cycle_s": 30.0}}``.
         on_event: called with each event, in this thread.
         should_stop: asked a few times a second; once true, the run in flight is stopped and pending again.
@@ -62,7 +66,8 @@ def run_campaign(
         How many runs are complete and how many failed.
 
     Raises:
-        InputError: a campaign of this name is there, and its file was another; or it cannot be run as it is.
+        InputError: a campaign of this name is there, and its file changed in a way that was not accepted or by which
+            its runs could not be compared; or it cannot be run as it is.
         MachineError: something the machine should have is missing; nothing was started.
         InUseError: another orchestrator has this campaign.
         InterruptedCampaignError: ``should_stop`` said so.
@@ -71,7 +76,12 @@ def run_campaign(
     bench = ready(campaign, project, dispatcher or dispatcher_for(campaign, project), force=force, flags=flags)
     with campaign_lock(bench.folder.path, campaign.name):
         manifest, mended = open_or_plan(
-            campaign, bench.folder, project.manifest(campaign.name), bench.dispatcher.dispatching, should_stop
+            campaign,
+            bench.folder,
+            project.manifest(campaign.name),
+            bench.dispatcher.dispatching,
+            should_stop,
+            accept_changes=accept_changes,
         )
         with manifest:
             return _carry_out(bench, manifest, mended, on_event, should_stop)
@@ -113,6 +123,12 @@ class CampaignStatus:
     in_use: bool
     mean_attempt_s: float | None
     results: Path
+    last_at: datetime | None
+    """When it was last worked on; None before the first attempt."""
+    recovered: dict[str, int]
+    """Complete runs that had failed before, by the kind of failure."""
+    retired: tuple[tuple[str, int], ...]
+    """Complete runs that are no longer planned, since the campaign's file changed."""
 
     @property
     def runs(self) -> int:
@@ -142,6 +158,9 @@ def campaign_status(name: str, *, project: Project | None = None) -> CampaignSta
             is_held(project.results / name),
             manifest.mean_attempt_s(),
             project.results / name,
+            manifest.last_worked_at(),
+            manifest.recovered(),
+            tuple(sorted(retired(CampaignFolder(project.results / name)))),
         )
 
 
@@ -158,6 +177,25 @@ def runs_to_resume(name: str, *, project: Project | None = None) -> tuple[list[R
     with _reading(project, name) as (manifest, _):
         standing = survey(manifest, CampaignFolder(project.results / name))
         return [manifest.run(order_index) for order_index in standing.pending], standing.mended
+
+
+def is_complete(name: str, *, project: Project | None = None) -> bool:
+    """Whether nothing of a campaign is left to run or to mend, seen from its manifest and its folders alone.
+
+    Raises:
+        InputError: there is no such campaign.
+    """
+    project = project or find_project()
+    folder = CampaignFolder(existing(project, name))
+    frozen = _frozen(folder, name)
+    try:
+        with Manifest.open(project.manifest(name), readonly=True) as manifest:
+            if not is_current(manifest, frozen):
+                return False
+            standing = survey(manifest, folder)
+    except ManifestError:
+        return False
+    return not (standing.pending or standing.changes or is_held(folder.path))
 
 
 def campaigns(project: Project) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -11,15 +11,31 @@ from orchestrator.campaign.expand import Funnel, expand
 from orchestrator.campaign.order import order_runs
 from orchestrator.campaign.schema import Campaign, Dispatching
 from orchestrator.errors import InputError, InterruptedCampaignError, ManifestError
+from orchestrator.execution.changes import changes, require_comparable
 from orchestrator.manifest.store import ExperimentRow, Manifest
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.frozen import FrozenCampaign, freeze, thaw
+from orchestrator.results.reading import order_indexes
 
 
 def plan(
-    campaign: Campaign, manifest_path: Path, should_stop: Callable[[], bool] = lambda: False
+    campaign: Campaign,
+    manifest_path: Path,
+    should_stop: Callable[[], bool] = lambda: False,
+    *,
+    revision: int = 0,
+    taken: Mapping[tuple[str, int], int] | None = None,
+    before: Path | None = None,
 ) -> tuple[Manifest, Funnel]:
     """Expand a campaign into a new manifest.
+
+    Args:
+        campaign: what to plan.
+        manifest_path: where; one that is there is replaced.
+        should_stop: asked again and again.
+        revision: how often the campaign's file changed.
+        taken: the order indexes of complete runs.
+        before: the manifest of an earlier revision.
 
     Returns:
         The manifest, and what became of the declared points.
@@ -38,6 +54,9 @@ def plan(
         manifest_path,
         _until(should_stop, rows),
         lambda experiments: _until(should_stop, order_runs(experiments, file.cycles, file.order, file.seed)),
+        revision=revision,
+        taken=taken,
+        before=before,
     )
     return manifest, funnel
 
@@ -58,14 +77,20 @@ def open_or_plan(
     manifest_path: Path,
     dispatching: Dispatching,
     should_stop: Callable[[], bool] = lambda: False,
+    *,
+    accept_changes: bool = False,
 ) -> tuple[Manifest, list[str]]:
     """The manifest of a campaign: the one that is there, else a new one, frozen in results.
+
+    What changed in the campaign's file is taken over by one write, of ``campaign.json``; the manifest follows it,
+    now or, after a crash, at the next start.
 
     Returns:
         The manifest, and in words what had to be mended.
 
     Raises:
-        InputError: a campaign of this name is there, and its file was another.
+        InputError: a campaign of this name is there, and its file changed in a way that was not agreed to, or by
+            which its runs could not be compared.
     """
     if not folder.campaign_file.exists():
         manifest, funnel = plan(campaign, manifest_path, should_stop)
@@ -73,13 +98,18 @@ def open_or_plan(
         freeze(folder.campaign_file, campaign, funnel.experiments, manifest.experiments_sha256(), dispatching)
         return manifest, []
     frozen = thaw(folder.campaign_file)
-    changed = _differences(frozen.campaign, campaign)
-    if changed:
-        raise InputError(
-            f"campaign {campaign.name!r} exists, and was another then: {', '.join(changed)} changed",
-            hint=f"give it another name:, or move {folder.path} away;"
-            " taking changes over into a campaign is not supported yet",
+    found = changes(frozen, campaign, folder)
+    if found:
+        require_comparable(campaign.name, found)
+        if found.touches_runs and not accept_changes:
+            raise InputError(
+                f"campaign {campaign.name!r} was begun, and its file changed since\n" + "\n".join(found.lines()),
+                hint="--yes takes the changes over; --name NAME measures anew beside it",
+            )
+        freeze(
+            folder.campaign_file, campaign, found.experiments, found.experiments_sha256, _dispatching(frozen), frozen
         )
+        frozen = thaw(folder.campaign_file)
     return open_or_rebuild(frozen, folder, manifest_path, should_stop)
 
 
@@ -89,7 +119,7 @@ def open_or_rebuild(
     manifest_path: Path,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> tuple[Manifest, list[str]]:
-    """The manifest of a campaign that has results; rebuilt where it is lost or broken.
+    """The manifest of a campaign that has results; rebuilt where it is lost or broken, or behind the campaign.
 
     Raises:
         InputError: this version expands the campaign into other experiments.
@@ -97,9 +127,13 @@ def open_or_rebuild(
     folder.make()
     try:
         manifest = Manifest.open(manifest_path)
-        if manifest.experiments_sha256() == frozen.experiments_sha256:
+        if is_current(manifest, frozen):
             return manifest, []
+        behind = _is_behind(manifest, frozen)
         manifest.close()
+        if behind:
+            planned = _planned(frozen, folder, manifest_path, should_stop, before=manifest_path)
+            return planned, ["changes of the campaign file are taken over"]
         mended = f"{manifest_path} belongs to another campaign; rebuilt from {folder.path}"
     except ManifestError as error:
         mended = f"{error}; rebuilt from {folder.path}"
@@ -107,7 +141,21 @@ def open_or_rebuild(
         aside = manifest_path.with_name(f"manifest.broken-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db")
         manifest_path.replace(aside)
         mended += f", the old one kept as {aside.name}"
-    manifest, _ = plan(frozen.campaign, manifest_path, should_stop)
+    return _planned(frozen, folder, manifest_path, should_stop), [mended]
+
+
+def _planned(
+    frozen: FrozenCampaign,
+    folder: CampaignFolder,
+    manifest_path: Path,
+    should_stop: Callable[[], bool],
+    *,
+    before: Path | None = None,
+) -> Manifest:
+    taken = order_indexes(folder.path) if frozen.revision else None
+    manifest, _ = plan(
+        frozen.campaign, manifest_path, should_stop, revision=frozen.revision, taken=taken, before=before
+    )
     if manifest.experiments_sha256() != frozen.experiments_sha256:
         manifest.close()
         manifest_path.unlink()
@@ -116,16 +164,21 @@ def open_or_rebuild(
             f" than {frozen.orchestrate_version}, which began it",
             hint=f"finish it with version {frozen.orchestrate_version}, or begin a new campaign",
         )
-    return manifest, [mended]
+    return manifest
 
 
-def _differences(before: Campaign, after: Campaign) -> list[str]:
-    """What of a campaign is not as it was: keys of its file, and files that it names."""
-    changed = [
-        name for name in type(after.file).model_fields if getattr(before.file, name) != getattr(after.file, name)
-    ]
-    if changed:
-        return changed
-    names = [*before.dataset_sha256, *before.model_sha256]
-    was, now = ({**campaign.dataset_sha256, **campaign.model_sha256} for campaign in (before, after))
-    return [f"the content of {name}" for name in names if was[name] != now.get(name)]
+def is_current(manifest: Manifest, frozen: FrozenCampaign) -> bool:
+    """Whether a manifest is of a campaign as it is now."""
+    return (manifest.revision(), manifest.experiments_sha256()) == (frozen.revision, frozen.experiments_sha256)
+
+
+def _is_behind(manifest: Manifest, frozen: FrozenCampaign) -> bool:
+    """Whether it is of the same campaign, as it was before its file changed."""
+    revision = manifest.revision()
+    return (
+        0 <= revision < frozen.revision and frozen.earlier[revision].experiments_sha256 == manifest.experiments_sha256()
+    )
+
+
+def _dispatching(frozen: FrozenCampaign) -> Dispatching:
+    return Dispatching(frozen.dispatcher, frozen.container_strategy)

@@ -159,5 +159,5 @@ def _unchanged_inputs(campaign: Campaign) -> None:
             if now[name] != digest:
                 raise InputError(
                     f"{name} is not what campaign {campaign.name!r} began with: its content changed",
-                    hint="put the old one back, or begin a new campaign under another name",
+                    hint="put the old one back; or take the change over: orchestrate campaign FILE",
                 )

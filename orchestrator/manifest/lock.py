@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from orchestrator.errors import InUseError
 
-_LOCK = ".lock"
+LOCK = ".lock"
 _OWNER = ".owner.json"
 _PATIENCE_S = 0.5
 """For one that only looks whether the lock is held, and so shares it for a moment."""
@@ -33,7 +33,7 @@ def campaign_lock(folder: Path, campaign: str) -> Iterator[None]:
         InUseError: another orchestrator holds it; the message names its process and host.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / _LOCK, timeout=_PATIENCE_S)
+    lock = FileLock(folder / LOCK, timeout=_PATIENCE_S)
     try:
         lock.acquire()
     except Timeout:
@@ -52,7 +52,7 @@ def campaign_lock(folder: Path, campaign: str) -> Iterator[None]:
 def is_held(folder: Path) -> bool:
     """Whether some orchestrator holds a campaign just now; needs no more than to read its folder."""
     try:
-        with (folder / _LOCK).open("rb") as file:
+        with (folder / LOCK).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False

@@ -8,8 +8,9 @@ Folders are the truth: the manifest can be lost, and is rebuilt from ``results/`
 from __future__ import annotations
 
 import hashlib
+import itertools
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -103,6 +104,10 @@ class Manifest:
         path: Path,
         experiments: Iterable[ExperimentRow],
         order: Callable[[int], Iterable[tuple[int, int]]],
+        *,
+        revision: int = 0,
+        taken: Mapping[tuple[str, int], int] | None = None,
+        before: Path | None = None,
     ) -> Self:
         """Write a new manifest; it exists whole or not at all.
 
@@ -111,6 +116,10 @@ class Manifest:
             experiments: in the order of the campaign file.
             order: called with the number of experiments; yields (position of the experiment, cycle) in
                 the order to run.
+            revision: how often the campaign's file changed.
+            taken: the order indexes that complete runs have, by (experiment_id, cycle): they keep them, whether
+                they are still planned or not, and no other run gets one of them.
+            before: the manifest of an earlier revision, whose runs that are still planned keep what became of them.
         """
         draft = path.with_suffix(".new")
         draft.unlink(missing_ok=True)
@@ -121,14 +130,21 @@ class Manifest:
             connection.execute("BEGIN")
             counter = _Counted(experiments)
             connection.executemany("INSERT INTO experiments VALUES (?, ?, ?, ?, ?)", counter)
+            ids = dict(connection.execute("SELECT position, experiment_id FROM experiments")) if taken else {}
             connection.executemany(
                 "INSERT INTO runs (order_index, position, cycle, status, attempts) VALUES (?, ?, ?, 'pending', 0)",
-                ((index, position, cycle) for index, (position, cycle) in enumerate(order(counter.count))),
+                _numbered(order(counter.count), ids, taken or {}),
             )
-            meta = {"schema_version": str(SCHEMA_VERSION), "experiments_sha256": counter.digest.hexdigest()}
+            meta = {
+                "schema_version": str(SCHEMA_VERSION),
+                "experiments_sha256": counter.digest.hexdigest(),
+                "revision": str(revision),
+            }
             connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
             connection.execute("COMMIT")
             connection.executescript(_INDEXES)
+            if before:
+                _carry_over(connection, before)
         for leftover in (f"{path}-wal", f"{path}-shm"):
             Path(leftover).unlink(missing_ok=True)
         replace_durably(draft, path)
@@ -178,6 +194,25 @@ class Manifest:
     def experiments_sha256(self) -> str:
         """SHA-256 over the experiment_ids in their order, a line each."""
         return str(self._rows("SELECT value FROM meta WHERE key = 'experiments_sha256'")[0][0])
+
+    def revision(self) -> int:
+        """How often the campaign's file had changed when this was planned."""
+        found = self._rows("SELECT value FROM meta WHERE key = 'revision'")
+        return int(found[0][0]) if found else 0
+
+    def last_worked_at(self) -> datetime | None:
+        """When an attempt last began or ended; None before the first."""
+        (last,) = self._rows("SELECT max(coalesce(ended_at, started_at)) FROM attempts")[0]
+        return None if last is None else datetime.fromisoformat(last)
+
+    def recovered(self) -> dict[str, int]:
+        """How many complete runs had failed before, by the kind of each failure; interruptions are none."""
+        return dict(
+            self._rows(
+                "SELECT outcome, count(DISTINCT order_index) FROM attempts JOIN runs USING (order_index)"
+                " WHERE status = 'completed' AND outcome NOT IN ('completed', 'interrupted') GROUP BY outcome"
+            )
+        )
 
     def standing(self) -> list[tuple[int, str, int, str]]:
         """Every run as (order_index, experiment_id, cycle, status), in the order to run."""
@@ -312,6 +347,42 @@ class _Counted:
             yield (self.count, *row)
             self.digest.update(f"{row.experiment_id}\n".encode())
             self.count += 1
+
+
+def _numbered(
+    runs: Iterable[tuple[int, int]], ids: Mapping[int, str], taken: Mapping[tuple[str, int], int]
+) -> Iterator[tuple[int, int, int]]:
+    """Each run with its order index: the one it has, else the next that no run has."""
+    used = set(taken.values())
+    free = (index for index in itertools.count() if index not in used)
+    for position, cycle in runs:
+        index = taken.get((ids[position], cycle)) if taken else None
+        yield next(free) if index is None else index, position, cycle
+
+
+def _carry_over(connection: sqlite3.Connection, before: Path) -> None:
+    """Hand on from an earlier manifest what became of the runs that are planned here too."""
+    connection.execute("ATTACH ? AS earlier", (f"{before.resolve().as_uri()}?mode=rw",))
+    connection.execute("BEGIN")
+    connection.execute(
+        "CREATE TEMP TABLE same AS SELECT was.order_index AS before, now.order_index AS after"
+        " FROM earlier.runs AS was JOIN earlier.experiments AS old ON old.position = was.position"
+        " JOIN main.experiments AS new ON new.experiment_id = old.experiment_id"
+        " JOIN main.runs AS now ON now.position = new.position AND now.cycle = was.cycle"
+    )
+    connection.execute(
+        "UPDATE main.runs SET (status, attempts, failure_kind, message, result_path) ="
+        " (SELECT was.status, was.attempts, was.failure_kind, was.message, was.result_path"
+        " FROM same JOIN earlier.runs AS was ON was.order_index = same.before"
+        " WHERE same.after = main.runs.order_index)"
+        " WHERE order_index IN (SELECT after FROM same)"
+    )
+    connection.execute(
+        "INSERT INTO main.attempts SELECT same.after, was.attempt, was.outcome, was.message, was.started_at,"
+        " was.ended_at FROM earlier.attempts AS was JOIN same ON same.before = was.order_index"
+    )
+    connection.execute("COMMIT")
+    connection.execute("DETACH earlier")
 
 
 def _connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:

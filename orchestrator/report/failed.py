@@ -1,36 +1,74 @@
-"""Failed runs as a table: which, of which kind, and what to do. Pure."""
+"""What failed in a campaign and why, grouped by the kind of failure: bounded, however many runs failed. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from orchestrator.manifest.store import RunRow
-from orchestrator.report.tables import Column, Table
 from runners.contract.failures import FAILURES
-from runners.contract.paths import FailureKind, short_run_id
+from runners.contract.paths import ATTEMPTS, LOG, AttemptName, FailureKind, short_run_id
 
-_MOST_ROWS = 20
+_MOST_RUNS = 5
+"""Of each kind, with their logs."""
+_MOST_CHARACTERS = 300
+"""Of a message: an engine's may hold a page."""
 
 
-def failed_runs(name: str, rows: Sequence[RunRow]) -> Table:
-    """A row a failed run of a campaign; below, once for each kind, what it means and what to do."""
-    shown = [
-        [
-            short_run_id(row.experiment_id, row.cycle),
-            row.backend,
-            row.failure_kind or "",
-            " ".join((row.message or "").split()),
-        ]
-        for row in rows[:_MOST_ROWS]
-    ]
-    notes = hints(row.failure_kind for row in rows)
-    if len(rows) > len(shown):
-        notes.append(f"{len(rows) - len(shown)} more failed: `orchestrate status {name}` lists them")
-    columns = [Column("run"), Column("backend"), Column("kind"), Column("message", prose=True)]
-    return Table("Failed", columns, shown, notes)
+def failure_summary(
+    name: str, runs: int, rows: Sequence[RunRow], recovered: Mapping[str, int], results: Path
+) -> list[str]:
+    """What failed, as lines: each kind with its number, what was said first, what to do, and where the logs are.
+
+    Args:
+        name: of the campaign.
+        runs: how many it has.
+        rows: its failed runs.
+        recovered: complete runs that had failed before, by kind.
+        results: the campaign's folder, as it is to be shown.
+    """
+    lines = [f"Failed: {len(rows):,} of {runs:,} runs"] if rows else []
+    for kind, of_kind in _by_kind(rows).items():
+        lines += _of_kind(name, kind, of_kind, results)
+    if recovered:
+        kinds = ", ".join(f"{count:,} after {kind}" for kind, count in sorted(recovered.items()))
+        lines.append(f"Tried again and complete: {kinds}")
+    return lines
+
+
+def _by_kind(rows: Iterable[RunRow]) -> dict[str, list[RunRow]]:
+    """The commonest kind first."""
+    groups: dict[str, list[RunRow]] = {}
+    for row in rows:
+        groups.setdefault(row.failure_kind or "unknown", []).append(row)
+    return dict(sorted(groups.items(), key=lambda group: -len(group[1])))
+
+
+def _of_kind(name: str, kind: str, rows: Sequence[RunRow], results: Path) -> list[str]:
+    messages = list(dict.fromkeys(_one_line(row.message) for row in rows))
+    explained = next(iter(hints([kind])), kind)
+    lines = [f"  {_counted(len(rows), 'run')} · {explained}", f"    {messages[0]}"]
+    if len(messages) > 1:
+        lines[-1] += f" (and {_counted(len(messages) - 1, 'other message')})"
+    for row in rows[:_MOST_RUNS]:
+        attempt = AttemptName(row.experiment_id, row.cycle, row.attempts)
+        lines.append(f"    {short_run_id(row.experiment_id, row.cycle)}: {results / ATTEMPTS / str(attempt) / LOG}")
+    if len(rows) > _MOST_RUNS:
+        lines.append(f"    … and {len(rows) - _MOST_RUNS:,} more: `orchestrate status {name}`")
+    return lines
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _one_line(message: str | None) -> str:
+    text = " ".join((message or "no message").split())
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…"
 
 
 def hints(kinds: Iterable[str | None]) -> list[str]:
     """For each kind of failure once: what it means, and what to do."""
-    found = dict.fromkeys(FailureKind(kind) for kind in kinds if kind)
+    wanted = dict.fromkeys(kinds)
+    found = [kind for name in wanted for kind in FailureKind if kind.value == name]
     return [f"{kind.value}: {FAILURES[kind].meaning}; {FAILURES[kind].hint}" for kind in found]

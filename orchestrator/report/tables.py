@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -70,8 +70,14 @@ def summary(name: str, results: Sequence[RunResult]) -> Table:
     )
 
 
-def run_list(name: str, results: Sequence[RunResult]) -> Table:
-    """Every complete run of a campaign with its headline figures: a row a run, in the order they ran."""
+def run_list(name: str, results: Sequence[RunResult], retired: Collection[tuple[str, int]] = ()) -> Table:
+    """Every complete run of a campaign with its headline figures: a row a run, in the order they ran.
+
+    Args:
+        name: the campaign's.
+        results: of its complete runs.
+        retired: the experiment_id and the cycle of those that are no longer in its file.
+    """
     varied, figures = varied_parameters(results), _figures(results)
     rows = [
         [
@@ -79,13 +85,16 @@ def run_list(name: str, results: Sequence[RunResult]) -> Table:
             *(parameter.shown(result) for parameter in varied),
             *(QUANTITIES[quantity].show(value_of(result, quantity)) for quantity in figures),
             result.energy_method or "—",
-            result.verdict,
+            f"{result.verdict}, retired" if (result.experiment_id, result.cycle) in retired else result.verdict,
         ]
         for result in sorted(results, key=lambda result: (result.order_index, result.cycle))
     ]
     columns = [Column("run"), *(Column(parameter.title) for parameter in varied)]
     columns += [Column(_heading(quantity), True) for quantity in figures]
-    return Table(name, [*columns, Column("method"), Column("verdict")], rows, _notes(results))
+    notes = _notes(results)
+    if retired:
+        notes.append(f"{len(retired)} of {len(results)} runs are retired: no longer in the campaign's file")
+    return Table(name, [*columns, Column("method"), Column("verdict")], rows, notes)
 
 
 def run_details(result: RunResult) -> list[Table]:

@@ -67,6 +67,25 @@ def run_folders(campaign_folder: Path) -> list[Path]:
     )
 
 
+def order_indexes(campaign_folder: Path) -> dict[tuple[str, int], int]:
+    """The order index that each complete run has, by experiment_id and cycle; no two the same.
+
+    What cannot be read, or has that of another run, is left out.
+    """
+    found: dict[tuple[str, int], int] = {}
+    used: set[int] = set()
+    for folder in run_folders(campaign_folder):
+        try:
+            index = json.loads((folder / RESULT).read_bytes())["order_index"]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            continue
+        cycle = parse_cycle_name(folder.name)
+        if isinstance(index, int) and 0 <= index < 2**62 and index not in used and cycle is not None:
+            used.add(index)
+            found[folder.parent.name, cycle] = index
+    return found
+
+
 def parse_result(content: bytes) -> RunResult:
     """A result from the bytes of its file.
 

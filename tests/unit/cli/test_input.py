@@ -73,7 +73,7 @@ def test_a_wrong_file(case: str) -> None:
 RUN = ("run", "--backend", "simulated", "--model", "m")
 ARGUMENTS: dict[str, tuple[tuple[str, ...], int, list[str]]] = {
     "a missing file": (("campaign", "missing.yaml"), 2, ["there is no file 'missing.yaml'"]),
-    "a folder": (("campaign", "."), 2, ["cannot be read"]),
+    "a folder": (("campaign", "."), 2, ["the folder . holds no campaign file"]),
     "a path through a file": (("campaign", "file/c.yaml"), 2, ["cannot be read"]),
     "a campaign for run": (("run", "c.yaml"), 2, ["hint: orchestrate campaign c.yaml"]),
     "a word for run": (("run", "word"), 2, ["unexpected argument 'word'"]),

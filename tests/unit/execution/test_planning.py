@@ -66,34 +66,6 @@ def test_the_same_campaign_again_goes_on_with_what_is_there(folder: CampaignFold
         assert manifest.run(0).status is Status.RUNNING
 
 
-@pytest.mark.parametrize(
-    ("change", "fields"),
-    [
-        ({"cycles": 3}, "cycles"),
-        ({"seed": 1, "order": "shuffled"}, "order, seed"),
-        ({"model": "org/other"}, "model"),
-        ({"backends": {"simulated": {"batch_size": [1, 3]}}}, "backends"),
-    ],
-)
-def test_a_changed_file_is_refused_naming_what_changed(
-    change: dict[str, Any], fields: str, folder: CampaignFolder, path: Path
-) -> None:
-    planned(folder, path)
-    before = path.read_bytes(), folder.campaign_file.read_bytes()
-    with pytest.raises(InputError, match=f"was another then: {fields} changed"):
-        open_or_plan(campaign(folder.path.parents[1], **change), folder, path, LOCAL)
-    assert (path.read_bytes(), folder.campaign_file.read_bytes()) == before
-
-
-def test_a_changed_prompt_file_is_refused(folder: CampaignFolder, path: Path, tmp_path: Path) -> None:
-    prompts = tmp_path / "p.jsonl"
-    prompts.write_text("{}\n")
-    planned(folder, path, workload={"dataset": "p.jsonl", "prompts": 1})
-    prompts.write_text("{} \n")
-    with pytest.raises(InputError, match=r"the content of p\.jsonl changed"):
-        open_or_plan(campaign(tmp_path, workload={"dataset": "p.jsonl", "prompts": 1}), folder, path, LOCAL)
-
-
 def complete_first(folder: CampaignFolder, standing: list[Any]) -> AttemptName:
     _, experiment_id, cycle, _ = standing[0]
     name = AttemptName(experiment_id, cycle, 1)

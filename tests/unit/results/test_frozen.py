@@ -36,7 +36,7 @@ def test_a_project_can_be_moved(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema_version": 2}, "schema_version"),
+        ({"schema_version": 3}, "schema_version"),
         ({"extra": 1}, "extra"),
         ({"experiments": 0}, "experiments"),
         ({"campaign": None}, "campaign"),
@@ -58,6 +58,22 @@ def test_one_from_before_there_were_containers_ran_locally(tmp_path: Path) -> No
     del old["dispatcher"], old["container_strategy"]
     path.write_text(json.dumps(old))
     assert (thaw(path).dispatcher, thaw(path).container_strategy) == ("local", None)
+
+
+def test_what_it_was_before_is_kept_and_moves_along(tmp_path: Path) -> None:
+    before = tmp_path / "before"
+    (before / "results" / "base").mkdir(parents=True)
+    path = before / "results" / "base" / "campaign.json"
+    freeze(path, campaign(before), 2, HASH, HOW)
+    freeze(path, campaign(before, cycles=2), 2, HASH, HOW, thaw(path))
+    freeze(path, campaign(before, cycles=3), 2, "1" * 64, HOW, thaw(path))
+    shutil.move(before, tmp_path / "after")
+    frozen = thaw(tmp_path / "after" / "results" / "base" / "campaign.json")
+    assert (frozen.revision, frozen.campaign.file.cycles) == (2, 3)
+    assert [was.campaign for was in frozen.earlier] == [
+        campaign(tmp_path / "after"),
+        campaign(tmp_path / "after", cycles=2),
+    ]
 
 
 @pytest.mark.parametrize("content", ["", "{", "[" * 100_000, "null"], ids=["empty", "half", "deep", "null"])

@@ -1,0 +1,46 @@
+"""For machines: a document, or a line of JSON for each event."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import click
+
+from orchestrator.execution.events import CampaignEvent, RunCompleted, RunFailed
+from runners.contract.events import RunnerEvent
+from runners.contract.request import Gap
+from runners.contract.result import RunResult
+
+
+def print_json(value: Any) -> None:
+    """Print a value as indented JSON."""
+    click.echo(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
+
+
+def print_event(event: CampaignEvent) -> None:
+    """Print an event as a line of JSON; a failure or a pause that it tells of lies flat among its fields."""
+    line = {"event": type(event).__name__, **_fields(event)}
+    if isinstance(event, RunCompleted):
+        line["result"] = event.folder / "result.json"
+    click.echo(json.dumps(line, default=_plain, ensure_ascii=False))
+
+
+def _fields(event: Any) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for field in dataclasses.fields(event):
+        value = getattr(event, field.name)
+        if isinstance(value, RunFailed):
+            flat |= _fields(value)
+        elif isinstance(value, Gap):
+            flat |= value.model_dump(mode="json")
+        else:
+            flat[field.name] = value
+    return flat
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, RunResult | RunnerEvent):
+        return value.model_dump(mode="json")
+    return str(value)
