@@ -29,11 +29,13 @@ def command(
     """
     from orchestrator.campaign.load import load_campaign
     from orchestrator.cli import dry_run as dry
-    from orchestrator.cli.consent import agreed, chosen, heeded
+    from orchestrator.cli.consent import agreed, chosen, consented, heeded
     from orchestrator.cli.console import watching
     from orchestrator.cli.ending import finish
     from orchestrator.cli.interrupts import caught_signals
     from orchestrator.execution.campaigns import campaigns, run_campaign
+    from orchestrator.execution.preflight.forecast import Forecast
+    from orchestrator.execution.preflight.look import preflight
     from orchestrator.execution.readiness import argument_issues, campaign_issues
     from orchestrator.system.project import find_project
 
@@ -46,22 +48,25 @@ def command(
     project = find_project(running.project_dir)
     issues = campaign_issues(campaign)
     if dry_run:
+        in_containers = False
         try:
             dispatcher = chosen(campaign, project, running)
             how = f"{dispatcher.dispatching.dispatcher} ({dispatcher.how})"
+            in_containers = dispatcher.dispatching.dispatcher == "compose"
             issues += argument_issues(campaign, dispatcher, ask=False)
         except MachineError as error:
             how = f"not here: {error}"
-        dry.show(campaign, project, how, issues, as_json=running.as_json)
+        ahead = preflight(campaign, project, in_containers=in_containers, flags=running.flags, keep=False)
+        issues += ahead.issues
+        dry.show(campaign, ahead, how, issues, excess=ahead.excess(project.config), as_json=running.as_json)
         refused = not running.force and any(issue.severity == "error" for issue in issues)
         return EXIT_WRONG_INPUT if refused else EXIT_DONE
     heeded(issues, force=running.force, quiet=running.silent)
-    dispatcher = agreed(
-        chosen(campaign, project, running),
-        yes=running.yes,
-        begun=campaign.name in campaigns(project),
-        quiet=running.silent,
-    )
+    dispatcher, begun = chosen(campaign, project, running), campaign.name in campaigns(project)
+    in_containers = dispatcher.dispatching.dispatcher == "compose"
+    ahead = preflight(campaign, project, in_containers=in_containers, flags=running.flags)
+    consented(ahead, project.config, running, begun=begun)
+    dispatcher = agreed(dispatcher, yes=running.yes, begun=begun, quiet=running.silent)
     with (
         caught_signals() as interrupts,
         watching(running) as observer,
@@ -72,7 +77,7 @@ def command(
             dispatcher=dispatcher,
             force=running.force,
             flags=running.flags,
-            on_event=observer,
+            on_event=Forecast(observer, ahead, project.config),
             should_stop=interrupts.came,
         )
     finish(campaign.name, project, quiet=running.quiet, as_json=running.as_json)

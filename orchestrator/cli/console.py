@@ -25,6 +25,7 @@ from orchestrator.execution.events import (
     CampaignEvent,
     CampaignStarted,
     CycleStarted,
+    Foreseen,
     GpuAwaited,
     Observer,
     RunCompleted,
@@ -32,6 +33,7 @@ from orchestrator.execution.events import (
     RunProgress,
     RunStarted,
 )
+from orchestrator.execution.preflight.estimate import duration, energy
 from orchestrator.report.tables import HEADLINES, Table, value_of
 from runners.contract.events import RunnerEvent
 from runners.contract.paths import run_id
@@ -92,6 +94,8 @@ def _print_blocks(console: Console, table: Table) -> None:
         console.print()
         for column, cell in zip(table.columns, row, strict=True):
             heading = " ".join(column.title.split())
+            if not cell:
+                continue
             console.print(Text(f"{heading}: {cell}" if heading else cell))
     console.print()
 
@@ -178,6 +182,8 @@ class _PlainLines:
                 yield f"{self._place()} {_completed(event)}"
             case RunFailed():
                 yield from _failure_lines(event)
+            case Foreseen():
+                yield from _foreseen(event)
             case CampaignEnded():
                 pass
 
@@ -252,7 +258,7 @@ class _LiveLines(_PlainLines):
         done, left = task.completed - self._at_start, (task.total or 0) - task.completed
         if done <= 0 or left <= 0:
             return ""
-        return f"about {_duration((time.monotonic() - self._begun_s) / done * left)} left"
+        return f"about {duration((time.monotonic() - self._begun_s) / done * left)} left"
 
 
 def _heading(event: CampaignStarted) -> Iterator[str]:
@@ -284,14 +290,16 @@ def _failure_lines(event: RunFailed) -> Iterator[str]:
     yield f"      log: {_near(event.folder)}/runner.log"
 
 
+def _foreseen(event: Foreseen) -> Iterator[str]:
+    spending = spent = ""
+    if event.left_j is not None and event.spent_j is not None:
+        spending, spent = f" and {energy(event.left_j)}", f", {energy(event.spent_j)} spent so far ({event.method})"
+    runs = f"{event.left:,} run{'s' * (event.left != 1)} left"
+    yield f"estimated from the first {event.runs:,}: about {duration(event.left_s)}{spending} for {runs}{spent}"
+    for line in event.above:
+        yield f"WARNING: {line}; Ctrl-C stops it, and `orchestrate resume` goes on"
+
+
 def _near(path: Path) -> str:
     """A path as short as it can be from here."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

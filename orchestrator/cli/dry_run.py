@@ -12,27 +12,35 @@ import click
 from orchestrator.campaign.expand import Funnel, expand
 from orchestrator.campaign.order import order_runs
 from orchestrator.campaign.schema import Campaign
-from orchestrator.errors import InputError, Issue
-from orchestrator.execution.campaigns import campaign_status
-from orchestrator.system.project import Project
+from orchestrator.errors import Issue
+from orchestrator.execution.preflight.look import Preflight
 from runners.contract.paths import run_id
 
 _SHOWN = 50
 
 
-def show(campaign: Campaign, project: Project, dispatch: str, issues: Sequence[Issue], *, as_json: bool) -> None:
+def show(
+    campaign: Campaign,
+    ahead: Preflight,
+    dispatch: str,
+    issues: Sequence[Issue],
+    *,
+    excess: Sequence[str],
+    as_json: bool,
+) -> None:
     """Print what a campaign would run.
 
     Args:
         campaign: that is not started.
-        project: where it may have been begun before.
+        ahead: what is known of it before it starts.
         dispatch: how its runs would be started.
         issues: what is odd about it.
+        excess: what of it would be asked about.
         as_json: all runs, for machines.
     """
     funnel = Funnel()
     if as_json:
-        _print_json(campaign, project, funnel, dispatch, issues)
+        _print_json(campaign, ahead, funnel, dispatch, issues, excess)
         return
     file = campaign.file
     head: list[str] = []
@@ -48,9 +56,10 @@ def show(campaign: Campaign, project: Project, dispatch: str, issues: Sequence[I
         click.echo(f"{-funnel.duplicates:>9,} declared twice")
     click.echo(f"{funnel.experiments:>9,} experiments")
     click.echo(f"{runs:>9,} runs ({_counted(file.cycles, 'cycle')}, {file.order})")
-    mean_s = _mean_attempt_s(campaign, project)
-    estimate = "unknown before the first run" if mean_s is None else f"about {runs * mean_s / 60:.1f} min"
-    click.echo(f"{'':>9} estimated time: {estimate}")
+    for line in ahead.lines():
+        click.echo(f"{'':>9} ahead: {line}")
+    for line in excess:
+        click.echo(f"{'':>9} to be asked: {line}")
     click.echo(f"{'':>9} dispatch: {dispatch}")
     for issue in issues:
         click.echo(f"{'':>9} {issue.severity}: {issue.describe(None)}")
@@ -71,11 +80,17 @@ def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def _print_json(campaign: Campaign, project: Project, funnel: Funnel, dispatch: str, issues: Sequence[Issue]) -> None:
+def _print_json(
+    campaign: Campaign,
+    ahead: Preflight,
+    funnel: Funnel,
+    dispatch: str,
+    issues: Sequence[Issue],
+    excess: Sequence[str],
+) -> None:
     """One document, written as it is made: a campaign can have a million runs."""
     file = campaign.file
     identities = [planned.experiment_id for planned in expand(campaign, funnel)]
-    mean_s = _mean_attempt_s(campaign, project)
     runs = funnel.experiments * file.cycles
     head: dict[str, Any] = {
         "campaign": campaign.name,
@@ -86,10 +101,11 @@ def _print_json(campaign: Campaign, project: Project, funnel: Funnel, dispatch: 
             "experiments": funnel.experiments,
             "cycles": file.cycles,
             "runs": runs,
-            "estimated_s": None if mean_s is None else runs * mean_s,
+            "estimated_s": ahead.estimate.seconds.mean if ahead.estimate.seconds else None,
         },
         "order": file.order,
         "dispatch": dispatch,
+        "ahead": {**ahead.as_mapping(), "to_be_asked": list(excess)},
         "issues": [asdict(issue) for issue in issues],
     }
     click.echo(json.dumps(head, indent=2)[:-2] + ',\n  "runs": [')
@@ -97,10 +113,3 @@ def _print_json(campaign: Campaign, project: Project, funnel: Funnel, dispatch: 
         run = {"run_id": run_id(identities[position], cycle), "experiment_id": identities[position], "cycle": cycle}
         click.echo(f"    {json.dumps(run)}{',' if index + 1 < runs else ''}")
     click.echo("  ]\n}")
-
-
-def _mean_attempt_s(campaign: Campaign, project: Project) -> float | None:
-    try:
-        return campaign_status(campaign.name, project=project).mean_attempt_s
-    except InputError:
-        return None

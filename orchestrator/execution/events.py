@@ -138,6 +138,23 @@ class BreakerClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What was not known before is estimated now, from the first runs of a campaign."""
+
+    runs: int
+    """Those that it is estimated from."""
+    left: int
+    left_s: float
+    spent_j: float | None
+    """By those runs, as a rough figure for each as a whole; None: not measured."""
+    left_j: float | None
+    method: str | None
+    """How the energy was come by."""
+    above: tuple[str, ...]
+    """What of it is so much that it would have been asked about before the start, in words."""
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignEnded:
     """Nothing is left to run."""
 
@@ -160,6 +177,7 @@ CampaignEvent = (
     | RunRetried
     | BreakerOpened
     | BreakerClosed
+    | Foreseen
     | CampaignEnded
 )
 Observer = Callable[[CampaignEvent], None]

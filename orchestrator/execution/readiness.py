@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.campaign.arguments import backends_passed_on, unknown_arguments
@@ -63,11 +63,7 @@ def ready(
     if not force:
         require_sound(campaign_issues(campaign))
     grids, _ = resolve_grids(campaign.file)
-    wanted = campaign.file.gpus
-    gpus: list[Gpu] = []
-    if wanted is not None or ENV_SIMULATED_GPU in os.environ or any(map(_may_use_gpu, grids)):
-        present = list_gpus()
-        gpus = choose_gpus(wanted, present, visible_gpus(os.environ, len(present)))
+    gpus = campaign_gpus(campaign, grids)
     require_meter(campaign.file.measurement, gpus, os.environ)
     dispatcher.check(gpus)
     if not gpus and any("cuda" in dict(grid.options).get("device", ()) for grid in grids):
@@ -87,6 +83,19 @@ def ready(
     folder = CampaignFolder(project.results / campaign.name)
     settings = settled(campaign, project, flags).settings
     return Bench(campaign, folder, dispatcher, tuple(gpus), measurement, Baselines(project.state), settings)
+
+
+def campaign_gpus(campaign: Campaign, grids: Sequence[Grid]) -> list[Gpu]:
+    """The GPUs that a campaign runs on; NVML is asked only where some of its engines may take one.
+
+    Raises:
+        MachineError: one that it names is not there, or not ours.
+    """
+    wanted = campaign.file.gpus
+    if wanted is None and ENV_SIMULATED_GPU not in os.environ and not any(map(_may_use_gpu, grids)):
+        return []
+    present = list_gpus()
+    return choose_gpus(wanted, present, visible_gpus(os.environ, len(present)))
 
 
 def argument_issues(campaign: Campaign, dispatcher: Dispatcher, *, ask: bool = True) -> list[Issue]:
