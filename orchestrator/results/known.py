@@ -15,13 +15,14 @@ from typing import Any, Final, NamedTuple
 
 from orchestrator.files import write_durably
 from orchestrator.results.folders import CampaignFolder
-from runners.contract.paths import RESULT
+from runners.contract.paths import REQUEST, RESULT
 
 KNOWN_RUNS: Final = "known-runs.json"
 _VERSION = 1
 _READ_AT_ONCE = 1000
 """So many results are read at most; further ones the next time."""
 _KEPT = 20_000
+_STARTS_WITHIN_S = 300.0
 
 
 class KnownRun(NamedTuple):
@@ -115,10 +116,19 @@ def _checked(told: list[Any]) -> KnownRun:
 def _known(file: Path) -> KnownRun | None:
     """What a result says, of whichever version; None where it cannot be read as one."""
     try:
-        told = json.loads(file.read_bytes())
-        return _checked(list(known_run(told)))
+        run = known_run(json.loads(file.read_bytes()))
+        return _checked(list(run._replace(wall_s=_wall_s(file, run.wall_s))))
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
+
+
+def _wall_s(result: Path, told_s: float) -> float:
+    """How long a run took as the host saw it, the start of its process included, if its files still tell."""
+    try:
+        seen_s = result.stat().st_mtime - (result.parent / REQUEST).stat().st_mtime
+    except OSError:
+        return told_s
+    return seen_s if told_s <= seen_s <= told_s + _STARTS_WITHIN_S else told_s
 
 
 def known_run(result: dict[str, Any]) -> KnownRun:

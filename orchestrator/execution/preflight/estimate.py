@@ -163,31 +163,37 @@ def _gaps_s(plan: Plan) -> float:
 
 def told(found: Estimate, *, until_cool: bool = False) -> Iterator[str]:
     """An estimate in words."""
-    runs = f"{found.runs:,} run{'s' * (found.runs != 1)}"
+    if not found.runs:
+        return
+    runs = _counted(found.runs, "run")
     if found.seconds is None:
         pauses = f", {duration(found.gaps_s)} of it pauses" if found.gaps_s else ""
-        yield f"{runs}: time and energy unknown, since no like run is known{pauses}; told once the first have ended"
+        later = "; told once the first have ended" if found.runs > 1 else ""
+        yield f"{runs}: time and energy unknown, since no like run is known{pauses}{later}"
         return
     figures = [f"about {_range(found.seconds, duration)}"]
     if found.joules:
         made_up = found.methods & {"estimated", "simulated"}
-        how = f" ({', '.join(sorted(found.methods))})" if made_up else ""
-        figures.append(f"{_range(found.joules, energy)}{how}")
+        figures.append(_range(found.joules, energy, f" {', '.join(sorted(found.methods))}" if made_up else ""))
     else:
         figures.append("energy unknown")
     sources = [f"{found.same:,} of the same experiments"] if found.same else []
     sources += [f"{found.like:,} of the same backend and model, by tokens"] if found.like else []
-    count = found.same + found.like
-    yield f"{runs}: {', '.join(figures)}; estimated from {count:,} like run{'s' * (count != 1)} ({', '.join(sources)})"
+    drawn_from = _counted(found.same + found.like, "like run")
+    yield f"{runs}: {', '.join(figures)}; estimated from {drawn_from} ({', '.join(sources)})"
     if found.without:
-        yield f"{found.without:,} experiments are like no known run, and taken to be as the others are"
+        yield f"{_counted(found.without, 'experiment')} like no known run, taken to be as the others are"
     if found.gaps_s:
         yield f"{'at most ' * until_cool}{duration(found.gaps_s)} of the time is pauses"
 
 
-def _range(span: Span, show: Callable[[float], str]) -> str:
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def _range(span: Span, show: Callable[[float], str], how: str = "") -> str:
     low, mean, high = (show(value) for value in span)
-    return mean if low == high else f"{mean} ({low} to {high})"
+    return f"{mean}{how}" if low == high else f"{mean}{how} ({low} to {high})"
 
 
 def duration(seconds: float) -> str:

@@ -268,7 +268,7 @@ def _tenant_issues(states: Sequence[GpuState]) -> Iterator[Issue]:
     for state in states:
         hindrance = obstacle(state, process_name)
         if hindrance:
-            yield Issue(f"GPU {state.gpu.index}: {hindrance.what}", hint=hindrance.hint, severity="warning")
+            yield Issue(hindrance.what, hint=hindrance.hint, severity="warning")
 
 
 def _warning(finding: Finding) -> Issue:

@@ -65,7 +65,7 @@ def need(weights: Weights, experiment: Experiment) -> Need:
     if each and weights.parameters:
         stored_floats = sum(weights.parameters.get(name, 0) * _BITS[name] / 8 for name in _FLOATS)
         loaded = max(stored - stored_floats, 0.0) + floats * each
-    least = min(stored, loaded)
+    least = loaded if weights.parameters or not each else stored / 2
     if quantised:
         least = min(least, count * _QUARTER if count else stored / 8)
     return Need(loaded * copies, least * copies, _cache_bytes(weights.config, experiment) * copies)
