@@ -149,6 +149,23 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What was not known before is estimated now, from the first runs of a campaign."""
+
+    runs: int
+    """Those that it is estimated from."""
+    left: int
+    left_s: float
+    spent_j: float | None
+    """By those runs, as a rough figure for each as a whole; None: not measured."""
+    left_j: float | None
+    method: str | None
+    """How the energy was come by."""
+    above: tuple[str, ...]
+    """What of it is so much that it would have been asked about before the start, in words."""
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignEnded:
     """Nothing is left to run."""
 
@@ -172,6 +189,7 @@ CampaignEvent = (
     | BreakerOpened
     | BreakerClosed
     | Notice
+    | Foreseen
     | CampaignEnded
 )
 Observer = Callable[[CampaignEvent], None]

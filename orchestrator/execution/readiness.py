@@ -64,13 +64,7 @@ def ready(
     if not force:
         require_sound(campaign_issues(campaign))
     grids, _ = resolve_grids(campaign.file)
-    wanted = campaign.file.gpus
-    gpus: list[Gpu] = []
-    if wanted is not None or ENV_SIMULATED_GPU in os.environ or any(map(_may_use_gpu, grids)):
-        present = list_gpus()
-        visible = visible_gpus(os.environ, len(present))
-        every = campaign.file.parallel and wanted is None
-        gpus = allocated_gpus(present, visible) if every else choose_gpus(wanted, present, visible)
+    gpus = campaign_gpus(campaign, grids)
     slots = _slots(campaign.file, grids, gpus)
     if slots > 1 and dispatcher.dispatching.container_strategy == "persistent":
         raise InputError(
@@ -96,6 +90,21 @@ def ready(
     folder = CampaignFolder(project.results / campaign.name)
     settings = settled(campaign, project, flags).settings
     return Bench(campaign, folder, dispatcher, tuple(gpus), measurement, Baselines(project.state), settings, slots)
+
+
+def campaign_gpus(campaign: Campaign, grids: Sequence[Grid]) -> list[Gpu]:
+    """The GPUs that a campaign runs on; NVML is asked only where some of its engines may take one.
+
+    Raises:
+        MachineError: one that it names is not there, or not ours.
+    """
+    wanted = campaign.file.gpus
+    if wanted is None and ENV_SIMULATED_GPU not in os.environ and not any(map(_may_use_gpu, grids)):
+        return []
+    present = list_gpus()
+    visible = visible_gpus(os.environ, len(present))
+    every = campaign.file.parallel and wanted is None
+    return allocated_gpus(present, visible) if every else choose_gpus(wanted, present, visible)
 
 
 def argument_issues(campaign: Campaign, dispatcher: Dispatcher, *, ask: bool = True) -> list[Issue]:
