@@ -38,7 +38,7 @@ def project_files(folder: Path) -> dict[Path, bytes]:
         InputError: something else is called ``runners`` there, and would end up in the images.
         MachineError: this installation lacks the files.
     """
-    source = _source()
+    source = source_folder()
     files = {path: (source / path).read_bytes() for path in _FILES}
     files |= {_IMAGES / path: content for path, content in _tree(source / _IMAGES).items()}
     if not _is_checkout(folder):
@@ -79,8 +79,12 @@ def place(folder: Path, files: Mapping[Path, bytes], *, replace: bool) -> Placed
     return placed
 
 
-def _source() -> Path:
-    """Where the files come with this installation: in the package of a wheel, at the root of a checkout."""
+def source_folder() -> Path:
+    """Where the files come with this installation: in the package of a wheel, at the root of a checkout.
+
+    Raises:
+        MachineError: it lacks them.
+    """
     package = Path(__file__).parents[1]
     for source in (package / _PACKED, package.parent):
         if (source / COMPOSE).is_file():

@@ -28,7 +28,7 @@ def test_what_is_set_holds(tmp_path: Path) -> None:
     [
         ("a: 1\nresult_dir: x\n", 1, "a: unknown key"),
         ("\nresult_dir: x\n", 2, "did you mean 'results_dir'?"),
-        ("gaps:\n  cycles: 1\n", 2, "gaps.cycles: unknown key (known: cycle_s, experiment_s, until_cool)"),
+        ("gaps:\n  cycles: 1\n", 2, "gaps.cycles: unknown key (did you mean 'cycle_s'?)"),
         ("gaps: {cyle_s: 1}\n", 1, "gaps.cyle_s: unknown key (did you mean 'cycle_s'?)"),
         ("gaps: []\n", 1, "gaps: "),
         ("gaps:\n", 1, "gaps: "),
