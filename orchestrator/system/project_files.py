@@ -47,6 +47,21 @@ def project_files(folder: Path) -> dict[Path, bytes]:
     return files
 
 
+def refresh(folder: Path, files: Mapping[Path, bytes]) -> list[Path]:
+    """Write files that are made anew by each version and that nobody edits; which were not as they should be.
+
+    Raises:
+        MachineError: they cannot be read or written.
+    """
+    stale = [path for path, content in files.items() if not _holds(folder / path, content)]
+    try:
+        for path in stale:
+            _write(folder / path, files[path])
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    return stale
+
+
 def place(folder: Path, files: Mapping[Path, bytes], *, replace: bool) -> Placed:
     """Write the files that a project lacks; one that differs is left, or kept as NAME.orig and replaced.
 
@@ -72,11 +87,15 @@ def place(folder: Path, files: Mapping[Path, bytes], *, replace: bool) -> Placed
             else:
                 placed.differing.append(path)
     except OSError as error:
-        raise MachineError(
-            f"{error.filename or folder} cannot be written: {error.strerror}",
-            hint="check that the folder may be written, and that no file is where a folder should be",
-        ) from None
+        raise _unwritable(folder, error) from None
     return placed
+
+
+def _unwritable(folder: Path, error: OSError) -> MachineError:
+    return MachineError(
+        f"{error.filename or folder} cannot be written: {error.strerror}",
+        hint="check that the folder may be written, and that no file is where a folder should be",
+    )
 
 
 def source_folder() -> Path:
@@ -114,6 +133,8 @@ def _tree(root: Path) -> dict[Path, bytes]:
 
 def _outdated(folder: Path, files: Iterable[Path]) -> list[Path]:
     """Modules of an earlier version, which would be built into an image beside the present ones."""
+    if not any(path.is_relative_to(RUNNERS) for path in files):
+        return []
     there = {path.relative_to(folder) for path in (folder / RUNNERS).rglob("*.py")}
     return sorted(there.difference(files))
 
