@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import select
@@ -64,6 +65,18 @@ class Terminal:
         shown = self.until(question)
         self.type(text + "\n")
         return shown
+
+    def give_up(self, key: str) -> str:
+        """Press a key until the command has ended; what it said at last.
+
+        Python misses a signal that comes just before it begins to read, until the next key is pressed.
+        """
+        deadline = time.monotonic() + _PATIENCE_S
+        while self.process.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                self.type(key)
+            self._read(time.monotonic() + 1.0)
+        return self.end()
 
     def end(self) -> str:
         """Read on to its end."""
