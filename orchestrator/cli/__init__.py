@@ -20,8 +20,9 @@ COMMANDS = {
     "status": "Show where campaigns stand.",
     "results": "List and show the results of campaigns.",
     "doctor": "Say what of all that a run may need is here, and what to do about the rest.",
+    "config": "Show this machine's GPUs and backends, and the settings that hold; or check and list files.",
     "simulate-gpu": "Run a command on GPUs that are simulated: to try things, and for tests.",
-    "init": "Make a folder a project: compose files, images, a first campaign, .env.",
+    "init": "Make a folder a project: a first campaign, settings, compose files, images, .env.",
 }
 """Each command with its help, so that `orchestrate --help` loads none of them."""
 

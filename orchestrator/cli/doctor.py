@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from orchestrator.cli.options import json_option, project_option
 from orchestrator.errors import EXIT_DONE, EXIT_MACHINE
+
+if TYPE_CHECKING:
+    from orchestrator.report.tables import Table
+    from orchestrator.system.doctor.finding import Finding
 
 
 @click.command("doctor")
@@ -21,7 +28,6 @@ def command(as_json: bool, project_dir: str | None) -> int:
     What a machine lacks to be fit for measuring is told, and no fault.
     """
     from orchestrator.cli.console import print_json, print_table
-    from orchestrator.report.tables import Column, Table
     from orchestrator.system.doctor.examine import examine, is_ready
     from orchestrator.system.project import find_folder
 
@@ -40,10 +46,20 @@ def command(as_json: bool, project_dir: str | None) -> int:
             ]
         )
     else:
-        columns = [Column(""), Column("status"), Column("seen", prose=True), Column("what to do", prose=True)]
-        for title, section in (("Fit for measuring", "measuring"), ("This machine", "running")):
-            rows = [
-                [found.name, found.status, found.seen, found.advice] for found in findings if found.section == section
-            ]
-            print_table(Table(title, columns, rows))
+        for table in tables_of(findings):
+            print_table(table)
     return EXIT_DONE if is_ready(findings) else EXIT_MACHINE
+
+
+def tables_of(findings: Sequence[Finding]) -> list[Table]:
+    """Findings as tables: what speaks against measuring here, and what runs here."""
+    from orchestrator.report.tables import Column, Table
+
+    columns = [Column(""), Column("status"), Column("seen", prose=True), Column("what to do", prose=True)]
+    sections = (("Fit for measuring", "measuring"), ("This machine", "running"))
+    return [
+        Table(
+            title, columns, [[one.name, one.status, one.seen, one.advice] for one in findings if one.section == section]
+        )
+        for title, section in sections
+    ]

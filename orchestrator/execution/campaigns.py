@@ -14,6 +14,7 @@ from orchestrator.campaign.inputs import local_inputs
 from orchestrator.campaign.schema import Campaign, ContainerStrategy, DispatcherName
 from orchestrator.dispatch.base import Dispatcher
 from orchestrator.dispatch.choose import choose_dispatcher
+from orchestrator.dispatch.containerised import Persistence
 from orchestrator.dispatch.scene import Scene
 from orchestrator.errors import InputError, ManifestError, OrchestratorError
 from orchestrator.execution.attempts import Bench
@@ -275,6 +276,7 @@ def dispatcher_for(
         scene,
         dispatch or configured,
         container_strategy or project.config.container_strategy,
+        Persistence(project.config.warmup_delay_s, project.config.auto_teardown),
     )
 
 

@@ -114,7 +114,7 @@ class GpuSession:
         found = {}
         for gpu in self._gpus:
             handle, sensor = self._handle(gpu), self._nvml.NVML_TEMPERATURE_GPU
-            told = _optional(self._nvml, gpu, self._nvml.nvmlDeviceGetTemperature, handle, sensor)
+            told = optional(self._nvml, gpu, self._nvml.nvmlDeviceGetTemperature, handle, sensor)
             if told is not None:
                 found[gpu.uuid] = int(told)
         return found

@@ -56,6 +56,7 @@ def examine(folder: Path) -> list[Finding]:
     seen.add("NVIDIA container toolkit", lambda: containers.toolkit(docker, gpus))
     seen.add("compose files", lambda: containers.files(project, docker, gpus, os.environ))
     seen.add("images", lambda: containers.images(project, docker))
+    seen.add("containers", lambda: containers.standing(docker))
     seen.add("PUID, PGID", lambda: containers.ownership(project, docker, variables))
     seen.add("disks", lambda: machine.disks(project, docker))
     seen.findings += fitness(gpus.allocated if gpus else [])
