@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from orchestrator.campaign.axes import Axes, Grid, resolve_grids
+from orchestrator.campaign.axes import Grid, resolve_grids
 from orchestrator.campaign.document import field_name
 from orchestrator.campaign.schema import Campaign
 from orchestrator.errors import FileError, Issue
@@ -85,10 +84,10 @@ def _experiments(campaign: Campaign, grid: Grid) -> Iterator[Experiment]:
     try:
         for model in grid.models:
             found = {"model": model, "model_sha256": campaign.model_sha256.get(model)}
-            for point in _product(grid.workload):
+            for point in grid.workload_points():
                 dataset_sha256 = campaign.dataset_sha256.get(point.get("dataset", ""))
                 workload = Workload.model_validate({**point, "dataset_sha256": dataset_sha256})
-                for options in _product(grid.options):
+                for options in grid.option_points():
                     options["backend"] = grid.backend
                     inputs = _input_hashes(campaign, grid.backend, options)
                     yield Experiment.model_validate(
@@ -107,9 +106,3 @@ def _input_hashes(campaign: Campaign, backend: str, options: Mapping[str, Any]) 
         for field in OPTIONS[backend].MODEL_FIELDS
         if options.get(field) in campaign.model_sha256
     }
-
-
-def _product(axes: Axes) -> Iterator[dict[str, Any]]:
-    names = [name for name, _ in axes]
-    for values in itertools.product(*(values for _, values in axes)):
-        yield dict(zip(names, values, strict=True))

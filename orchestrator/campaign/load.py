@@ -8,9 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from orchestrator.campaign.axes import Finding, Grid, resolve_grids
+from orchestrator.campaign.axes import Grid, resolve_grids
 from orchestrator.campaign.document import MAX_BYTES, Document, FieldPath, field_name, parse
 from orchestrator.campaign.expand import Funnel, expand, points
+from orchestrator.campaign.findings import Finding
+from orchestrator.campaign.groups import TOGETHER
 from orchestrator.campaign.inputs import (
     count_prompts,
     file_sha256,
@@ -195,6 +197,11 @@ def _named(file: CampaignFile, key: str) -> Iterator[tuple[FieldPath, Any]]:
         workload = point.get("workload")
         if isinstance(workload, dict):
             places.append((("experiments", index, "workload", key), workload.get(key)))
+    groups = file.workload.get(TOGETHER)
+    for name, group in groups.items() if isinstance(groups, dict) else ():
+        for index, point in enumerate(group if isinstance(group, list) else ()):
+            if isinstance(point, dict):
+                places.append((("workload", TOGETHER, name, index, key), point.get(key)))
     for path, value in places:
         if isinstance(value, list):
             yield from (((*path, index), item) for index, item in enumerate(value))
@@ -235,9 +242,10 @@ def _short_prompt_files(campaign: Campaign, grids: list[Grid]) -> Iterator[Findi
     for dataset in campaign.dataset_sha256:
         lines = count_prompts(prompt_file(dataset, campaign.folder))
         for grid in grids:
-            workload = dict(grid.workload)
-            asked = max(workload.get("prompts", (Workload().prompts,)))
-            if dataset in workload.get("dataset", ()) and lines < asked:
+            points = grid.workload_points("dataset", "prompts")
+            counts = (point.get("prompts", Workload().prompts) for point in points if point.get("dataset") == dataset)
+            asked = max(counts, default=0)
+            if lines < asked:
                 message = f"{dataset} holds {lines} prompts, and workload.prompts asks for {asked}"
                 yield Finding((*grid.path, "workload", "dataset"), message, "ask for fewer, or add some")
 

@@ -120,6 +120,7 @@ WRONG_VALUES = {
     "shared: {tokens_per_s: []}": "shared.tokens_per_s",
     "shared: {tokens_per_s: [[1]]}": "shared.tokens_per_s[0]",
     "shared: {fail: no}": "shared.fail",
+    "shared: {spread: {from: 0}}": "shared.spread",
     "experiments: {}": "experiments",
     "experiments: [3]": "experiments[0]",
     "experiments: [{backend: simulated, model: 3}]": "experiments[0].model",
@@ -199,15 +200,6 @@ def test_a_key_that_is_not_built_yet_says_so(key: str) -> None:
     (issue,) = issues(BASE + nested)
     assert (issue.line, issue.field) == (5, key)
     assert issue.message.startswith("not supported yet")
-
-
-@pytest.mark.parametrize(
-    ("added", "field"), [("shared: {spread: {from: 0}}", "shared.spread")]
-)
-def test_values_that_are_not_built_yet_say_so(added: str, field: str) -> None:
-    (issue,) = issues(BASE + added)
-    assert issue.field == field
-    assert "not supported yet" in issue.describe(None)
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "[]", "- a\n- b\n", "text", "3", "~", "\ufeff"])
