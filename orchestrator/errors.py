@@ -70,10 +70,13 @@ class Issue:
     hint: str | None = None
     severity: Literal["error", "warning"] = "error"
     """Whether nothing may be started while it stands."""
+    file: str | None = None
+    """The file that it stands in, where several are read."""
 
     def describe(self, path: Path | None) -> str:
         """``FILE:LINE: FIELD: message (hint)``, as far as each is known."""
-        place = "" if path is None else f"{path}:{self.line}: " if self.line else f"{path}: "
+        file = self.file or path
+        place = "" if file is None else f"{file}:{self.line}: " if self.line else f"{file}: "
         field = f"{self.field}: " if self.field else ""
         hint = f" ({self.hint})" if self.hint else ""
         return f"{place}{field}{self.message}{hint}"

@@ -124,7 +124,7 @@ def _torn(backend: str, group: Group, having: list[str], own: Section) -> Findin
     name = group.path[-1]
     if lacking:
         message = f"{backend} has {having[0]}, and no {lacking[0]} to vary with it"
-        hint = f"move the group under the backends that have all of it, or write backends.{backend}.together.{name}"
+        hint = f"under {backend}: write together: {{{name}: null}} to leave it out there, or a group {name} of its own"
         return Finding(group.path, message, hint)
     for parameter in group.parameters:
         place = own.plain[parameter].path if parameter in own.plain else None

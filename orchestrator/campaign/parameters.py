@@ -27,6 +27,7 @@ class Parameter:
         self._is_list = _mentions(annotation, (list,))
         self._takes_mapping = takes_mapping(annotation)
         self._takes_number = _mentions(annotation, (int, float))
+        self.takes_float = _mentions(annotation, (float,))
 
     @property
     def takes_range(self) -> bool:

@@ -7,12 +7,13 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from orchestrator.campaign.document import field_name
-from orchestrator.campaign.load import read_document
+from orchestrator.campaign.document import field_name, read_document
+from orchestrator.campaign.findings import Finding
+from orchestrator.campaign.keys import Places, unknown_keys
 from orchestrator.campaign.schema import ContainerStrategy, DispatcherName
 from orchestrator.campaign.settings import Failures, Gaps, Notify
 from orchestrator.errors import FileError, Issue
-from runners.contract.messages import nearest, validation_messages
+from runners.contract.messages import validation_messages
 from runners.contract.model import ContractModel
 
 CONFIG_FILE = ".orchestrate.yaml"
@@ -51,6 +52,10 @@ class UserConfig(ContractModel):
     ask_above_download_gb: float = Field(10.0, ge=0, description="ask before more than this is downloaded")
 
 
+_PLACES: Places = {(): UserConfig, ("gaps",): Gaps, ("failures",): Failures, ("notify",): Notify}
+"""Where keys are fixed."""
+
+
 def load_user_config(path: Path) -> UserConfig:
     """Read the user config; the defaults where there is none.
 
@@ -63,15 +68,12 @@ def load_user_config(path: Path) -> UserConfig:
     data = {} if document.data is None else document.data
     if not isinstance(data, dict):
         raise FileError([Issue("the user config is a mapping of keys")], path)
-    issues = []
-    for key in data:
-        if key not in UserConfig.model_fields:
-            hint = nearest(key, UserConfig.model_fields)
-            issues.append(Issue("unknown key", key, document.line((key,)), hint))
+    findings = list(unknown_keys(data, _PLACES, {}))
+    unknown = {finding.path for finding in findings}
     try:
-        config = UserConfig.model_validate({key: data[key] for key in data if key in UserConfig.model_fields})
+        config = UserConfig.model_validate(data)
     except ValidationError as error:
-        issues += [Issue(text, field_name(where), document.line(where)) for where, text in validation_messages(error)]
-    if issues:
-        raise FileError(sorted(issues, key=lambda issue: issue.line or 0), path)
+        findings += [Finding(where, text) for where, text in validation_messages(error) if where not in unknown]
+        issues = [Issue(f.message, field_name(f.path), document.line(f.path), f.hint) for f in findings]
+        raise FileError(sorted(issues, key=lambda issue: issue.line or 0), path) from None
     return config

@@ -96,13 +96,17 @@ def test_a_wrong_file_is_refused_where_it_is_wrong_and_so_by_the_loader(change: 
 
 def test_everything_that_can_be_declared_is_described_with_its_default() -> None:
     properties = SCHEMA["properties"]
-    declared = [properties["workload"], properties["shared"]]
-    declared += [properties["backends"]["properties"][name]["anyOf"][0] for name in OPTIONS]
-    for mapping in declared:
-        for name, schema in mapping["properties"].items():
-            for variant in schema["anyOf"] if "default" not in schema else [schema]:
-                assert variant["description"], name
-                assert "default" in variant, name
+    for owner in ("workload", *OPTIONS):
+        for name, schema in SCHEMA["$defs"][owner]["properties"].items():
+            assert schema["description"], name
+            assert "default" in schema, name
+    for name, options in OPTIONS.items():
+        axes = SCHEMA["$defs"][f"{name}-axes"]["properties"]
+        assert (
+            axes.keys() - {"together"}
+            == options.model_fields.keys() - {"backend"}
+            <= properties["shared"]["properties"].keys()
+        )
     assert all(properties[name].get("description") for name in CampaignFile.model_fields)
 
 
