@@ -76,8 +76,8 @@ class Parameter:
         for value in values:
             checked.append(self._checked(value, path, refused))
             if refused:
-                of = f"{value!r}, one of the range's {len(values):,} values: " if len(values) > 1 else ""
-                findings.append(Finding(path, of + refused[0].message, refused[0].hint))
+                among = f"{value!r}, one of the range's values: "
+                findings.append(Finding(path, among + refused[0].message, refused[0].hint))
                 return ()
         return tuple(checked)
 
