@@ -114,7 +114,7 @@ def parse(text: str) -> Document:
     try:
         node = _compose(text)
         if node is None:
-            return Document(None)
+            return Document(None, {(): 1})
         builder = _Builder()
         return Document(builder.build(node, ()), builder.lines)
     except yaml.MarkedYAMLError as error:

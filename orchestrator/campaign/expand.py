@@ -61,14 +61,21 @@ def expand(campaign: Campaign, funnel: Funnel) -> Iterator[Planned]:
         funnel.experiments += 1
         yield planned
     if not seen:
-        rules = ", ".join(f"{name} ({count:,})" for name, count in funnel.dropped.most_common())
-        raise FileError([Issue(f"no experiment is left: all were dropped by {rules}", field="backends")])
+        raise FileError([Issue(none_left(funnel), field="backends")])
 
 
-def points(campaign: Campaign, grids: Iterable[Grid], funnel: Funnel) -> Iterator[Planned]:
-    """Yield each point that breaks no rule, duplicates included."""
+def none_left(funnel: Funnel) -> str:
+    """What is wrong with a campaign whose every point a rule forbids."""
+    rules = ", ".join(f"{name} ({count:,})" for name, count in funnel.dropped.most_common())
+    return f"no experiment is left: all were dropped by {rules}"
+
+
+def points(campaign: Campaign, grids: Iterable[Grid], funnel: Funnel, most: int | None = None) -> Iterator[Planned]:
+    """Yield each point that breaks no rule, duplicates included; look at so many points at most."""
     for grid in grids:
         for experiment in _experiments(campaign, grid):
+            if funnel.declared == most:
+                return
             funnel.declared += 1
             rule = broken_rule(experiment)
             if rule is None:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from orchestrator.campaign.axes import Grid, resolve_grids
 from orchestrator.campaign.document import Document, FieldPath, field_name, read_document
-from orchestrator.campaign.expand import Funnel, expand, points
+from orchestrator.campaign.expand import Funnel, none_left, points
 from orchestrator.campaign.extends import extended
 from orchestrator.campaign.findings import Finding
 from orchestrator.campaign.groups import TOGETHER
@@ -40,6 +40,8 @@ _PLACES: Places = {
     ("schedule",): Schedule,
 }
 """Where keys are fixed by the grammar."""
+_LOOKED_AT = 50_000
+"""Points that are made while a file is read, at most."""
 
 
 def load_campaign(path: str | Path) -> Campaign:
@@ -96,7 +98,8 @@ def campaign_from_document(document: Document, folder: Path, path: Path | None =
     """
     document, folder = extended(document, folder, path)
     if not isinstance(document.data, dict):
-        raise FileError([Issue("a campaign is a mapping of keys", hint="begin with name:, model: and backends:")])
+        hint = "begin with name:, model: and backends:"
+        raise FileError([Issue("a campaign is a mapping of keys", line=document.line(()), hint=hint)])
     findings = list(unknown_keys(document.data, _PLACES, NOT_YET))
     file = _validated(document.data, findings)
     if file is None:
@@ -112,7 +115,7 @@ def campaign_from_document(document: Document, folder: Path, path: Path | None =
         findings += _refused_points(campaign, grids)
         findings += _short_prompt_files(campaign, grids)
     if not findings:
-        findings += _nothing_left(campaign)
+        findings += _nothing_left(campaign, grids)
     if findings:
         raise FileError(_issues(findings, document))
     return campaign
@@ -225,13 +228,16 @@ def _short_prompt_files(campaign: Campaign, grids: list[Grid]) -> Iterator[Findi
                 yield Finding((*grid.path, "workload", "dataset"), message, "ask for fewer, or add some")
 
 
-def _nothing_left(campaign: Campaign) -> list[Finding]:
-    """A campaign whose every point a rule forbids."""
+def _nothing_left(campaign: Campaign, grids: list[Grid]) -> list[Finding]:
+    """A campaign whose every point a rule forbids; one with very many points is left to its planning."""
+    funnel = Funnel()
     try:
-        next(expand(campaign, Funnel()))
+        found = any(True for _ in points(campaign, grids, funnel, _LOOKED_AT))
     except FileError as error:
         return [Finding(("backends",), issue.message) for issue in error.issues]
-    return []
+    if found or funnel.declared == _LOOKED_AT:
+        return []
+    return [Finding(("backends",), none_left(funnel))]
 
 
 def _refused_points(campaign: Campaign, grids: list[Grid]) -> Iterator[Finding]:

@@ -67,7 +67,7 @@ def load_user_config(path: Path) -> UserConfig:
     document = read_document(path)
     data = {} if document.data is None else document.data
     if not isinstance(data, dict):
-        raise FileError([Issue("the user config is a mapping of keys")], path)
+        raise FileError([Issue("the user config is a mapping of keys", line=document.line(()))], path)
     findings = list(unknown_keys(data, _PLACES, {}))
     unknown = {finding.path for finding in findings}
     try:
