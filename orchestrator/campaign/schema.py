@@ -6,6 +6,7 @@ backends' own models in :mod:`orchestrator.campaign.axes`.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -20,7 +21,6 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,63}$"
 
 NOT_YET = {
     "until": "stopping when sure",
-    "extends": "building on another campaign file",
 }
 """Keys of the grammar that are not built yet: refused, never ignored."""
 
@@ -54,14 +54,50 @@ class Dispatching(NamedTuple):
     """None where there are no containers."""
 
 
+_CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_AT, _WINDOW = rf"^{_CLOCK}$", rf"^{_CLOCK}-{_CLOCK}$"
+_EVERY = r"^[1-9][0-9]{0,8}[smhd]$"
+_SHORTEST_S, _LONGEST_S = 60, 366 * 86_400
+
+
+def at_time(text: str) -> str:
+    """Require a time of day."""
+    return _like(_AT, text, "is no time of day, such as 22:00 or 06:30")
+
+
+def duration(text: str) -> str:
+    """Require a duration between a minute and a year."""
+    _like(_EVERY, text, "is no duration, such as 90s, 30m, 24h or 7d")
+    if not _SHORTEST_S <= int(text[:-1]) * _UNITS_S[text[-1]] <= _LONGEST_S:
+        raise ValueError("must be between 60s and 366d")
+    return text
+
+
+def window(text: str) -> str:
+    """Require a stretch of the day, which may cross midnight."""
+    start, _, end = _like(_WINDOW, text, "is no window of the day, such as 22:00-06:00").partition("-")
+    if start == end:
+        raise ValueError("is empty: it ends when it begins; for the whole day leave it out")
+    return text
+
+
+def _like(pattern: str, text: str, otherwise: str) -> str:
+    if not re.fullmatch(pattern, text, re.ASCII):
+        raise ValueError(otherwise)
+    return text
+
+
 class Schedule(ContractModel):
     """When a campaign is run; the same as the flags of ``orchestrate schedule``."""
 
-    at: str | None = Field(None, description="time of day of this machine's clock, HH:MM; null: at once")
-    every: str | None = Field(
+    at: Annotated[str, Field(json_schema_extra={"pattern": _AT}), AfterValidator(at_time)] | None = Field(
+        None, description="time of day of this machine's clock, HH:MM; null: at once"
+    )
+    every: Annotated[str, Field(json_schema_extra={"pattern": _EVERY}), AfterValidator(duration)] | None = Field(
         None, description="how long from one start to the next, such as 24h, 90m or 7d; null: once"
     )
-    between: str | None = Field(
+    between: Annotated[str, Field(json_schema_extra={"pattern": _WINDOW}), AfterValidator(window)] | None = Field(
         None, description="start runs only in this window of the day, such as 22:00-06:00; null: at any time"
     )
 
@@ -119,6 +155,7 @@ class Campaign(ContractModel):
 
     file: CampaignFile
     folder: Annotated[Path, Field(strict=False)]
+    """That of its file, or the one that holds all files that it is made of."""
     dataset_sha256: dict[str, str] = Field(default_factory=dict)
     """Of each prompt file, by its name in the campaign."""
     model_sha256: dict[str, str] = Field(default_factory=dict)

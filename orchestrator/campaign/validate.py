@@ -73,10 +73,9 @@ def _wanted(options: Options) -> int | None:
 
 def _points(grid: Grid) -> Iterator[Options]:
     """The options of each point; their values were checked one by one when the grid was made."""
-    names = [name for name, _ in grid.options]
     defaults = OPTIONS[grid.backend].model_construct()
-    for values in itertools.product(*(values for _, values in grid.options)):
-        yield defaults.model_copy(update=dict(zip(names, values, strict=True)))
+    for point in grid.option_points():
+        yield defaults.model_copy(update=point)
 
 
 def _idle(file: CampaignFile, most: int) -> Iterator[Issue]:

@@ -56,10 +56,8 @@ def tables_of(findings: Sequence[Finding]) -> list[Table]:
     from orchestrator.report.tables import Column, Table
 
     columns = [Column(""), Column("status"), Column("seen", prose=True), Column("what to do", prose=True)]
-    sections = (("Fit for measuring", "measuring"), ("This machine", "running"))
-    return [
-        Table(
-            title, columns, [[one.name, one.status, one.seen, one.advice] for one in findings if one.section == section]
-        )
-        for title, section in sections
-    ]
+    tables = []
+    for title, section in (("Fit for measuring", "measuring"), ("This machine", "running")):
+        rows = [[found.name, found.status, found.seen, found.advice] for found in findings if found.section == section]
+        tables.append(Table(title, columns, rows))
+    return tables

@@ -7,9 +7,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from orchestrator.campaign.document import Document
+from orchestrator.campaign.document import Document, read_document
 from orchestrator.campaign.expand import Funnel, expand
-from orchestrator.campaign.load import load_campaign, read_document
+from orchestrator.campaign.load import load_campaign
 from orchestrator.errors import FileError, InputError, Issue
 from orchestrator.execution.readiness import campaign_issues
 from orchestrator.system.config import CONFIG_FILE, load_user_config

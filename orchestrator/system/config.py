@@ -11,8 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, ValidationError
 from pydantic.json_schema import GenerateJsonSchema
 
-from orchestrator.campaign.document import Document, FieldPath, field_name
-from orchestrator.campaign.load import read_document
+from orchestrator.campaign.document import Document, FieldPath, field_name, read_document
 from orchestrator.campaign.schema import ContainerStrategy, DispatcherName
 from orchestrator.campaign.settings import Failures, Gaps, Notify
 from orchestrator.errors import FileError, Issue
