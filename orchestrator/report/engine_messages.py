@@ -35,8 +35,8 @@ def message_notes(results: Sequence[RunResult], issues: Sequence[KnownIssue]) ->
     known: Counter[str] = Counter()
     for result in results:
         matched = [(message, issue_of(message, issues)) for message in result.engine_messages]
-        unknown.update(dict.fromkeys(_key(message) for message, issue in matched if issue is None))
-        known.update(dict.fromkeys(_named(issue) for _, issue in matched if issue is not None))
+        unknown.update(list(dict.fromkeys(_key(message) for message, issue in matched if issue is None)))
+        known.update(list(dict.fromkeys(_named(issue) for _, issue in matched if issue is not None)))
     notes = [
         f"{level} of {source} that no known issue explains, in {count} of {len(results)} runs: {_cut(text)}"
         for (source, level, text), count in unknown.most_common(_MOST_SHOWN)

@@ -168,7 +168,7 @@ def _circumstances(results: Sequence[RunResult]) -> list[str]:
     beside = sum((result.concurrency_on_host or 1) > 1 for result in results)
     notes = []
     if cold:
-        notes.append(f"{cold} of {total} were started cold: fresh process, empty caches, the model from the disk")
+        notes.append(f"{cold} of {total} were started cold")
     if asked > cold:
         notes.append(f"{asked - cold} of {total} could not be started wholly cold: the check cold_start says why")
     if beside:
