@@ -5,12 +5,15 @@ from __future__ import annotations
 import click
 
 from orchestrator.cli.console import near, print_lines, print_table
+from orchestrator.errors import InputError
 from orchestrator.execution.campaigns import campaign_runs, campaign_status, existing
 from orchestrator.execution.changes import retired
 from orchestrator.manifest.store import Status
+from orchestrator.report.engine_messages import message_notes
 from orchestrator.report.failed import failure_summary
 from orchestrator.report.tables import summary
 from orchestrator.results.folders import CampaignFolder
+from orchestrator.results.known_issues import KnownIssue, known_issues
 from orchestrator.results.reading import readable_results
 from orchestrator.system.project import Project
 
@@ -23,9 +26,14 @@ def finish(name: str, project: Project, *, quiet: bool, as_json: bool) -> None:
     results, faults = readable_results(folder)
     gone = retired(CampaignFolder(folder))
     planned = [result for result in results if (result.experiment_id, result.cycle) not in gone]
+    issues: list[KnownIssue] = []
+    try:
+        issues = known_issues(project.folder)
+    except InputError as error:  # changed for the worse while the campaign ran
+        click.echo(f"messages and failures are not held against known issues: {error}", err=True)
     if planned:
         click.echo()
-        print_table(summary(name, planned))
+        print_table(summary(name, planned, message_notes(planned, issues)))
     for fault in faults:
         click.echo(f"left out: {fault}")
     if gone:
@@ -33,7 +41,7 @@ def finish(name: str, project: Project, *, quiet: bool, as_json: bool) -> None:
     status = campaign_status(name, project=project)
     failed = campaign_runs(name, project=project, status=Status.FAILED)
     if failed or status.recovered:
-        print_lines(failure_summary(name, status.runs, failed, status.recovered, near(folder)))
+        print_lines(failure_summary(name, status.runs, failed, status.recovered, near(folder), issues))
     if failed:
         click.echo(f"{len(failed):,} of {status.runs:,} runs failed; `orchestrate resume {name}` tries them again.")
     click.echo(f"Each run: orchestrate results list {name}")

@@ -177,6 +177,7 @@ def follow(
     with GpuWatch(folder, gpus, live.owned, neighbours) if gpus else nullcontext() as watch:
         fault = watch.fault if watch else lambda: None
         verdict = supervise(live, folder, bench.limits, on_event, should_stop, fault)
+    bench.folder.clear_caches(live.name)
     if bench.folder.has_result(live.name):
         try:
             return _publish(bench, live.name)

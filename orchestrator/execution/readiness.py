@@ -20,6 +20,7 @@ from orchestrator.execution.attempts import Bench
 from orchestrator.execution.metering import require_meter
 from orchestrator.results.baselines import Baselines
 from orchestrator.results.folders import CampaignFolder
+from orchestrator.results.known_issues import known_issues
 from orchestrator.system.gpu import allocated_gpus, choose_gpus, list_gpus
 from orchestrator.system.project import Project
 from runners.contract.allocation import visible_gpus
@@ -57,10 +58,12 @@ def ready(
 
     Raises:
         InputError: a prompt file is not the one the campaign began with, an engine has not the arguments that are
-            passed on to it, or the campaign has another error, and is not to be forced.
+            passed on to it, the campaign has another error, and is not to be forced, or the project's issues.yaml is
+            wrong.
         MachineError: an engine, an image, a GPU or room on the disk is missing.
     """
     _unchanged_inputs(campaign)
+    known_issues(project.folder)  # what is wrong with them is told of now, not when all is over
     if not force:
         require_sound(campaign_issues(campaign))
     grids, _ = resolve_grids(campaign.file)
