@@ -37,6 +37,7 @@ from orchestrator.report.tables import HEADLINES, Table, value_of
 from runners.contract.events import RunnerEvent
 from runners.contract.paths import run_id
 from runners.contract.quantities import QUANTITIES
+from runners.contract.request import Gap
 from runners.contract.result import RunResult
 
 _UNBOUNDED = 10_000
@@ -123,8 +124,10 @@ def _console() -> Console:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, RunResult | RunnerEvent):
+    if isinstance(value, RunResult | RunnerEvent | Gap):
         return value.model_dump(mode="json")
+    if isinstance(value, RunFailed):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     return str(value)
 
 
