@@ -91,8 +91,8 @@ bench-meter: $(VENV)/.dev           ## The meter against known truth, beside its
 bench-engines: $(VENV)/.dev         ## What the runner adds to an engine's own time, in its image (BACKENDS=pytorch, vllm).
 	$(BIN)/python -m tests.bench.engines $(BACKENDS)
 
-soak: $(VENV)/.dev                  ## Kill host, runner and container at 200 random moments; count what was lost.
-	ORCHESTRATE_KILLS=100 $(BIN)/pytest -q tests/e2e/test_kill.py
+soak: $(VENV)/.dev                  ## Kill host, runner and container at 300 random moments; count what was lost.
+	ORCHESTRATE_KILLS=100 $(BIN)/pytest -q tests/e2e/test_kill.py tests/e2e/test_kill_parallel.py
 	ORCHESTRATE_CONTAINER_KILLS=100 $(BIN)/pytest -q tests/docker/test_kill.py
 
 docs: $(VENV)/.dev                  ## Generate the reference pages.
