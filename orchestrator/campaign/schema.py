@@ -6,12 +6,14 @@ backends' own models in :mod:`orchestrator.campaign.axes`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from orchestrator.campaign.settings import Failures, Gaps, Notify
+from orchestrator.campaign.times import Times, parse_duration, parse_time_of_day, parse_window
 from runners.contract.model import ContractModel
 from runners.contract.paths import ADHOC
 from runners.contract.request import Measurement, Order
@@ -54,16 +56,33 @@ class Dispatching(NamedTuple):
     """None where there are no containers."""
 
 
+def _read_by(parse: Callable[[str], object]) -> AfterValidator:
+    """Texts are kept as they were written, once they can be read."""
+
+    def check(text: str) -> str:
+        parse(text)
+        return text
+
+    return AfterValidator(check)
+
+
 class Schedule(ContractModel):
     """When a campaign is run; the same as the flags of ``orchestrate schedule``."""
 
-    at: str | None = Field(None, description="time of day of this machine's clock, HH:MM; null: at once")
-    every: str | None = Field(
+    at: Annotated[str, _read_by(parse_time_of_day)] | None = Field(
+        None, description="time of day of this machine's clock, HH:MM; null: at once"
+    )
+    every: Annotated[str, _read_by(parse_duration)] | None = Field(
         None, description="how long from one start to the next, such as 24h, 90m or 7d; null: once"
     )
-    between: str | None = Field(
+    between: Annotated[str, _read_by(parse_window)] | None = Field(
         None, description="start runs only in this window of the day, such as 22:00-06:00; null: at any time"
     )
+
+    @model_validator(mode="after")
+    def _can_start(self) -> Schedule:
+        Times.parse(self.at, self.every, self.between)
+        return self
 
 
 class CampaignFile(ContractModel):

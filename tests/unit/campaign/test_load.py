@@ -201,9 +201,7 @@ def test_a_key_that_is_not_built_yet_says_so(key: str) -> None:
     assert issue.message.startswith("not supported yet")
 
 
-@pytest.mark.parametrize(
-    ("added", "field"), [("shared: {spread: {from: 0}}", "shared.spread")]
-)
+@pytest.mark.parametrize(("added", "field"), [("shared: {spread: {from: 0}}", "shared.spread")])
 def test_values_that_are_not_built_yet_say_so(added: str, field: str) -> None:
     (issue,) = issues(BASE + added)
     assert issue.field == field
