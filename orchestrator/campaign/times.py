@@ -61,7 +61,7 @@ class Window:
     closes: time
 
     def span(self, day: date, zone: tzinfo) -> tuple[datetime, datetime]:
-        """When the window that opens on a day does so, and when it closes; alike where the clock jumps over all of it."""
+        """When the window of a day opens and closes; at once where the clock jumps over all of it."""
         opens, closes = moment_of(day, self.opens, zone), moment_of(day, self.closes, zone)
         return (opens, closes) if self.opens < self.closes else (opens, moment_of(day + _DAY, self.closes, zone))
 

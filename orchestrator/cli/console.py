@@ -6,14 +6,15 @@ import dataclasses
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
 import click
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console, Group, JustifyMethod
+from rich.console import Console, ConsoleOptions, Group, JustifyMethod, RenderResult
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
@@ -26,11 +27,21 @@ from orchestrator.execution.events import (
     CampaignStarted,
     CycleStarted,
     GpuAwaited,
+    Notified,
     Observer,
     RunCompleted,
     RunFailed,
     RunProgress,
     RunStarted,
+)
+from orchestrator.execution.scheduling import (
+    ScheduleEvent,
+    ScheduleObserver,
+    StartAwaited,
+    StartedLate,
+    StartFailed,
+    StartsMissed,
+    WindowClosed,
 )
 from orchestrator.report.tables import HEADLINES, Table, value_of
 from runners.contract.events import RunnerEvent
@@ -127,7 +138,7 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _print_json(event: CampaignEvent) -> None:
+def _print_json(event: CampaignEvent | ScheduleEvent) -> None:
     fields = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
     line = {"event": type(event).__name__, **fields}
     if isinstance(event, RunCompleted):
@@ -139,6 +150,8 @@ def _print_failures(event: CampaignEvent) -> None:
     if isinstance(event, RunFailed):
         for line in _failure_lines(event):
             click.echo(line, err=True)
+    elif isinstance(event, Notified) and not event.delivered:
+        click.echo(_notified(event), err=True)
 
 
 class _PlainLines:
@@ -178,6 +191,8 @@ class _PlainLines:
                 yield f"{self._place()} {_completed(event)}"
             case RunFailed():
                 yield from _failure_lines(event)
+            case Notified():
+                yield _notified(event)
             case CampaignEnded():
                 pass
 
@@ -284,6 +299,12 @@ def _failure_lines(event: RunFailed) -> Iterator[str]:
     yield f"      log: {_near(event.folder)}/runner.log"
 
 
+def _notified(event: Notified) -> str:
+    if event.delivered:
+        return f"told {event.webhook}: {event.notice}"
+    return f"warning: {event.webhook} could not be told of {event.notice}: {'; '.join(event.attempts)}"
+
+
 def _near(path: Path) -> str:
     """A path as short as it can be from here."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
@@ -295,3 +316,75 @@ def _duration(seconds: float) -> str:
     if seconds < 5400:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
+
+
+class ScheduleLines(ScheduleObserver):
+    """What a schedule does, in lines; on a terminal the time until the next start runs down."""
+
+    def __init__(self, running: Running, zone: tzinfo) -> None:
+        self._running = running
+        self._zone = zone
+        self._console = _console()
+
+    def show(self, event: ScheduleEvent) -> None:
+        """Print what happened."""
+        if self._running.as_json:
+            _print_json(event)
+        elif isinstance(event, StartFailed):
+            click.echo(f"error: {event.message}", err=True)
+            click.echo(f"hint: {event.hint or f'`orchestrate resume {event.campaign}`'}", err=True)
+        elif not self._running.quiet and not (isinstance(event, StartAwaited) and self._live):
+            click.echo(self._line(event))
+
+    def awaiting(self, event: StartAwaited) -> AbstractContextManager[object]:
+        """Let the time run down, where there is a terminal to show it."""
+        if not self._live:
+            return nullcontext()
+        return Live(_Countdown(self, event), console=self._console, refresh_per_second=2, transient=True)
+
+    @property
+    def _live(self) -> bool:
+        return not self._running.silent and self._console.is_terminal and not self._console.is_dumb_terminal
+
+    def _line(self, event: ScheduleEvent) -> str:
+        match event:
+            case StartAwaited():
+                left = (event.at - datetime.now(UTC)).total_seconds()
+                what = f"{event.campaign} goes on" if event.goes_on else "next start"
+                return f"{what}: {wall_clock(event.at, self._zone)}, in {countdown(left)}"
+            case StartsMissed():
+                until = f" to {wall_clock(event.last, self._zone)}" if event.last > event.first else ""
+                return f"missed, and not made up for: {wall_clock(event.first, self._zone)}{until}"
+            case StartedLate():
+                return f"late: {event.campaign} should have started at {wall_clock(event.at, self._zone)}"
+            case WindowClosed():
+                runs = "1 run" if event.pending == 1 else f"{event.pending} runs"
+                return f"the window is closed: {runs} of {event.campaign} left"
+            case StartFailed():
+                return event.message
+
+
+@dataclasses.dataclass(frozen=True)
+class _Countdown:
+    lines: ScheduleLines
+    event: StartAwaited
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Text(self.lines._line(self.event))
+
+
+def wall_clock(moment: datetime, zone: tzinfo) -> str:
+    """A moment as a clock on the wall shows it, with the name of its time."""
+    shown = moment.astimezone(zone)
+    return f"{shown:%Y-%m-%d %H:%M:%S %Z}" if shown.second else f"{shown:%Y-%m-%d %H:%M %Z}"
+
+
+def countdown(seconds: float) -> str:
+    """How long it is until then, in the two units that say most."""
+    left = max(0, round(seconds))
+    days, hours, minutes = left // 86_400, left // 3600 % 24, left // 60 % 60
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {left % 60} s" if minutes else f"{left} s"

@@ -33,13 +33,20 @@ class Loop:
     """Carries out what a standing says is left to do."""
 
     def __init__(
-        self, bench: Bench, manifest: Manifest, standing: Standing, observer: Observer, should_stop: Callable[[], bool]
+        self,
+        bench: Bench,
+        manifest: Manifest,
+        standing: Standing,
+        observer: Observer,
+        should_stop: Callable[[], bool],
+        until: Callable[[], bool],
     ) -> None:
         self._bench = bench
         self._manifest = manifest
         self._standing = standing
         self._observe = observer
         self._should_stop = should_stop
+        self._until = until
         self._cycle = 0
 
     def run(self) -> CampaignEnded:
@@ -55,6 +62,8 @@ class Loop:
         if self._standing.pending and not self._should_stop():
             self._bench.dispatcher.open()
         for order_index in self._standing.pending:
+            if self._until():
+                break
             self._one(self._manifest.run(order_index), None)
         counts = self._manifest.counts()
         ended = CampaignEnded(
