@@ -186,6 +186,7 @@ class Scheduler:
         while True:
             standing = self._opened(standing) if standing.begun else self._begun(standing)
             campaign = standing.begun or self._name
+            self._heed_stop(campaign)
             # Else it is of a schedule that was another then: it is finished, and the start of this one is still due.
             of_this = campaign == self._campaign_of(standing.due)
             repeats = self._times.every is not None
@@ -302,11 +303,14 @@ class Scheduler:
         self._observer.show(event)
         with self._observer.awaiting(event):
             while self._now() < event.at:
-                if self._should_stop():
-                    raise InterruptedCampaignError(
-                        f"stopped waiting to start campaign {event.campaign!r}", hint="the same command waits on"
-                    )
+                self._heed_stop(event.campaign)
                 self._sleep(_STEP_S)
+
+    def _heed_stop(self, campaign: str) -> None:
+        if self._should_stop():
+            raise InterruptedCampaignError(
+                f"stopped before campaign {campaign!r} was started", hint="the same command goes on from here"
+            )
 
     def _campaign_of(self, due: datetime) -> str:
         if self._times.every is None:

@@ -181,10 +181,10 @@ def _in_words(error: Exception) -> str:
     for cause in (error, reason, *error.args):
         if isinstance(cause, NameResolutionError):
             return "its host is not known"
-        if isinstance(cause, ConnectTimeoutError):
-            return "nobody answers there"
         if isinstance(cause, NewConnectionError):
             return "no connection: refused or unreachable"
+        if isinstance(cause, ConnectTimeoutError):
+            return "nobody answers there"
         if isinstance(cause, OSError) and cause.strerror:
             return f"{cause.strerror}"
     if isinstance(error, ProtocolError):
