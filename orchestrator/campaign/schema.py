@@ -6,13 +6,14 @@ backends' own models in :mod:`orchestrator.campaign.axes`.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, model_validator
 
 from orchestrator.campaign.settings import Failures, Gaps, Notify
+from orchestrator.campaign.times import Times, parse_duration, parse_time_of_day, parse_window
 from runners.contract.model import ContractModel
 from runners.contract.paths import ADHOC
 from runners.contract.request import Measurement, Order
@@ -54,52 +55,41 @@ class Dispatching(NamedTuple):
     """None where there are no containers."""
 
 
-_CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_AT, _WINDOW = rf"^{_CLOCK}$", rf"^{_CLOCK}-{_CLOCK}$"
-_EVERY = r"^[1-9][0-9]{0,8}[smhd]$"
-_SHORTEST_S, _LONGEST_S = 60, 366 * 86_400
+def _read_by(parse: Callable[[str], object]) -> AfterValidator:
+    """Texts are kept as they were written, once they can be read."""
+
+    def check(text: str) -> str:
+        parse(text)
+        return text
+
+    return AfterValidator(check)
 
 
-def at_time(text: str) -> str:
-    """Require a time of day."""
-    return _like(_AT, text, "is no time of day, such as 22:00 or 06:30")
+_EVERY = r"^(?=[0-9])([0-9]{1,9}d)?([0-9]{1,9}h)?([0-9]{1,9}m)?([0-9]{1,9}s)?$"
+_CLOCK = r"([01]?[0-9]|2[0-3]):[0-5][0-9]"
 
 
-def duration(text: str) -> str:
-    """Require a duration between a minute and a year."""
-    _like(_EVERY, text, "is no duration, such as 90s, 30m, 24h or 7d")
-    if not _SHORTEST_S <= int(text[:-1]) * _UNITS_S[text[-1]] <= _LONGEST_S:
-        raise ValueError("must be between 60s and 366d")
-    return text
-
-
-def window(text: str) -> str:
-    """Require a stretch of the day, which may cross midnight."""
-    start, _, end = _like(_WINDOW, text, "is no window of the day, such as 22:00-06:00").partition("-")
-    if start == end:
-        raise ValueError("is empty: it ends when it begins; for the whole day leave it out")
-    return text
-
-
-def _like(pattern: str, text: str, otherwise: str) -> str:
-    if not re.fullmatch(pattern, text, re.ASCII):
-        raise ValueError(otherwise)
-    return text
+def _like(pattern: str) -> dict[str, JsonValue]:
+    return {"pattern": pattern}
 
 
 class Schedule(ContractModel):
     """When a campaign is run; the same as the flags of ``orchestrate schedule``."""
 
-    at: Annotated[str, Field(json_schema_extra={"pattern": _AT}), AfterValidator(at_time)] | None = Field(
+    at: Annotated[str, Field(json_schema_extra=_like(rf"^{_CLOCK}$")), _read_by(parse_time_of_day)] | None = Field(
         None, description="time of day of this machine's clock, HH:MM; null: at once"
     )
-    every: Annotated[str, Field(json_schema_extra={"pattern": _EVERY}), AfterValidator(duration)] | None = Field(
+    every: Annotated[str, Field(json_schema_extra=_like(_EVERY)), _read_by(parse_duration)] | None = Field(
         None, description="how long from one start to the next, such as 24h, 90m or 7d; null: once"
     )
-    between: Annotated[str, Field(json_schema_extra={"pattern": _WINDOW}), AfterValidator(window)] | None = Field(
-        None, description="start runs only in this window of the day, such as 22:00-06:00; null: at any time"
+    between: Annotated[str, Field(json_schema_extra=_like(rf"^{_CLOCK}-{_CLOCK}$")), _read_by(parse_window)] | None = (
+        Field(None, description="start runs only in this window of the day, such as 22:00-06:00; null: at any time")
     )
+
+    @model_validator(mode="after")
+    def _can_start(self) -> Schedule:
+        Times.parse(self.at, self.every, self.between)
+        return self
 
 
 class CampaignFile(ContractModel):

@@ -167,12 +167,25 @@ class Foreseen:
 
 @dataclass(frozen=True, slots=True)
 class CampaignEnded:
-    """Nothing is left to run."""
+    """Nothing more is started."""
 
     campaign: str
     completed: int
     failed: int
     pending: int
+    """Left for another time, because it was told to end before them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """Others were told how the campaign ended, or could not be."""
+
+    notice: str
+    webhook: str
+    """As it may be shown."""
+    delivered: bool
+    attempts: tuple[str, ...]
+    """What came of each try, in words."""
 
 
 CampaignEvent = (
@@ -191,5 +204,6 @@ CampaignEvent = (
     | Notice
     | Foreseen
     | CampaignEnded
+    | Notified
 )
 Observer = Callable[[CampaignEvent], None]

@@ -37,13 +37,20 @@ class Loop:
     """Carries out what a standing says is left to do."""
 
     def __init__(
-        self, bench: Bench, manifest: Manifest, standing: Standing, observer: Observer, should_stop: Callable[[], bool]
+        self,
+        bench: Bench,
+        manifest: Manifest,
+        standing: Standing,
+        observer: Observer,
+        should_stop: Callable[[], bool],
+        until: Callable[[], bool],
     ) -> None:
         self._bench = bench
         self._manifest = manifest
         self._standing = standing
         self._observe = observer
         self._should_stop = should_stop
+        self._until = until
         file, gaps = bench.campaign.file, bench.settings.gaps
         self._several = bench.slots > 1
         self._placing = Placing(bench, manifest)
@@ -166,6 +173,8 @@ class Loop:
         if self._should_stop():
             self._hold.set()
             self._stop.set()
+        elif self._until():
+            self._hold.set()
 
     def _start(self, slot: Slot, gap: Gap | None) -> None:
         live = None

@@ -14,6 +14,7 @@ from orchestrator.campaign.parallel import parallel_issues, sizes_at_once
 from orchestrator.campaign.schema import Campaign, CampaignFile
 from orchestrator.campaign.settings import Settled, declared, settle
 from orchestrator.campaign.validate import device_issues, gpus_wanted, require_sound
+from orchestrator.campaign.web import seems_secret
 from orchestrator.dispatch.base import Dispatcher
 from orchestrator.errors import InputError, Issue, MachineError
 from orchestrator.execution.attempts import Bench
@@ -34,7 +35,21 @@ _ROOM_NEEDED_BYTES = 64 * 2**20
 def campaign_issues(campaign: Campaign) -> list[Issue]:
     """What is odd about a campaign; while one of it is an error, the campaign is only run if that is forced."""
     grids, _ = resolve_grids(campaign.file)
-    return [*device_issues(campaign.file, grids), *parallel_issues(campaign.file, grids)]
+    return [*device_issues(campaign.file, grids), *parallel_issues(campaign.file, grids), *_webhook_issues(campaign)]
+
+
+def _webhook_issues(campaign: Campaign) -> list[Issue]:
+    url = campaign.file.notify.webhook_url
+    if url is None or not seems_secret(url):
+        return []
+    return [
+        Issue(
+            "seems to hold a token; whoever gets the campaign file, or its results, can post there",
+            "notify.webhook_url",
+            hint="set ORCHESTRATE_WEBHOOK_URL in the environment or in .env instead",
+            severity="warning",
+        )
+    ]
 
 
 def settled(campaign: Campaign, project: Project, flags: Mapping[str, Mapping[str, Any]] | None = None) -> Settled:

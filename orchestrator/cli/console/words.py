@@ -19,6 +19,7 @@ from orchestrator.execution.events import (
     GapStarted,
     GpuAwaited,
     Notice,
+    Notified,
     RunCompleted,
     RunFailed,
     RunProgress,
@@ -92,6 +93,8 @@ class PlainLines:
                 yield from _breaker_lines(event)
             case Foreseen():
                 yield from _foreseen_lines(event)
+            case Notified():
+                yield _notified(event)
             case BreakerClosed():
                 yield "a run came through: the campaign goes on"
             case CampaignEnded():
@@ -110,6 +113,8 @@ def print_failures(event: CampaignEvent) -> None:
         lines = failure_lines(event)
     elif isinstance(event, BreakerOpened):
         lines = _breaker_lines(event)
+    elif isinstance(event, Notified) and not event.delivered:
+        lines = iter([_notified(event)])
     for line in lines:
         click.echo(line, err=True)
 
@@ -174,6 +179,12 @@ def _foreseen_lines(event: Foreseen) -> Iterator[str]:
     yield f"estimated from the first {event.runs:,}: about {duration(event.left_s)}{spending} for {runs}{spent}"
     for line in event.above:
         yield f"WARNING: {line}; Ctrl-C stops it, and `orchestrate resume` goes on"
+
+
+def _notified(event: Notified) -> str:
+    if event.delivered:
+        return f"told {event.webhook}: {event.notice}"
+    return f"warning: {event.webhook} could not be told of {event.notice}: {'; '.join(event.attempts)}"
 
 
 def _retry_lines(event: RunRetried) -> Iterator[str]:

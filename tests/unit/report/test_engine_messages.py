@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from orchestrator.manifest.store import RunRow, Status
 from orchestrator.report.engine_messages import message_notes, message_tables, with_known_issues
-from orchestrator.report.failed import failed_runs
+from orchestrator.report.failed import failure_summary
 from orchestrator.report.tables import run_details, summary
 from orchestrator.results.known_issues import KnownIssue
 from runners.contract.host import HostReport
@@ -67,8 +68,8 @@ def test_a_failure_that_is_known_is_named_below_the_table() -> None:
 
     rows = [row(0, "RuntimeError: Triton not\navailable"), row(1, "another"), row(2, None)]
     named = "no-triton (external): builds for the CPU have none (https://example.org/1); in 1 of 3 failed runs"
-    assert named in failed_runs("mine", rows, [ISSUE]).notes
-    assert not [note for note in failed_runs("mine", rows[1:], [ISSUE]).notes if "no-triton" in note]
+    assert named in failure_summary("mine", 9, rows, {}, Path("results"), [ISSUE])
+    assert not [line for line in failure_summary("mine", 9, rows[1:], {}, Path("results"), [ISSUE]) if "triton" in line]
 
 
 STEPS = {"fresh_process": True, "private_caches": ["A", "B"], "page_cache_dropped": True}
