@@ -21,7 +21,7 @@ from orchestrator.campaign.inputs import (
     model_folder,
     prompt_file,
 )
-from orchestrator.campaign.keys import Places, unknown_keys
+from orchestrator.campaign.keys import Places, known_part, unknown_keys
 from orchestrator.campaign.schema import NOT_YET, Campaign, CampaignFile, Schedule
 from orchestrator.campaign.settings import Failures, Gaps, Notify
 from orchestrator.errors import FileError, InputError, Issue
@@ -129,14 +129,11 @@ def _issues(findings: list[Finding], document: Document) -> list[Issue]:
 
 
 def _validated(data: dict[str, Any], findings: list[Finding]) -> CampaignFile | None:
-    """The file as a model; its faults are added to the findings, those already named left out."""
+    """The file as a model; its faults are added to the findings. Unknown keys are among those already."""
     try:
-        file = CampaignFile.model_validate(data)
+        file = CampaignFile.model_validate(known_part(data, _PLACES))
     except ValidationError as error:
-        named = {finding.path for finding in findings}
-        for path, message in validation_messages(error):
-            if path not in named:
-                findings.append(Finding(path, message, _hint(path, data)))
+        findings += [Finding(path, message, _hint(path, data)) for path, message in validation_messages(error)]
         return None
     return None if findings else file
 

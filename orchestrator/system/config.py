@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 
 from orchestrator.campaign.document import field_name, read_document
 from orchestrator.campaign.findings import Finding
-from orchestrator.campaign.keys import Places, unknown_keys
+from orchestrator.campaign.keys import Places, known_part, unknown_keys
 from orchestrator.campaign.schema import ContainerStrategy, DispatcherName
 from orchestrator.campaign.settings import Failures, Gaps, Notify
 from orchestrator.errors import FileError, Issue
@@ -69,11 +69,11 @@ def load_user_config(path: Path) -> UserConfig:
     if not isinstance(data, dict):
         raise FileError([Issue("the user config is a mapping of keys", line=document.line(()))], path)
     findings = list(unknown_keys(data, _PLACES, {}))
-    unknown = {finding.path for finding in findings}
     try:
-        config = UserConfig.model_validate(data)
+        config = UserConfig.model_validate(known_part(data, _PLACES))
     except ValidationError as error:
-        findings += [Finding(where, text) for where, text in validation_messages(error) if where not in unknown]
+        findings += [Finding(where, text) for where, text in validation_messages(error)]
+    if findings:
         issues = [Issue(f.message, field_name(f.path), document.line(f.path), f.hint) for f in findings]
-        raise FileError(sorted(issues, key=lambda issue: issue.line or 0), path) from None
+        raise FileError(sorted(issues, key=lambda issue: issue.line or 0), path)
     return config
