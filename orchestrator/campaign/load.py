@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from orchestrator.campaign.axes import Grid, resolve_grids
-from orchestrator.campaign.document import Document, FieldPath, field_name, read_document
+from orchestrator.campaign.document import MAX_DEPTH, Document, FieldPath, field_name, read_document
 from orchestrator.campaign.expand import Funnel, none_left, points
 from orchestrator.campaign.extends import extended
 from orchestrator.campaign.findings import Finding
@@ -74,7 +74,9 @@ def campaign_from_mapping(declared: dict[str, Any], folder: str | Path = ".") ->
 
 
 def _require_text_keys(value: Any, path: FieldPath) -> None:
-    """From YAML keys are always text; from Python they may be anything."""
+    """From YAML keys are always text, and there is an end to its depth; from Python they may be anything."""
+    if len(path) > MAX_DEPTH:
+        raise FileError([Issue(f"nested more than {MAX_DEPTH} levels deep", field=field_name(path[:3]))])
     if isinstance(value, dict):
         for key, inner in value.items():
             if not isinstance(key, str):

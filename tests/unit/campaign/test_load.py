@@ -480,3 +480,10 @@ def test_faults_without_number_are_told_in_lines_that_can_be_read() -> None:
 def test_a_campaign_whose_very_many_points_are_all_dropped_is_read_without_looking_at_each() -> None:
     axes = "{batch_size: {min: 2, max: 10001}, power_w: {min: 1, max: 900}}"
     load(f"name: a\nmodel: m\nworkload: {{prompts: 1}}\nbackends: {{simulated: {axes}}}\n")
+
+
+def test_a_mapping_from_python_that_holds_itself_is_refused() -> None:
+    declared: dict[str, object] = {"name": "a", "model": "m"}
+    declared["shared"] = declared
+    with pytest.raises(FileError, match="nested more than 50 levels deep"):
+        campaign_from_mapping(declared)
