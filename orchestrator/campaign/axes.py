@@ -137,7 +137,7 @@ def _check_shared(file: CampaignFile, shared: Section, findings: list[Finding]) 
     for name, places in _places(shared).items():
         if used and name not in known:
             message = "no backend of this campaign has this parameter"
-            findings.append(Finding(places[0].path, message, nearest(name, known)))
+            findings.append(Finding(places[0].path, message, nearest(name, [*known, TOGETHER])))
         refused: dict[Finding, list[str]] = {}
         having = [backend for backend in used if name in parameters_of(backend)]
         for backend in having:

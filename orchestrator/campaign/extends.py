@@ -52,42 +52,37 @@ def extended(document: Document, folder: Path, path: Path | None) -> tuple[Docum
     if not isinstance(document.data, dict) or EXTENDS not in document.data:
         return document, folder
     top = _Layer(document, folder.resolve(), path.resolve() if path else None, str(path) if path else None)
-    layers = list(_layers(top, (), _Count()))
+    layers = list(_layers(top, (), set()))
     common = Path(os.path.commonpath([layer.folder for layer in layers]))
     merged = reduce(_merged, [_placed(layer, common) for layer in layers])
     return merged, common
 
 
-class _Count:
-    """How many files were read."""
-
-    def __init__(self) -> None:
-        self.files = 0
-
-
-def _layers(layer: _Layer, chain: tuple[_Layer, ...], count: _Count) -> Iterator[_Layer]:
-    """A file after all those that it extends, each after its own."""
-    data = layer.document.data
-    if not isinstance(data, dict):
+def _layers(layer: _Layer, chain: tuple[_Layer, ...], seen: set[Path]) -> Iterator[_Layer]:
+    """A file after all those that it extends, each after its own; one that several extend stands once, and first."""
+    if not isinstance(layer.document.data, dict):
         raise FileError([Issue("a campaign is a mapping of keys", line=1, file=layer.shown)])
     chain = (*chain, layer)
     for place, name in _names(layer):
-        base = _base(layer, place, name)
-        if base.path in [above.path for above in chain]:
+        path = _base(layer, place, name)
+        base = _Layer(Document(None), path.parent, path, _near(path))
+        if path in [above.path for above in chain]:
             whole = " -> ".join(each.shown for each in (*chain, base) if each.shown)
             raise _fault(layer, place, f"extends itself: {whole}", "take one of them out")
         if len(chain) >= MAX_CHAIN:
             raise _fault(layer, place, f"a chain of more than {MAX_CHAIN} files", "put some of them together")
-        count.files += 1
-        if count.files > MAX_FILES:
+        if path in seen:
+            continue
+        seen.add(path)
+        if len(seen) > MAX_FILES:
             raise _fault(layer, place, f"more than {MAX_FILES} files are extended", "put some of them together")
         try:
-            base = replace(base, document=read_document(base.path)) if base.path else base
+            base = replace(base, document=read_document(path))
         except FileError as error:
-            raise FileError([replace(issue, file=issue.file or base.shown) for issue in error.issues]) from None
+            raise FileError([replace(issue, file=base.shown) for issue in error.issues]) from None
         except InputError as error:
             raise _fault(layer, place, str(error), "paths count from the file that names them") from None
-        yield from _layers(base, chain, count)
+        yield from _layers(base, chain, seen)
     yield layer
 
 
@@ -103,12 +98,11 @@ def _names(layer: _Layer) -> Iterator[tuple[FieldPath, str]]:
         yield place, name
 
 
-def _base(layer: _Layer, place: FieldPath, name: str) -> _Layer:
+def _base(layer: _Layer, place: FieldPath, name: str) -> Path:
     try:
-        path = (layer.folder / Path(name).expanduser()).resolve()
+        return (layer.folder / Path(name).expanduser()).resolve()
     except (OSError, RuntimeError, ValueError) as error:  # an unknown user, a symlink loop, a NUL
         raise _fault(layer, place, f"{name!r} leads nowhere: {error}", None) from None
-    return _Layer(Document(None), path.parent, path, _near(path))
 
 
 def _near(path: Path) -> str:

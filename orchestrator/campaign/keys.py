@@ -23,13 +23,28 @@ def unknown_keys(data: dict[str, Any], places: Places, not_yet: Mapping[str, str
         not_yet: keys that are planned, by their dotted names, with what they will do.
     """
     for place, model in places.items():
-        mapping: Any = data
-        for part in place:
-            mapping = mapping.get(part) if isinstance(mapping, dict) else None
-        for key in mapping if isinstance(mapping, dict) else ():
+        for key in _at(data, place):
             path = (*place, key)
             name = field_name(path)
             if name in not_yet:
                 yield Finding(path, f"not supported yet: {not_yet[name]}", "leave the key out")
             elif key not in model.model_fields:
                 yield Finding(path, "unknown key", nearest(key, model.model_fields))
+
+
+def known_part(data: dict[str, Any], places: Places) -> dict[str, Any]:
+    """What a file holds, without the keys that are not known where they stand."""
+
+    def kept(value: Any, place: tuple[str, ...]) -> Any:
+        if place not in places or not isinstance(value, dict):
+            return value
+        return {key: kept(inner, (*place, key)) for key, inner in value.items() if key in places[place].model_fields}
+
+    part: dict[str, Any] = kept(data, ())
+    return part
+
+
+def _at(data: Any, place: tuple[str, ...]) -> dict[str, Any]:
+    for part in place:
+        data = data.get(part) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}

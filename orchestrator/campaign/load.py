@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from orchestrator.campaign.axes import Grid, resolve_grids
-from orchestrator.campaign.document import Document, FieldPath, field_name, read_document
+from orchestrator.campaign.document import MAX_DEPTH, Document, FieldPath, field_name, read_document
 from orchestrator.campaign.expand import Funnel, none_left, points
 from orchestrator.campaign.extends import extended
 from orchestrator.campaign.findings import Finding
@@ -21,7 +21,7 @@ from orchestrator.campaign.inputs import (
     model_folder,
     prompt_file,
 )
-from orchestrator.campaign.keys import Places, unknown_keys
+from orchestrator.campaign.keys import Places, known_part, unknown_keys
 from orchestrator.campaign.schema import NOT_YET, Campaign, CampaignFile, Schedule
 from orchestrator.campaign.settings import Failures, Gaps, Notify
 from orchestrator.errors import FileError, InputError, Issue
@@ -74,7 +74,9 @@ def campaign_from_mapping(declared: dict[str, Any], folder: str | Path = ".") ->
 
 
 def _require_text_keys(value: Any, path: FieldPath) -> None:
-    """From YAML keys are always text; from Python they may be anything."""
+    """From YAML keys are always text, and there is an end to its depth; from Python they may be anything."""
+    if len(path) > MAX_DEPTH:
+        raise FileError([Issue(f"nested more than {MAX_DEPTH} levels deep", field=field_name(path[:3]))])
     if isinstance(value, dict):
         for key, inner in value.items():
             if not isinstance(key, str):
@@ -129,14 +131,11 @@ def _issues(findings: list[Finding], document: Document) -> list[Issue]:
 
 
 def _validated(data: dict[str, Any], findings: list[Finding]) -> CampaignFile | None:
-    """The file as a model; its faults are added to the findings, those already named left out."""
+    """The file as a model; its faults are added to the findings. Unknown keys are among those already."""
     try:
-        file = CampaignFile.model_validate(data)
+        file = CampaignFile.model_validate(known_part(data, _PLACES))
     except ValidationError as error:
-        named = {finding.path for finding in findings}
-        for path, message in validation_messages(error):
-            if path not in named:
-                findings.append(Finding(path, message, _hint(path, data)))
+        findings += [Finding(path, message, _hint(path, data)) for path, message in validation_messages(error)]
         return None
     return None if findings else file
 

@@ -81,6 +81,7 @@ def judge(read: Callable[[Path], Any], path: Path) -> Any:
     for issue, line in zip(refused.issues, shown.splitlines(), strict=False):
         assert line.startswith((f"{path}:", f"{path.parent}/")), line
         assert issue.message
+        assert "extra inputs" not in issue.message, "an unknown key is told with the nearest known one"
         assert issue.line or issue.field or issue.message.startswith(_WITHOUT_A_PLACE), line
         assert len(line) < 5_000
     return None

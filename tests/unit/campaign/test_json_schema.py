@@ -28,11 +28,16 @@ BASE: dict[str, Any] = {"name": "a", "model": "org/m", "backends": {"simulated":
 
 
 def campaigns_of_the_docs() -> list[Any]:
-    """Every whole campaign in a file of its own, or between fences in a page; but that of a made-up backend."""
+    """Every whole campaign in a file of its own, or between fences in a page; but that of a made-up backend.
+
+    Those that extend others are run where their page is tested.
+    """
     found = [pytest.param(path.read_text(), id=path.name) for path in sorted((ROOT / "campaigns").glob("*.yaml"))]
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         for number, block in enumerate(re.findall(r"^```yaml[^\n]*\n(.*?)^```$", page.read_text(), re.S | re.M)):
-            if all(re.search(rf"^{key}:", block, re.M) for key in ("name", "model")) and "letters" not in block:
+            if all(re.search(rf"^{key}:", block, re.M) for key in ("name", "model")) and not re.search(
+                "letters|^extends:", block, re.M
+            ):
                 found.append(pytest.param(block, id=f"{page.name}-{number}"))
     return found
 

@@ -39,6 +39,7 @@ UNKNOWN = {
     "zzz: 3": (5, "zzz", "known: backends, cycles"),
     "shared: {batchsize: 1}": (5, "shared.batchsize", "did you mean 'batch_size'?"),
     "shared: {dtype: float32}": (5, "shared.dtype", "known: batch_size"),
+    "shared: {togther: {}}": (5, "shared.togther", "did you mean 'together'?"),
     "workload: {promts: 1}": (5, "workload.promts", "did you mean 'prompts'?"),
     "workload: {dataset_sha256: x}": (5, "workload.dataset_sha256", "did you mean 'dataset'?"),
     "measurement: {sample_hx: 5}": (5, "measurement.sample_hx", "did you mean 'sample_hz'?"),
@@ -457,3 +458,32 @@ def test_what_is_wrong_in_several_sections_is_told_at_once_with_its_lines() -> N
         (8, "failures.retries"),
         (10, "schedule.at"),
     ]
+
+
+def test_what_a_file_holds_moves_no_cursor_and_breaks_no_line() -> None:
+    (issue,) = issues(BASE + r'"\e[31mcycles\n\u202e": 3')
+    assert issue.describe(None).startswith("\\x1b[31mcycles\\n\\u202e: unknown key")
+
+
+def test_faults_without_number_are_told_in_lines_that_can_be_read() -> None:
+    path = Path("campaign.yaml")
+    path.write_text(BASE + "".join(f"{'k' * 900}{number}: 1\n" for number in range(1, 251)))
+    with pytest.raises(FileError) as caught:
+        load_campaign(path)
+    lines = str(caught.value).splitlines()
+    assert len(caught.value.issues) == 250
+    assert len(lines) == 101
+    assert lines[-1] == "… and 150 more"
+    assert max(map(len, lines)) < 1000
+
+
+def test_a_campaign_whose_very_many_points_are_all_dropped_is_read_without_looking_at_each() -> None:
+    axes = "{batch_size: {min: 2, max: 10001}, power_w: {min: 1, max: 900}}"
+    load(f"name: a\nmodel: m\nworkload: {{prompts: 1}}\nbackends: {{simulated: {axes}}}\n")
+
+
+def test_a_mapping_from_python_that_holds_itself_is_refused() -> None:
+    declared: dict[str, object] = {"name": "a", "model": "m"}
+    declared["shared"] = declared
+    with pytest.raises(FileError, match="nested more than 50 levels deep"):
+        campaign_from_mapping(declared)
