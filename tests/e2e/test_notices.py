@@ -61,14 +61,15 @@ def test_a_complete_campaign_is_told_of_signed_and_no_secret_is_left_anywhere(pr
 def test_failed_runs_are_told_of_with_their_kinds(project: Project) -> None:
     with served() as hook:
         file = project.write(
-            "told.yaml", CAMPAIGN.replace("[1, 2]", "[1, 2], crash: true") + f"notify: {{webhook_url: '{hook.url}'}}\n"
+            "told.yaml",
+            CAMPAIGN.replace("[1, 2]", "[1, 2], fail: unsupported") + f"notify: {{webhook_url: '{hook.url}'}}\n",
         )
         done = project.run("campaign", str(file))
         assert done.returncode == 1
         (came,) = hook.posts
         assert came.json["event"] == "campaign.failed"
         assert came.json["runs"]["failed"] == 2
-        assert [run["kind"] for run in came.json["failed_runs"]] == ["crashed", "crashed"]
+        assert [run["kind"] for run in came.json["failed_runs"]] == ["unsupported", "unsupported"]
         quiet = project.write("quiet.yaml", file.read_text().replace("told", "quiet").replace("}\n", "}\n", 1))
         quiet.write_text(quiet.read_text().replace("hook'}", "hook', on_failure: false}"))
         assert project.run("campaign", str(quiet)).returncode == 1

@@ -125,7 +125,7 @@ def test_a_single_start_ends_with_the_campaigns_exit_code(project: Project) -> N
     done = project.run("schedule", str(file))
     assert done.returncode == 0, done.stderr
     assert complete(project) == {"nightly": 2}
-    project.write("nightly.yaml", CAMPAIGN.replace("[1, 2]", "[1, 2], crash: true").replace("nightly", "failing"))
+    project.write("nightly.yaml", CAMPAIGN.replace("[1, 2]", "[1, 2], fail: unsupported").replace("nightly", "failing"))
     failed = project.run("schedule", str(file), "--between", "00:00-23:59")
     assert failed.returncode == 1, failed.stdout + failed.stderr
 
