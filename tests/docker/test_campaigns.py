@@ -31,6 +31,7 @@ name: slow
 model: any/model
 workload: {prompts: 1, output_tokens: 3000}
 measurement: {warmup: {iterations: 0}}
+failures: {retries: 0}
 backends:
   simulated: {tokens_per_s: 100}
 """
