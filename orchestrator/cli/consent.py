@@ -54,7 +54,7 @@ def consented(ahead: Preflight, config: UserConfig, running: Running, *, begun: 
         FileError: something is wrong, and not to be borne.
         InputError: the user does not agree, or cannot be asked.
     """
-    heeded(ahead.issues, force=running.force, quiet=running.silent)
+    heeded([*ahead.issues, *ahead.unfit()], force=running.force, quiet=running.silent)
     if not running.silent:
         for line in ahead.lines():
             click.echo(f"ahead: {line}", err=True)

@@ -112,7 +112,7 @@ def show(
     for line in excess:
         click.echo(f"{'':>9} to be asked: {line}")
     click.echo(f"{'':>9} dispatch: {dispatch}")
-    for issue in issues:
+    for issue in (*issues, *ahead.unfit()):
         click.echo(f"{'':>9} {issue.severity}: {issue.describe(None)}")
     click.echo()
     if funnel.experiments > _SHOWN:

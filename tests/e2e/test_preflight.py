@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
@@ -280,3 +281,24 @@ def test_somebody_at_a_terminal_is_asked(project: Project, asking: str) -> None:
     assert not (project.results / "second").exists()
     code, said = at_terminal(project, b"y\n", "campaign", asking)
     assert code == 0, said
+
+
+def test_the_page_works_as_it_is_written(project: Project) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "preflight.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    done = subprocess.run(
+        ["bash", "-c", "set -ex\n" + "\n".join(blocks)],
+        cwd=project.folder,
+        env={**os.environ, "PATH": f"{Path(ORCHESTRATE).parent}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "not started: it is expected to take" in done.stderr
+    assert "estimated from 4 like runs (4 of the same experiments)" in done.stdout
+    assert len(list(project.results.glob("again/runs/*/*/result.json"))) == 4
+    told = {row["name"] for row in json.loads((project.folder / "doctor.json").read_text())}
+    for judged in ("CPU governor", "CPU boost", "CPU limits", "load", "power supply", "RAPL"):
+        assert judged in told
+        assert f"| {judged} |" in page

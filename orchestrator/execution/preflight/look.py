@@ -49,12 +49,17 @@ class Preflight:
     fitness: tuple[Finding, ...]
     """How fit this machine is for measuring; empty where nothing is measured."""
     issues: tuple[Issue, ...]
+    """What stands in the campaign's way, or may."""
     gaps: Gaps = field(default_factory=Gaps)
 
     def lines(self) -> Iterator[str]:
         """All that is to be told in any case."""
         yield from estimates.told(self.estimate, until_cool=self.gaps.until_cool)
         yield from models.told(self.downloads)
+
+    def unfit(self) -> list[Issue]:
+        """What makes this machine less fit for measuring than it could be, as warnings."""
+        return [_warning(finding) for finding in self.fitness if finding.status is Standing.WARNING]
 
     def as_mapping(self) -> dict[str, Any]:
         """The same for machines."""
@@ -148,7 +153,6 @@ def preflight(
     ]
     measures = any(OPTIONS[grid.backend].MODULES for grid in grids)
     judged = fitness([gpu for gpu in gpus if gpu.simulated or measures]) if measures or gpus else []
-    issues += [_warning(finding) for finding in judged if finding.status is Standing.WARNING]
     return Preflight(expected, downloads, tuple(judged), tuple(issues), gaps)
 
 
