@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 _PATIENCE_S = 120.0
+_PRESSED_AGAIN_S = 10.0
 
 
 class Terminal:
@@ -75,7 +76,9 @@ class Terminal:
         while self.process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 self.type(key)
-            self._read(time.monotonic() + 1.0)
+            again = time.monotonic() + _PRESSED_AGAIN_S
+            while self.process.poll() is None and time.monotonic() < again:
+                self._read(min(again, time.monotonic() + 0.1))
         return self.end()
 
     def end(self) -> str:
@@ -100,8 +103,9 @@ class Terminal:
 
 
 def _take_terminal() -> None:
-    """Make it the terminal of the new session, so that Ctrl-C becomes a signal."""
+    """Make it the terminal of the new session, so that Ctrl-C becomes a signal, whether or not the tests heed it."""
     import fcntl
     import termios
 
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
