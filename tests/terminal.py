@@ -86,7 +86,9 @@ class Screen:
     def _control(self, parameters: str, kind: str) -> None:
         number = int(parameters) if parameters.isdecimal() else 1
         if kind == "m":
-            self.coloured |= bool(set(parameters.split(";")) & {str(code) for code in [*range(30, 50), *range(90, 108)]})
+            self.coloured |= bool(
+                set(parameters.split(";")) & {str(code) for code in [*range(30, 50), *range(90, 108)]}
+            )
         elif kind == "A":
             self.row -= number
             assert self.row >= max(0, len(self.lines) - self.rows), "moved up over the top of the screen"
@@ -95,7 +97,9 @@ class Screen:
             assert parameters in ("2", "")
             self.lines[self.row] = [] if parameters == "2" else self.lines[self.row][: self.column]
         else:
-            assert (parameters, kind) in (("?25", "l"), ("?25", "h")), f"a control that is not known: {parameters}{kind}"
+            assert (parameters, kind) in (("?25", "l"), ("?25", "h")), (
+                f"a control that is not known: {parameters}{kind}"
+            )
 
     @property
     def text(self) -> str:

@@ -9,10 +9,12 @@ from orchestrator.execution.campaigns import campaign_runs, campaign_status, exi
 from orchestrator.execution.changes import retired
 from orchestrator.manifest.store import Status
 from orchestrator.report.failed import failure_summary
-from orchestrator.report.tables import summary
+from orchestrator.report.tables import shortened, summary
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.reading import readable_results
 from orchestrator.system.project import Project
+
+_MOST_ROWS = 100
 
 
 def finish(name: str, project: Project, *, quiet: bool, as_json: bool) -> None:
@@ -25,15 +27,16 @@ def finish(name: str, project: Project, *, quiet: bool, as_json: bool) -> None:
     planned = [result for result in results if (result.experiment_id, result.cycle) not in gone]
     if planned:
         click.echo()
-        print_table(summary(name, planned))
-    for fault in faults:
-        click.echo(f"left out: {fault}")
+        print_table(shortened(summary(name, planned), _MOST_ROWS, f"experiments: orchestrate results list {name}"))
+    lines = [f"left out: {fault}" for fault in faults]
     if gone:
-        click.echo(f"{len(gone):,} complete runs are retired, no longer in the campaign file: left out of the table")
+        lines.append(
+            f"{len(gone):,} complete {'run' if len(gone) == 1 else 'runs'} retired, no longer in the campaign file:"
+            " left out of the table"
+        )
     status = campaign_status(name, project=project)
     failed = campaign_runs(name, project=project, status=Status.FAILED)
-    if failed or status.recovered:
-        print_lines(failure_summary(name, status.runs, failed, status.recovered, near(folder)))
+    lines += failure_summary(name, status.runs, failed, status.recovered, near(folder))
     if failed:
-        click.echo(f"{len(failed):,} of {status.runs:,} runs failed; `orchestrate resume {name}` tries them again.")
-    click.echo(f"Each run: orchestrate results list {name}")
+        lines.append(f"{len(failed):,} of {status.runs:,} runs failed; `orchestrate resume {name}` tries them again.")
+    print_lines([*lines, f"Each run: orchestrate results list {name}"])
