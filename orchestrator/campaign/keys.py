@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ from orchestrator.campaign.document import field_name
 from orchestrator.campaign.findings import Finding
 from runners.contract.messages import nearest
 from runners.contract.model import ContractModel
+
+_SECRET = re.compile(r"secret|token$|passw|api_?key|credential", re.IGNORECASE)
 
 Places = Mapping[tuple[str, ...], type[ContractModel]]
 """Each place of a file where keys are fixed, with the model that has them."""
@@ -29,7 +32,15 @@ def unknown_keys(data: dict[str, Any], places: Places, not_yet: Mapping[str, str
             if name in not_yet:
                 yield Finding(path, f"not supported yet: {not_yet[name]}", "leave the key out")
             elif key not in model.model_fields:
-                yield Finding(path, "unknown key", nearest(key, model.model_fields))
+                yield Finding(path, "unknown key", _secret_hint(path) or nearest(key, model.model_fields))
+
+
+def _secret_hint(path: tuple[str, ...]) -> str | None:
+    """What to do in place of writing a secret into a file, which others may read and which ends in a repository."""
+    if not _SECRET.search(path[-1]):
+        return None
+    name = "HF_TOKEN" if "token" in path[-1].lower() and "notify" not in path else "ORCHESTRATE_WEBHOOK_SECRET"
+    return f"secrets are not kept in files: set {name} in the environment or in .env"
 
 
 def known_part(data: dict[str, Any], places: Places) -> dict[str, Any]:

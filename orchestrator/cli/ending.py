@@ -11,11 +11,13 @@ from orchestrator.execution.changes import retired
 from orchestrator.manifest.store import Status
 from orchestrator.report.engine_messages import message_notes
 from orchestrator.report.failed import failure_summary
-from orchestrator.report.tables import summary
+from orchestrator.report.tables import shortened, summary
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.known_issues import KnownIssue, known_issues
 from orchestrator.results.reading import readable_results
 from orchestrator.system.project import Project
+
+_MOST_ROWS = 100
 
 
 def finish(name: str, project: Project, *, quiet: bool, as_json: bool) -> None:
@@ -33,15 +35,22 @@ def finish(name: str, project: Project, *, quiet: bool, as_json: bool) -> None:
         click.echo(f"messages and failures are not held against known issues: {error}", err=True)
     if planned:
         click.echo()
-        print_table(summary(name, planned, message_notes(planned, issues)))
-    for fault in faults:
-        click.echo(f"left out: {fault}")
+        print_table(
+            shortened(
+                summary(name, planned, message_notes(planned, issues)),
+                _MOST_ROWS,
+                f"experiments: orchestrate results list {name}",
+            )
+        )
+    lines = [f"left out: {fault}" for fault in faults]
     if gone:
-        click.echo(f"{len(gone):,} complete runs are retired, no longer in the campaign file: left out of the table")
+        lines.append(
+            f"{len(gone):,} complete {'run' if len(gone) == 1 else 'runs'} retired, no longer in the campaign file:"
+            " left out of the table"
+        )
     status = campaign_status(name, project=project)
     failed = campaign_runs(name, project=project, status=Status.FAILED)
-    if failed or status.recovered:
-        print_lines(failure_summary(name, status.runs, failed, status.recovered, near(folder), issues))
+    lines += failure_summary(name, status.runs, failed, status.recovered, near(folder), issues)
     if failed:
-        click.echo(f"{len(failed):,} of {status.runs:,} runs failed; `orchestrate resume {name}` tries them again.")
-    click.echo(f"Each run: orchestrate results list {name}")
+        lines.append(f"{len(failed):,} of {status.runs:,} runs failed; `orchestrate resume {name}` tries them again.")
+    print_lines([*lines, f"Each run: orchestrate results list {name}"])

@@ -81,7 +81,7 @@ def command(name: str | None, as_json: bool, project_dir: str | None) -> int:
     click.echo(f"campaign {name}: {status.runs} runs ({status.experiments} experiments × {status.cycles} cycles)")
     click.echo(f"{counts}{' · in use by an orchestrator' if status.in_use else ''}")
     if status.retired:
-        click.echo(f"{len(status.retired):,} more are retired: complete, and no longer in the campaign's file")
+        click.echo(f"besides, {len(status.retired):,} retired: complete, and no longer in the campaign's file")
     if status.remaining_s:
         click.echo(f"about {status.remaining_s / 60:.1f} min left")
     unfinished = [run for run in runs if run.status is not Status.COMPLETED]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 from orchestrator.report.outputs import output_notes, output_of
@@ -35,6 +35,14 @@ class Table:
     columns: Sequence[Column]
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = field(default=())
+
+
+def shortened(table: Table, most: int, rest: str) -> Table:
+    """A table of at most so many rows; a note says how many more there are, and where."""
+    more = len(table.rows) - most
+    if more <= 0:
+        return table
+    return replace(table, rows=table.rows[:most], notes=[f"{more:,} more {rest}", *table.notes])
 
 
 def value_of(result: RunResult, name: str) -> float | None:
@@ -99,7 +107,7 @@ def run_list(name: str, results: Sequence[RunResult], retired: Collection[tuple[
     columns += [Column(_heading(quantity), True) for quantity in figures]
     notes = _notes(results)
     if retired:
-        notes.append(f"{len(retired)} of {len(results)} runs are retired: no longer in the campaign's file")
+        notes.append(f"{len(retired)} of {len(results)} runs retired: no longer in the campaign's file")
     return Table(name, [*columns, Column("method"), Column("verdict")], rows, notes)
 
 

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 from pydantic.json_schema import GenerateJsonSchema
 
-from orchestrator.campaign.document import Document, FieldPath, field_name, read_document
+from orchestrator.campaign.document import Document, field_name, read_document
+from orchestrator.campaign.findings import Finding
+from orchestrator.campaign.keys import Places, known_part, unknown_keys
 from orchestrator.campaign.schema import ContainerStrategy, DispatcherName
 from orchestrator.campaign.settings import Failures, Gaps, Notify
 from orchestrator.errors import FileError, Issue
-from runners.contract.messages import nearest, validation_messages
+from runners.contract.messages import validation_messages
 from runners.contract.model import ContractModel
 
 CONFIG_FILE = ".orchestrate.yaml"
-_SECRET = re.compile(r"secret|token|passw|api_?key|credential", re.IGNORECASE)
-_SECRETS = {"webhook": "ORCHESTRATE_WEBHOOK_SECRET", "secret": "ORCHESTRATE_WEBHOOK_SECRET", "token": "HF_TOKEN"}
 
 
 class UserConfig(ContractModel):
@@ -56,6 +55,10 @@ class UserConfig(ContractModel):
     ask_above_download_gb: float = Field(10.0, ge=0, description="ask before more than this is downloaded")
 
 
+_PLACES: Places = {(): UserConfig, ("gaps",): Gaps, ("failures",): Failures, ("notify",): Notify}
+"""Where keys are fixed."""
+
+
 def load_user_config(path: Path) -> UserConfig:
     """Read the user config; the defaults where there is none.
 
@@ -80,17 +83,15 @@ def config_from_document(document: Document, folder: Path) -> UserConfig:
     data = {} if document.data is None else document.data
     if not isinstance(data, dict):
         raise FileError([Issue("the user config is a mapping of keys", line=document.line(()))])
-    unknown = dict(_unknown_keys(UserConfig, data, ()))
-    faults: dict[FieldPath, str] = {}
+    findings = list(unknown_keys(data, _PLACES, {}))
     config = UserConfig()
     try:
-        config = UserConfig.model_validate(data)
-        faults |= _unusable_folder(config, folder)
+        config = UserConfig.model_validate(known_part(data, _PLACES))
+        findings += _unusable_folder(config, folder)
     except ValidationError as error:
-        faults |= {path: message for path, message in validation_messages(error) if path not in unknown}
-    issues = [Issue("unknown key", field_name(path), document.line(path), hint) for path, hint in unknown.items()]
-    issues += [Issue(text, field_name(path), document.line(path)) for path, text in faults.items()]
-    if issues:
+        findings += [Finding(where, text) for where, text in validation_messages(error)]
+    if findings:
+        issues = [Issue(f.message, field_name(f.path), document.line(f.path), f.hint) for f in findings]
         raise FileError(sorted(issues, key=lambda issue: issue.line or 0))
     return config
 
@@ -109,27 +110,8 @@ class _Untitled(GenerateJsonSchema):
         return False
 
 
-def _unknown_keys(model: type[BaseModel], data: dict[str, Any], place: FieldPath) -> Iterator[tuple[FieldPath, str]]:
-    """Keys that a section does not have, each with what was probably meant."""
-    for key, value in data.items():
-        info = model.model_fields.get(key)
-        if info is None:
-            yield (*place, key), _secret_hint(key) or nearest(key, model.model_fields)
-        elif isinstance(value, dict) and isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
-            yield from _unknown_keys(info.annotation, value, (*place, key))
-
-
-def _secret_hint(key: str) -> str | None:
-    """What to do in place of writing a secret into a file, which others may read and which ends in a repository."""
-    if not _SECRET.search(key):
-        return None
-    name = next((name for part, name in _SECRETS.items() if part in key.lower()), None)
-    where = f"set {name} in the environment" if name else "set it in the environment"
-    return f"secrets are not kept in files: {where}"
-
-
-def _unusable_folder(config: UserConfig, folder: Path) -> Iterator[tuple[FieldPath, str]]:
+def _unusable_folder(config: UserConfig, folder: Path) -> Iterator[Finding]:
     try:
         (folder / Path(config.results_dir).expanduser()).resolve()
     except (OSError, RuntimeError, ValueError) as error:  # an unknown user, a symlink loop, a NUL
-        yield ("results_dir",), f"{config.results_dir!r} leads nowhere: {error}"
+        yield Finding(("results_dir",), f"{config.results_dir!r} leads nowhere: {error}")

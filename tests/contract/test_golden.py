@@ -220,13 +220,21 @@ def test_a_request_of_the_first_version_asks_for_what_was_done_then() -> None:
     assert json.loads((GOLDEN / "request.v1.json").read_text()) == written
 
 
-def test_a_frozen_campaign_expands_into_the_experiments_it_was_frozen_with() -> None:
-    frozen = thaw(GOLDEN / "campaign.v1.json")
+@pytest.mark.parametrize(("version", "experiments"), [(1, 25), (2, 25)])
+def test_a_frozen_campaign_expands_into_the_experiments_it_was_frozen_with(version: int, experiments: int) -> None:
+    frozen = thaw(GOLDEN / f"campaign.v{version}.json")
     funnel = Funnel()
     identities = [planned.experiment_id for planned in expand(frozen.campaign, funnel)]
-    assert funnel.experiments == frozen.experiments == 25
+    assert funnel.experiments == frozen.experiments == experiments
     digest = hashlib.sha256("".join(f"{name}\n" for name in identities).encode()).hexdigest()
     assert digest == frozen.experiments_sha256
+
+
+def test_what_a_campaign_was_before_its_file_changed_is_read_too() -> None:
+    (earlier,) = thaw(GOLDEN / "campaign.v2.json").earlier
+    before = thaw(GOLDEN / "campaign.v1.json")
+    assert (earlier.campaign, earlier.experiments_sha256) == (before.campaign, before.experiments_sha256)
+    assert before.revision == 0
 
 
 @pytest.mark.parametrize(
