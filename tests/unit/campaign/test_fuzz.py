@@ -37,6 +37,16 @@ HANGS_AFTER_S = 60
 Path_ = tuple[str | int, ...]
 
 
+_folders: dict[str, Path] = {}
+
+
+def folder_of(test: str, factory: pytest.TempPathFactory) -> Path:
+    """One folder a test, since hypothesis takes no fixture anew for each example."""
+    if test not in _folders:
+        _folders[test] = factory.mktemp(test)
+    return _folders[test]
+
+
 def fuzzed(share: float) -> settings:
     ignored = [
         HealthCheck.too_slow,
@@ -331,7 +341,7 @@ def documents(draw: st.DrawFn, valid: st.SearchStrategy[dict[str, Any]]) -> byte
 def test_a_campaign_file_is_read_or_refused_with_its_place(
     tmp_path_factory: pytest.TempPathFactory, content: bytes, base: bytes
 ) -> None:
-    folder = FOLDER.setdefault("campaigns", tmp_path_factory.mktemp("fuzz"))
+    folder = folder_of("campaigns", tmp_path_factory)
     (folder / "base.yaml").write_bytes(base)
     (folder / "other.yaml").write_text("extends: base.yaml\ncycles: 2\n")
     (folder / "own.jsonl").write_text('"a"\n' * 50)
@@ -348,7 +358,7 @@ def test_a_campaign_file_is_read_or_refused_with_its_place(
 def test_a_campaign_that_is_meant_well_is_refused_for_what_it_says_only(
     tmp_path_factory: pytest.TempPathFactory, declared: dict[str, Any]
 ) -> None:
-    path = FOLDER.setdefault("well", tmp_path_factory.mktemp("fuzz")) / "campaign.yaml"
+    path = folder_of("well", tmp_path_factory) / "campaign.yaml"
     path.write_text(written(declared))
     assert kind_of(parse(path.read_text()).data) != "other"
     judge(load_campaign, path)
@@ -368,10 +378,6 @@ _config = st.fixed_dictionaries(
 def test_a_user_config_is_read_or_refused_with_its_place(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:
-    path = FOLDER.setdefault("config", tmp_path_factory.mktemp("fuzz")) / ".orchestrate.yaml"
+    path = folder_of("config", tmp_path_factory) / ".orchestrate.yaml"
     path.write_bytes(content)
     judge(load_user_config, path)
-
-
-FOLDER: dict[str, Path] = {}
-"""One folder a test, since hypothesis takes no fixture anew for each example."""
