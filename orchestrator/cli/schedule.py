@@ -115,7 +115,7 @@ def _settled(campaign: Campaign, at: str | None, every: str | None, between: str
         **(declared.model_dump() if declared else {}),
         **{key: flag for key, flag in flags.items() if flag is not None},
     }
-    if not any(settled.values()):
+    if all(value is None for value in settled.values()):
         raise InputError(
             "when is the campaign to run?", hint="give --at, --every or --between, or a schedule: in the campaign file"
         )

@@ -143,8 +143,13 @@ class Notices:
 
 
 def environment_of(project: Project) -> dict[str, str]:
-    """What the project's ``.env`` sets, and the environment over it."""
-    return {**read_env(project.folder), **os.environ}
+    """What the project's ``.env`` sets, if it can be read, and the environment over it."""
+    try:
+        set_there = read_env(project.folder)
+    except OrchestratorError:
+        # Where it is needed for more than notices, it is refused there.
+        set_there = {}
+    return {**set_there, **os.environ}
 
 
 def send(webhook: Webhook, notice: Notice, should_stop: Callable[[], bool] = _never) -> Notified:

@@ -250,13 +250,14 @@ class Scheduler:
         """Run a campaign; None if it could not be, which may be fatal to the schedule."""
         try:
             return self._carry_out(campaign, goes_on, lambda: not self._times.allows(self._now(), self._zone))
-        except InterruptedCampaignError:
+        except (InterruptedCampaignError, BrokenPipeError):
             raise
-        except OrchestratorError as error:
+        except (OrchestratorError, OSError) as error:
             if fatal:
                 self._file.remove()
                 raise
-            self._observer.show(StartFailed(campaign, str(error), error.hint))
+            hint = error.hint if isinstance(error, OrchestratorError) else None
+            self._observer.show(StartFailed(campaign, str(error), hint))
             return None
 
     def _next(self, standing: Standing) -> Standing:

@@ -7,13 +7,15 @@ import re
 import shlex
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestrator.notify.webhook import ENV_URL
 from tests.e2e.commands import Project, kill
+from tests.hooks import Hook, served
 
 CAMPAIGN = """
 name: nightly
@@ -130,9 +132,15 @@ def test_a_single_start_ends_with_the_campaigns_exit_code(project: Project) -> N
     assert failed.returncode == 1, failed.stdout + failed.stderr
 
 
-def test_what_goes_wrong_at_one_start_is_told_and_the_next_awaited(project: Project) -> None:
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    with served() as serving:
+        yield serving
+
+
+def test_what_goes_wrong_at_one_start_is_told_and_the_next_awaited(project: Project, hook: Hook) -> None:
     file = project.write("nightly.yaml", CAMPAIGN)
-    host = project.start("schedule", str(file), "--every", "4s", "--json")
+    host = project.start("schedule", str(file), "--every", "4s", "--json", environment={ENV_URL: hook.url})
     wait_for(lambda: list(complete(project).values())[:1] == [2])
     project.write("nightly.yaml", "name: [broken")
     assert host.stdout
@@ -142,13 +150,15 @@ def test_what_goes_wrong_at_one_start_is_told_and_the_next_awaited(project: Proj
         if events[-1]["event"] == "StartFailed":
             break
     assert "not valid YAML" in events[-1]["message"]
+    told = hook.posts[-1].json
+    assert (told["event"], told["campaign"]) == ("campaign.stopped", events[-1]["campaign"])
+    assert told["error"] == events[-1]["message"]
     project.write("nightly.yaml", CAMPAIGN)
     before = len(complete(project))
     wait_for(lambda: len(complete(project)) > before)
     host.send_signal(signal.SIGTERM)
     host.communicate(timeout=60)
     assert host.returncode == 143
-    assert "StartAwaited" in {event["event"] for event in events}
 
 
 def test_the_next_starts_are_listed_by_the_clock_on_the_wall(project: Project) -> None:

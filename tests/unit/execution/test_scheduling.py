@@ -199,6 +199,22 @@ def test_a_start_that_fails_does_not_end_the_schedule(world: World) -> None:
     assert world.seen(StartFailed) == [StartFailed("nightly-20260602t220000z", "no GPU", "bring one")]
 
 
+def test_nor_does_a_disk_that_is_full(world: World) -> None:
+    world.fails = {"nightly-20260602t220000z": OSError(28, "No space left on device")}
+    world.until_stopped(at="22:00", every="24h")
+    assert list(world.done) == [f"nightly-2026060{day}t220000z" for day in (1, 3, 4)]
+    assert world.seen(StartFailed)
+
+
+def test_whoever_reads_its_output_gone_it_ends_and_can_go_on(world: World) -> None:
+    world.fails = {"nightly-20260602t220000z": BrokenPipeError(32, "Broken pipe")}
+    with pytest.raises(BrokenPipeError):
+        world.process(at="22:00", every="24h")
+    world.fails = {}
+    world.until_stopped(at="22:00", every="24h")
+    assert list(world.done) == [f"nightly-2026060{day}t220000z" for day in (1, 2, 3, 4)]
+
+
 def test_a_single_start_that_fails_does_and_is_not_made_up_for(world: World) -> None:
     world.fails = {"nightly": MachineError("no GPU", hint="bring one")}
     with pytest.raises(MachineError, match="no GPU"):
