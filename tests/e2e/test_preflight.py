@@ -213,6 +213,7 @@ def test_like_runs_tell_and_the_index_of_them_can_be_lost(project: Project) -> N
     assert ahead(project, first)["runs"] == 0
 
     again = project.run("campaign", first, "--name", "again")
+    assert again.returncode == 0, again.stderr
     assert "estimated from 4 like runs (4 of the same experiments)" in again.stderr
     assert " simulated (" in again.stderr
     longer = ahead(project, simulated(project, "longer", tokens=160))
