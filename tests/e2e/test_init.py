@@ -73,7 +73,7 @@ def test_who_gives_up_half_way_finds_nothing_written(project: Project, key: str,
         terminal.until(": ")
         for answer in ["simulated", "1", "2"][:answers]:
             terminal.type(answer + "\n")
-            terminal.until("]: ")
+            terminal.until(": ")
         assert "interrupted" in terminal.give_up(key)
     assert terminal.process.returncode == 130
     assert files(project.folder) == set()
