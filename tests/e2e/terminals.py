@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-_PATIENCE_S = 40.0
+_PATIENCE_S = 120.0
 _PRESSED_AGAIN_S = 10.0
 
 
