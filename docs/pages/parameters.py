@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from orchestrator.campaign.schema import NOT_YET, CampaignFile, Schedule
 from orchestrator.campaign.settings import Failures, Gaps, Notify
-from orchestrator.system.config import UserConfig
 from pages.markdown import default_of, fields
 from runners.contract.options import OPTIONS
 from runners.contract.request import Measurement, Warmup, Workload
@@ -48,9 +47,7 @@ def parameters() -> Iterator[str]:
     yield "Refused, never ignored:\n"
     for key, what in NOT_YET.items():
         yield f"- `{key}`: {what}"
-    yield "\n## User config: `.orchestrate.yaml`\n"
-    yield "In the project's folder; holds on this machine, whatever the campaign.\n"
-    yield from fields(UserConfig)
+    yield "\nThe settings of a machine are in [user-config.md](user-config.md)."
     yield "\n## Other keys of a campaign file\n"
     yield "- `extends`: a campaign file that this one is laid over, or a list of them\n"
     yield from fields(CampaignFile, _ELSEWHERE)

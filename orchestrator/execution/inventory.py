@@ -15,7 +15,7 @@ from orchestrator.execution.readiness import campaign_issues
 from orchestrator.system.config import CONFIG_FILE, load_user_config
 
 Kind = Literal["campaign", "experiment", "user config", "other"]
-COUNTED = 100_000
+COUNTED = 10_000
 """Experiments are counted up to here."""
 
 _SIGNS = frozenset({"backends", "experiments", "extends"})

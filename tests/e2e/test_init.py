@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,7 +75,7 @@ def test_who_gives_up_half_way_finds_nothing_written(project: Project, key: str,
         terminal.until(": ")
         for answer in ["simulated", "1", "2"][:answers]:
             terminal.type(answer + "\n")
-            terminal.until("]: ")
+            terminal.until(": ")
         assert "interrupted" in terminal.give_up(key)
     assert terminal.process.returncode == 130
     assert files(project.folder) == set()
@@ -148,3 +150,25 @@ def test_two_at_once_leave_one_whole_project(project: Project) -> None:
     assert [process.returncode for process in started] == [0, 0, 0], said
     assert not [path for path in project.folder.rglob("*") if path.name.endswith((".new", ".orig"))]
     assert project.run("config", "validate").returncode == 0
+
+
+@pytest.mark.engine
+def test_the_page_works_as_it_is_written(project: Project) -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "set-up.md"
+    script = "\n".join(re.findall(r"^```sh\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE))
+    assert script.count("orchestrate c") >= 6
+    path = f"{Path(ORCHESTRATE).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-eu", "-c", script],
+        cwd=project.folder,
+        env={**os.environ, **NO_DOCKER, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = " ".join(done.stdout.split())
+    for shown in ("cpu_tdp_w 65 user config", "gaps.experiment_s 1 flag", "gaps.cycle_s 2 user config"):
+        assert shown in said
+    assert "campaigns/quickstart.yaml: ok (campaign, 8 runs)" in said
+    assert len(load_results(project.folder / "my-project" / "results" / "first")) == 4

@@ -80,13 +80,17 @@ def test_a_project_made_by_the_wheel_builds_its_image_and_runs_in_it(
     assert {path.name for path in project.iterdir()} == {
         ".dockerignore",
         ".env",
+        ".orchestrate.yaml",
         ".state",
         "campaigns",
         "compose.gpu.yaml",
         "compose.yaml",
         "images",
         "results",
+        "schemas",
     }
+    check = "import sys; sys.argv[1:] = ['config', 'validate']; from orchestrator.cli import main; main()"
+    assert "campaigns/first.yaml: ok (campaign, 4 runs)" in run(check, installed, project)
     assert run(code, installed, project).startswith("nothing to write\n")
     config = json.loads(said(["docker", "compose", "config", "--format", "json"], project))
     assert {"pytorch", "simulated"} <= config["services"].keys()
