@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -35,6 +36,29 @@ def test_the_tutorial_works_as_it_is_written(project: Project) -> None:
                 assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
                 commands += 1
     assert commands == 8
+
+
+def test_the_page_on_resuming_works_as_it_is_written(project: Project) -> None:
+    fences = FENCE.findall((DOCS / "how-to" / "resume.md").read_text(encoding="utf-8"))
+    for _, title, body in fences:
+        if title:
+            project.write(title, body)
+    script = "set -ex\n" + "\n".join(body for language, _, body in fences if language == "sh")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=project.folder,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "+ 1 experiment, 1 run to carry out" in done.stdout + done.stderr
+    assert project.json("status", "sizes")["completed"] == 3
+    assert len(project.json("status", "sizes")["retired"]) == 1
+    assert [folder.name.rpartition("-")[0] for folder in (project.results / ".wiped").iterdir()] == ["more-sizes"]
+    assert not (project.results / "more-sizes").exists()
 
 
 def test_the_campaign_file_in_the_readme_is_right(project: Project) -> None:
