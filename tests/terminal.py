@@ -118,12 +118,17 @@ class Terminal:
         columns: int = 80,
         rows: int = 24,
         environment: Mapping[str, str] | None = None,
+        echo: bool = True,
     ) -> None:
         self.screen = Screen(columns, rows)
         self.seen: list[str] = []
         """The screen after each piece of output."""
         self._master, slave = pty.openpty()
         self.resize(columns, rows)
+        if not echo:
+            attributes = termios.tcgetattr(slave)
+            attributes[3] &= ~termios.ECHO
+            termios.tcsetattr(slave, termios.TCSANOW, attributes)
         kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
         self.process = subprocess.Popen(
             command,

@@ -82,9 +82,9 @@ class Schedule(ContractModel):
     every: Annotated[str, Field(json_schema_extra=_like(_EVERY)), _read_by(parse_duration)] | None = Field(
         None, description="how long from one start to the next, such as 24h, 90m or 7d; null: once"
     )
-    between: Annotated[str, Field(json_schema_extra=_like(rf"^{_CLOCK}-({_CLOCK}|24:00)$")), _read_by(parse_window)] | None = (
-        Field(None, description="start runs only in this window of the day, such as 22:00-06:00; null: at any time")
-    )
+    between: (
+        Annotated[str, Field(json_schema_extra=_like(rf"^{_CLOCK}-({_CLOCK}|24:00)$")), _read_by(parse_window)] | None
+    ) = Field(None, description="start runs only in this window of the day, such as 22:00-06:00; null: at any time")
 
     @model_validator(mode="after")
     def _can_start(self) -> Schedule:

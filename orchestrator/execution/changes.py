@@ -58,9 +58,8 @@ class Changes:
     def lines(self) -> list[str]:
         """The same for a person."""
         said = [f"changed: {', '.join(self.fields)}"]
-        said.append(
-            f"+ {_counted(len(self.added), 'experiment')}, {len(self.added) * self.cycles[1]} runs to carry out"
-        )
+        further = _counted(len(self.added) * self.cycles[1], "run")
+        said.append(f"+ {_counted(len(self.added), 'experiment')}, {further} to carry out")
         said.append(f"- {_counted(len(self.gone), 'experiment')}, no longer in the file: not run any more")
         said.append(f"= {_counted(self.experiments - len(self.added), 'experiment')} as before")
         if self.cycles[0] != self.cycles[1]:

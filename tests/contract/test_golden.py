@@ -239,7 +239,7 @@ def test_what_a_campaign_was_before_its_file_changed_is_read_too() -> None:
 
 @pytest.mark.parametrize(
     ("change", "named"),
-    [({"schema_version": 2}, "schema_version"), ({"surprise": 1}, "surprise"), ({"campaign": {}}, "file")],
+    [({"schema_version": 3}, "schema_version"), ({"surprise": 1}, "surprise"), ({"campaign": {}}, "file")],
 )
 def test_a_campaign_that_cannot_be_understood_is_refused(change: dict[str, Any], named: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"is not a frozen campaign: .*{named}") as caught:

@@ -52,13 +52,13 @@ def failed(slot: int) -> RunFailed:
 
 
 def completed(slot: int) -> RunCompleted:
-    result = run_result(experiment(batch_size=slot + 1, tokens_per_s=100.0), cycle=CYCLE)
+    result = run_result(experiment(batch_size=slot + 1, tokens_per_s=100.0), cycle=CYCLE, energy_method="simulated")
     return RunCompleted(name(slot), CYCLE, RESULTS / "runs" / name(slot) / "c002", result)
 
 
 STEPS: list[list[CampaignEvent]] = [
     [
-        CampaignStarted("parallel", 24, 8, 16, 3, "local", "a subprocess a run", "8 × GPU", RESULTS, ()),
+        CampaignStarted("parallel", 24, 8, 16, 3, "local", "a subprocess a run", "8 × Simulated GPU", RESULTS, ()),
         CycleStarted(CYCLE, 3),
         *(started(slot) for slot in range(8)),
         *(progress(slot, slot + 3) for slot in range(8)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -50,6 +51,29 @@ def test_the_page_on_campaign_files_shows_what_the_commands_print(project: Proje
             assert done.returncode == (2 if "error: " in printed else 0)
             shown += 1
     assert shown == 3
+
+
+def test_the_page_on_resuming_works_as_it_is_written(project: Project) -> None:
+    fences = FENCE.findall((DOCS / "how-to" / "resume.md").read_text(encoding="utf-8"))
+    for _, title, body in fences:
+        if title:
+            project.write(title, body)
+    script = "set -ex\n" + "\n".join(body for language, _, body in fences if language == "sh")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=project.folder,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "+ 1 experiment, 1 run to carry out" in done.stdout + done.stderr
+    assert project.json("status", "sizes")["completed"] == 3
+    assert len(project.json("status", "sizes")["retired"]) == 1
+    assert [folder.name.rpartition("-")[0] for folder in (project.results / ".wiped").iterdir()] == ["more-sizes"]
+    assert not (project.results / "more-sizes").exists()
 
 
 def test_the_campaign_file_in_the_readme_is_right(project: Project) -> None:

@@ -115,7 +115,7 @@ def test_failures_end_in_a_summary_that_fits(columns: int, project: Project, ter
 
 
 def test_several_runs_at_once_pauses_and_retries_on_a_terminal(terminal: Open) -> None:
-    seen = terminal(command=STAGED, columns=80, rows=11)
+    seen = terminal(command=STAGED, columns=80, rows=11, echo=False)
     shown = seen.wait_for(lambda text: "more at work" in text and "231 W" in text)
     assert re.search(r"GPU 0 · window · 3/32 requests · 231 W", shown)
     assert "parallel ━" in shown
@@ -139,12 +139,13 @@ def test_several_runs_at_once_pauses_and_retries_on_a_terminal(terminal: Open) -
     assert seen.screen.wrapped == 0
     assert seen.screen.peak <= 11
     assert "at work" not in seen.screen.text
+    assert "/24 runs" not in seen.screen.text
     assert "pause" not in seen.screen.text
 
 
 @pytest.mark.parametrize("columns", [30, 40, 200])
 def test_what_moves_fits_a_terminal_of_any_width(columns: int, terminal: Open) -> None:
-    seen = terminal(command=STAGED, columns=columns, rows=24)
+    seen = terminal(command=STAGED, columns=columns, rows=24, echo=False)
     seen.wait_for(lambda text: "parallel" in text and "GPU 7" in text)
     moving = [line for line in seen.screen.text.splitlines() if line.startswith("  ") or "runs" in line]
     assert moving

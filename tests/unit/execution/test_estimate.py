@@ -121,6 +121,6 @@ def test_figures_as_a_person_reads_them() -> None:
         "89 s",
         "2 min",
         "1.5 h",
-        "100.0 h",
+        "4.2 days",
     ]
     assert [energy(joules) for joules in (5, 720, 360_000, 3.6e8)] == ["5 J", "0.2 Wh", "0.1 kWh", "100 kWh"]

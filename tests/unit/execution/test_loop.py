@@ -136,7 +136,7 @@ class Stage:
             self.events.append(event)
             self.on_event(event)
 
-        return Loop(self.bench, self.manifest, standing, observe, lambda: self.stop).run()
+        return Loop(self.bench, self.manifest, standing, observe, lambda: self.stop, lambda: False).run()
 
     @property
     def at_work(self) -> list[Played]:

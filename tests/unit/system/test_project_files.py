@@ -93,8 +93,9 @@ def test_modules_of_an_earlier_version_are_named_and_taken_out_by_force(tmp_path
     old = tmp_path / "images/runners/meters/old.py"
     old.parent.mkdir(parents=True)
     old.write_text("x = 1\n")
-    assert place(tmp_path, FILES, replace=False).differing == [Path("images/runners/meters/old.py")]
-    assert place(tmp_path, FILES, replace=True).kept == [Path("images/runners/meters/old.py.orig")]
+    files = {**FILES, Path("images/runners/__init__.py"): b""}
+    assert place(tmp_path, files, replace=False).differing == [Path("images/runners/meters/old.py")]
+    assert place(tmp_path, files, replace=True).kept == [Path("images/runners/meters/old.py.orig")]
     assert not old.exists()
 
 
