@@ -259,7 +259,7 @@ def first_campaign(answers: Answers) -> str:
         "name: first",
         f"model: {scalar(answers.model)}",
         "workload:",
-        "  prompts: 8",
+        "  prompts: 4",
         "  input_tokens: 32",
         "  output_tokens: 16",
         "backends:",

@@ -140,7 +140,7 @@ def test_off_a_terminal_the_defaults_are_taken_and_the_campaign_runs_on_this_mac
     results = load_results(project.results / "first")
     assert len(results) == 4
     assert {result.backend for result in results} != {"simulated"}
-    assert all(result.output_tokens == 8 * 16 for result in results)
+    assert all(result.output_tokens == 4 * 16 for result in results)
 
 
 def test_two_at_once_leave_one_whole_project(project: Project) -> None:
