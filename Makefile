@@ -91,9 +91,10 @@ bench-meter: $(VENV)/.dev           ## The meter against known truth, beside its
 bench-engines: $(VENV)/.dev         ## What the runner adds to an engine's own time, in its image (BACKENDS=pytorch, vllm).
 	$(BIN)/python -m tests.bench.engines $(BACKENDS)
 
-soak: $(VENV)/.dev                  ## Kill host, runner and container at 200 random moments; count what was lost.
-	ORCHESTRATE_KILLS=100 $(BIN)/pytest -q tests/e2e/test_kill.py
+soak: $(VENV)/.dev                  ## Kill host, runner and container at 300 random moments; count what was lost; 20,000 files from a fuzzer.
+	ORCHESTRATE_KILLS=100 $(BIN)/pytest -q tests/e2e/test_kill.py tests/e2e/test_kill_parallel.py
 	ORCHESTRATE_CONTAINER_KILLS=100 $(BIN)/pytest -q tests/docker/test_kill.py
+	ORCHESTRATE_FUZZ=20000 $(BIN)/pytest -q tests/unit/campaign/test_fuzz.py
 
 docs: $(VENV)/.dev                  ## Generate the reference pages.
 	$(BIN)/python docs/generate.py

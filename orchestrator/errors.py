@@ -14,6 +14,11 @@ EXIT_MACHINE = 3
 EXIT_IN_USE = 4
 EXIT_FAULT = 70
 
+_SHOWN = 500
+"""Characters of a message or a field's name that are shown."""
+_LISTED = 100
+"""Issues that are shown."""
+
 
 class OrchestratorError(Exception):
     """Anything the user can do something about.
@@ -70,13 +75,25 @@ class Issue:
     hint: str | None = None
     severity: Literal["error", "warning"] = "error"
     """Whether nothing may be started while it stands."""
+    file: str | None = None
+    """The file that it stands in, where several are read."""
 
     def describe(self, path: Path | None) -> str:
         """``FILE:LINE: FIELD: message (hint)``, as far as each is known."""
-        place = "" if path is None else f"{path}:{self.line}: " if self.line else f"{path}: "
-        field = f"{self.field}: " if self.field else ""
+        file = self.file or path
+        place = "" if file is None else f"{file}:{self.line}: " if self.line else f"{file}: "
+        field = f"{_shortened(self.field)}: " if self.field else ""
         hint = f" ({self.hint})" if self.hint else ""
-        return f"{place}{field}{self.message}{hint}"
+        return _printable(f"{place}{field}{_shortened(self.message)}{hint}")
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def _printable(text: str) -> str:
+    """A line for a terminal: nothing in a file that is wrong may move its cursor, or break the line."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 class FileError(InputError):
@@ -89,6 +106,9 @@ class FileError(InputError):
     """
 
     def __init__(self, issues: Sequence[Issue], path: Path | None = None, hint: str | None = None) -> None:
-        super().__init__("\n".join(issue.describe(path) for issue in issues), hint=hint)
+        lines = [issue.describe(path) for issue in issues[:_LISTED]]
+        if len(issues) > _LISTED:
+            lines.append(f"… and {len(issues) - _LISTED:,} more")
+        super().__init__("\n".join(lines), hint=hint)
         self.issues = tuple(issues)
         self.path = path

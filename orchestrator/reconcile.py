@@ -68,6 +68,8 @@ def survey(manifest: Manifest, folder: CampaignFolder, live: Sequence[LiveAttemp
 def reconcile(manifest: Manifest, folder: CampaignFolder, dispatcher: Dispatcher) -> Standing:
     """Make rows and folders agree. Only the holder of the campaign's lock may."""
     live = _one_a_run(dispatcher.find_live(folder.attempts), folder.published())
+    for name in {*folder.attempt_names()} - {attempt.name for attempt in live}:
+        folder.clear_caches(name)
     finished = _publish_finished(folder, live)
     standing = survey(manifest, folder, live)
     watched = [attempt for _, attempt in standing.alive]

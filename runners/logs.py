@@ -8,49 +8,76 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Mapping
-from typing import TextIO
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, TextIO
 
 from runners.contract import paths
+from runners.contract.result import EngineMessage
+from runners.engine_messages import OURS, Said, merged, one_line, package_of, told_in
 from runners.failures import redact
 
 LOGGER = logging.getLogger("runners")
 
-_MOST_WARNINGS = 50
-_MOST_CHARACTERS = 500
+_MOST_MESSAGES = 50
+_MOST_DISTINCT = 1000
+_LAST_BYTES = 4 * 2**20
 _QUIET = {
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TQDM_DISABLE": "1",
 }
+_TELLING = {"TRANSFORMERS_VERBOSITY": "info"}
+"""Lets libraries that are quieter by default say what they do; what a user has set stays."""
 
 
 class WarningCollector(logging.Handler):
-    """Keeps the distinct warnings of Python and of loggers, each with the package it came from."""
+    """Counts the distinct warnings and errors of Python and of loggers, each with the package it came from."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self._seen: dict[str, None] = {}
-        self._dropped = 0
+        self._counts: dict[Said, int] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keeps one log record, as ``package: message``, free of secrets."""
+        """Counts one log record, free of secrets."""
         message = redact(record.getMessage(), os.environ)  # before the cut, which could leave half a secret
-        text = " ".join(f"{record.name.partition('.')[0]}: {message}".split())[:_MOST_CHARACTERS]
-        if text in self._seen:
-            return
-        if len(self._seen) >= _MOST_WARNINGS:
-            self._dropped += 1
-            return
-        self._seen[text] = None
+        level: Literal["warning", "error"] = "error" if record.levelno >= logging.ERROR else "warning"
+        said = Said(record.name.partition(".")[0], level, one_line(message))
+        if said in self._counts or len(self._counts) < _MOST_DISTINCT:
+            self._counts[said] = self._counts.get(said, 0) + 1
 
-    def collected(self) -> list[str]:
-        """The distinct warnings in the order in which they came."""
-        found = list(self._seen)
-        if self._dropped:
-            found.append(f"runners: {self._dropped} further warnings are in {paths.LOG} only")
-        return found
+    def own(self) -> list[str]:
+        """What this package warned of, in the order in which it came."""
+        return [f"{OURS}: {said.text}" for said in self._counts if said.source == OURS]
+
+    def messages(self, log: Path) -> list[EngineMessage]:
+        """What engines and libraries warned of, here and in other processes, as far as the log has it.
+
+        Args:
+            log: where their processes write.
+        """
+        collected = [
+            EngineMessage(source=said.source, level=said.level, text=said.text, count=count)
+            for said, count in self._counts.items()
+            if said.source != OURS
+        ]
+        found = merged(collected, told_in(_lines(log)))
+        if len(found) > _MOST_MESSAGES:
+            LOGGER.warning("%d further messages of the engine are in %s only", len(found) - _MOST_MESSAGES, paths.LOG)
+        return found[:_MOST_MESSAGES]
+
+
+def _lines(log: Path) -> list[str]:
+    """The lines at the end of a log, free of secrets; none where it cannot be read."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_BYTES))
+            content = file.read()
+    except OSError:
+        return []
+    return redact(content.decode(errors="replace"), os.environ).split("\n")
 
 
 class _RedactingFormatter(logging.Formatter):
@@ -66,13 +93,22 @@ class _BriefFormatter(_RedactingFormatter):
         return f"{record.levelname.lower()}: {text}" if record.levelno >= logging.WARNING else text
 
 
+class _ForAPerson(logging.Filter):
+    """Lets through what this package says, and of others what is a warning or worse."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.WARNING or record.name.partition(".")[0] == OURS
+
+
 def configure(echo: int | None = None) -> WarningCollector:
-    """Logs to standard error: this package at debug level, others from warnings on, where it was on a crash; no bars.
+    """Logs to standard error: this package at debug level, others at info level, where it was on a crash; no bars.
 
     Args:
         echo: descriptor to which all but the details goes as well, for a person to read.
     """
     os.environ.update(_QUIET)
+    for name, value in _TELLING.items():
+        os.environ.setdefault(name, value)
     with contextlib.suppress(OSError, ValueError):  # standard error has no descriptor, as under a test
         faulthandler.enable(sys.stderr)
     logging.raiseExceptions = False  # a log that cannot be written, on a full disk, must not end the run
@@ -84,11 +120,23 @@ def configure(echo: int | None = None) -> WarningCollector:
         brief = logging.StreamHandler(os.fdopen(echo, "w", encoding="utf-8", errors="backslashreplace", closefd=False))
         brief.setFormatter(_BriefFormatter("%(message)s"))
         brief.setLevel(logging.INFO)
+        brief.addFilter(_ForAPerson())
         handlers.append(brief)
-    logging.basicConfig(level=logging.WARNING, handlers=handlers, force=True)
+    logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
     LOGGER.setLevel(logging.DEBUG)
     warnings.showwarning = _log_warning
     return collector
+
+
+@contextmanager
+def warnings_only() -> Iterator[None]:
+    """Nothing below a warning is logged meanwhile, by anybody: what is measured writes no log."""
+    before = logging.root.manager.disable
+    logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def campaign_line(environment: Mapping[str, str]) -> str | None:
@@ -98,15 +146,6 @@ def campaign_line(environment: Mapping[str, str]) -> str | None:
         return None
     cycle, cycles = environment.get(paths.ENV_CYCLE), environment.get(paths.ENV_CYCLES)
     return f"Part of campaign {name}" + (f" (cycle {cycle} of {cycles})" if cycle and cycles else "")
-
-
-def package_of(filename: str) -> str:
-    """The package that a source file belongs to."""
-    parts = filename.replace("\\", "/").split("/")
-    for folder in ("site-packages", "dist-packages"):
-        if folder in parts[:-1]:
-            return parts[parts.index(folder) + 1].removesuffix(".py")
-    return "runners" if "runners" in parts else "python"
 
 
 def _log_warning(

@@ -28,6 +28,7 @@ def isolated(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
         monkeypatch.delenv(variable, raising=False)
     if request.node.get_closest_marker("engine") is None:
         monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("HF_HUB_OFFLINE", "1")
         monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.chdir(tmp_path)
 

@@ -18,6 +18,8 @@ def type_of(annotation: Any) -> str:
     if annotation is type(None):
         return "null"
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, ContractModel):
+        return "mapping"
     if origin is None:
         return _WORDS.get(getattr(annotation, "__name__", ""), "text")
     if origin is Annotated:

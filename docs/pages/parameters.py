@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 
-from orchestrator.campaign.schema import NOT_YET, CampaignFile
+from orchestrator.campaign.schema import NOT_YET, CampaignFile, Schedule
+from orchestrator.campaign.settings import Failures, Gaps, Notify
 from orchestrator.system.config import UserConfig
 from pages.markdown import default_of, fields
 from runners.contract.options import OPTIONS
@@ -20,6 +21,8 @@ def parameters() -> Iterator[str]:
     yield "# Parameters\n"
     yield "What `workload:`, `measurement:`, `shared:` and each entry of `backends:` can hold. A list is an axis, a"
     yield "scalar is fixed. For the parameters that take a mapping, a mapping is one value and a list of them an axis."
+    yield "Ranges, parameters that vary together, and files that extend others: [write a campaign"
+    yield "file](../how-to/campaign-file.md)."
     yield "[campaign.schema.json](campaign.schema.json) says the same to an editor. With the YAML language server (in"
     yield "VS Code: the extension *YAML*), this first line of a campaign file completes and checks as you type:\n"
     yield "```yaml\n# yaml-language-server: $schema=../docs/reference/campaign.schema.json\n```\n"
@@ -49,7 +52,11 @@ def parameters() -> Iterator[str]:
     yield "In the project's folder; holds on this machine, whatever the campaign.\n"
     yield from fields(UserConfig)
     yield "\n## Other keys of a campaign file\n"
+    yield "- `extends`: a campaign file that this one is laid over, or a list of them\n"
     yield from fields(CampaignFile, _ELSEWHERE)
+    for name, section in {"gaps": Gaps, "failures": Failures, "notify": Notify, "schedule": Schedule}.items():
+        yield f"\n`{name}`:\n"
+        yield from fields(section)
 
 
 def matrix() -> Iterator[str]:

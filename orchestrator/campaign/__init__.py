@@ -1,1 +1,1 @@
-"""WHAT to run. Data in, data out; only :mod:`load` and :mod:`inputs` read files."""
+"""WHAT to run. Data in, data out; only :mod:`document`, :mod:`extends`, :mod:`inputs` and :mod:`load` read files."""

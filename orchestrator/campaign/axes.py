@@ -1,4 +1,4 @@
-"""The two-level grammar: what each list and scalar of a campaign file means for each backend. Pure.
+"""The two-level grammar: what each list, range, group and scalar of a campaign file means for each backend. Pure.
 
 Every value is checked once, by itself, against the backend's own model, so that a wrong one is named
 with its place; the combinations are made later, lazily, in :mod:`orchestrator.campaign.expand`.
@@ -6,25 +6,27 @@ with its place; the combinations are made later, lazily, in :mod:`orchestrator.c
 
 from __future__ import annotations
 
+import itertools
 import math
-import typing
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from pydantic import ValidationError
-
 from orchestrator.campaign.document import FieldPath, field_name
+from orchestrator.campaign.findings import Finding
+from orchestrator.campaign.groups import TOGETHER, Placed, Section, apart, combined, section_of
+from orchestrator.campaign.parameters import Parameter, parameters_of, workload_parameters
 from orchestrator.campaign.schema import CampaignFile
-from runners.contract.json_value import takes_mapping
-from runners.contract.messages import nearest, validation_messages
-from runners.contract.model import ContractModel
+from runners.contract.messages import nearest
 from runners.contract.names import check_model
 from runners.contract.options import OPTIONS
-from runners.contract.request import Workload
 
 Axes = tuple[tuple[str, tuple[Any, ...]], ...]
 """Each parameter with the values that it takes."""
+Groups = tuple[tuple[str, ...], ...]
+"""Which of them vary together."""
+
+MAX_RUNS = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Grid:
     models: tuple[str, ...]
     workload: Axes
     options: Axes
+    workload_groups: Groups = ()
+    option_groups: Groups = ()
 
     @property
     def source(self) -> str:
@@ -46,73 +50,40 @@ class Grid:
     @property
     def points(self) -> int:
         """How many combinations it declares."""
-        return len(self.models) * math.prod(len(values) for _, values in (*self.workload, *self.options))
+        dimensions = [*_dimensions(self.workload, self.workload_groups), *_dimensions(self.options, self.option_groups)]
+        return len(self.models) * math.prod(_size(dimension) for dimension in dimensions)
+
+    def workload_points(self, *names: str) -> Iterator[dict[str, Any]]:
+        """Each combination of the workload's axes; of those alone that are named, if some are."""
+        axes = tuple((name, values) for name, values in self.workload if not names or name in names)
+        return product(axes, self.workload_groups)
+
+    def option_points(self) -> Iterator[dict[str, Any]]:
+        """Each combination of the backend's own axes."""
+        return product(self.options, self.option_groups)
 
 
-MAX_RUNS = 10_000_000
-
-_Declared = dict[str, tuple[FieldPath, Any]]
-"""Parameters with the place each was declared at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """An issue, with the place in the file as a path."""
-
-    path: FieldPath
-    message: str
-    hint: str | None = None
+def product(axes: Axes, groups: Groups) -> Iterator[dict[str, Any]]:
+    """Each combination, one at a time; parameters of a group take their values side by side."""
+    dimensions = []
+    for dimension in _dimensions(axes, groups):
+        names, columns = zip(*dimension, strict=True)
+        rows = zip(*columns, strict=True)
+        dimensions.append([tuple(zip(names, row, strict=True)) for row in rows])
+    for point in itertools.product(*dimensions):
+        yield dict(itertools.chain.from_iterable(point))
 
 
-class _Parameter:
-    """One field of a model: how a value of it is checked, and whether it is a list or a mapping by nature."""
-
-    def __init__(self, model: type[ContractModel], name: str) -> None:
-        annotation = model.model_fields[name].annotation
-        self._model, self._name = model, name
-        self.is_list = _is_list(annotation)
-        self._takes_mapping = takes_mapping(annotation)
-
-    def values(self, declared: Any, path: FieldPath, findings: list[Finding]) -> tuple[Any, ...]:
-        """The values of a scalar (one) or an axis (several); what is wrong goes to the findings."""
-        is_axis = isinstance(declared, list) and (
-            not self.is_list or (bool(declared) and all(isinstance(value, list) for value in declared))
-        )
-        if is_axis and not declared:
-            findings.append(Finding(path, "an axis without values", "give at least one, or leave the key out"))
-            return ()
-        places = [((*path, index), value) for index, value in enumerate(declared)] if is_axis else [(path, declared)]
-        return tuple(self._checked(value, place, findings) for place, value in places)
-
-    def _checked(self, value: Any, path: FieldPath, findings: list[Finding]) -> Any:
-        if isinstance(value, dict) and not self._takes_mapping:
-            findings.append(
-                Finding(path, "ranges and groups of parameters are not supported yet", "write the values as a list")
-            )
-            return None
-        try:
-            return getattr(self._model.model_validate({self._name: value}), self._name)
-        except ValidationError as error:
-            findings.extend(Finding((*path, *inner), message) for (_, *inner), message in validation_messages(error))
-            return None
+def _size(dimension: Axes) -> int:
+    return len(dimension[0][1])
 
 
-def _is_list(annotation: Any) -> bool:
-    origin = typing.get_origin(annotation)
-    return origin is list or any(_is_list(argument) for argument in typing.get_args(annotation) if origin is not dict)
-
-
-@cache
-def _parameters(model: type[ContractModel]) -> dict[str, _Parameter]:
-    return {name: _Parameter(model, name) for name in model.model_fields}
-
-
-def _options_of(backend: str) -> dict[str, _Parameter]:
-    return {name: parameter for name, parameter in _parameters(OPTIONS[backend]).items() if name != "backend"}
-
-
-def _workload_parameters() -> dict[str, _Parameter]:
-    return {name: parameter for name, parameter in _parameters(Workload).items() if name != "dataset_sha256"}
+def _dimensions(axes: Axes, groups: Groups) -> list[Axes]:
+    """Axes by themselves, then those of each group as one."""
+    grouped = {name for group in groups for name in group}
+    alone = [((name, values),) for name, values in axes if name not in grouped]
+    zipped = [tuple((name, values) for name, values in axes if name in group) for group in groups]
+    return [*alone, *(dimension for dimension in zipped if dimension)]
 
 
 def resolve_grids(file: CampaignFile) -> tuple[list[Grid], list[Finding]]:
@@ -123,20 +94,21 @@ def resolve_grids(file: CampaignFile) -> tuple[list[Grid], list[Finding]]:
     findings: list[Finding] = []
     if not file.backends and not file.experiments:
         findings.append(Finding((), "nothing to run", "name backends with their parameters, or list experiments"))
-    _check_shared(file, findings)
-    shared = _placed(file.shared, ("shared",))
-    workload = _placed(file.workload, ("workload",))
+    shared = section_of(file.shared, ("shared",), findings)
+    workload = section_of(file.workload, ("workload",), findings)
+    _check_shared(file, shared, findings)
     models = _models(file.model, ("model",), findings)
-    workload_axes = _axes("a workload", _workload_parameters(), workload, findings)
+    workload_axes = _axes("a workload", workload_parameters(), workload, findings)
     grids = []
     for backend, own in file.backends.items():
         if backend not in OPTIONS:
             findings.append(_unknown_backend(backend, ("backends", backend)))
             continue
-        known = _options_of(backend)
-        declared = {name: placed for name, placed in shared.items() if name in known}
-        declared |= _placed(own or {}, ("backends", backend))
-        grids.append(Grid((), backend, models, workload_axes, _options(backend, known, declared, findings)))
+        known = parameters_of(backend)
+        own_section = section_of(own or {}, ("backends", backend), findings)
+        section = combined(backend, known, shared, own_section, findings)
+        options = _options(backend, known, section, findings)
+        grids.append(Grid((), backend, models, workload_axes, options, _groups(workload), _groups(section)))
     for index, point in enumerate(file.experiments):
         grid = _explicit(point, ("experiments", index), shared, workload, models, findings)
         if grid:
@@ -153,24 +125,24 @@ def _unknown_backend(backend: object, path: FieldPath) -> Finding:
     return Finding(path, f"unknown backend {backend!r}", nearest(str(backend), OPTIONS))
 
 
-def _placed(declared: dict[str, Any], path: FieldPath) -> _Declared:
-    return {name: ((*path, name), value) for name, value in declared.items()}
+def _groups(section: Section) -> Groups:
+    return tuple(group.parameters for group in section.groups.values())
 
 
-def _check_shared(file: CampaignFile, findings: list[Finding]) -> None:
+def _check_shared(file: CampaignFile, shared: Section, findings: list[Finding]) -> None:
     """Each shared value against every backend that has it, also where that overrides it."""
     named = [*file.backends, *(point.get("backend") for point in file.experiments)]
     used = [name for name in OPTIONS if name in named]
-    known = {name for backend in used for name in _options_of(backend)}
-    for name, value in file.shared.items():
+    known = {name for backend in used for name in parameters_of(backend)}
+    for name, places in _places(shared).items():
         if used and name not in known:
             message = "no backend of this campaign has this parameter"
-            findings.append(Finding(("shared", name), message, nearest(name, known)))
+            findings.append(Finding(places[0].path, message, nearest(name, [*known, TOGETHER])))
         refused: dict[Finding, list[str]] = {}
-        having = [backend for backend in used if name in _options_of(backend)]
+        having = [backend for backend in used if name in parameters_of(backend)]
         for backend in having:
             found: list[Finding] = []
-            _options_of(backend)[name].values(value, ("shared", name), found)
+            _values(parameters_of(backend)[name], places, name in shared.grouped, found)
             for finding in found:
                 refused.setdefault(finding, []).append(backend)
         findings += [_of_some(finding, refusing, having) for finding, refusing in refused.items()]
@@ -184,23 +156,43 @@ def _of_some(finding: Finding, refusing: list[str], having: list[str]) -> Findin
     return Finding(finding.path, f"{', '.join(refusing)}: {finding.message}", hint)
 
 
-def _axes(owner: str, known: dict[str, _Parameter], declared: _Declared, findings: list[Finding]) -> Axes:
+def _places(section: Section) -> dict[str, list[Placed]]:
+    """Each parameter of a section, with what is declared of it: in a group a value for each point."""
+    places = {name: [placed] for name, placed in section.plain.items()}
+    for group in section.groups.values():
+        for name in group.parameters:
+            places[name] = [Placed((*group.path, n, name), point[name]) for n, point in enumerate(group.points)]
+    return places
+
+
+def _values(parameter: Parameter, places: Sequence[Placed], grouped: bool, findings: list[Finding]) -> tuple[Any, ...]:
+    if grouped:
+        return tuple(parameter.value(value, path, findings) for path, value in places)
+    return parameter.values(places[0].value, places[0].path, findings)
+
+
+def _axes(owner: str, known: dict[str, Parameter], section: Section, findings: list[Finding]) -> Axes:
     axes = []
-    for name, (path, value) in declared.items():
+    for name, places in _places(section).items():
         if name in known:
             told_already: list[Finding] = []
-            axes.append((name, known[name].values(value, path, told_already if path[0] == "shared" else findings)))
-        else:
-            findings.append(Finding(path, f"{owner} has no such parameter", nearest(name, known)))
+            shared = places[0].path[0] == "shared"
+            values = _values(known[name], places, name in section.grouped, told_already if shared else findings)
+            axes.append((name, values))
+        elif places[0].path[0] != "shared":
+            hint = nearest(name, [*known, TOGETHER])
+            findings.append(Finding(places[0].path, f"{owner} has no such parameter", hint))
     return tuple(axes)
 
 
-def _options(backend: str, known: dict[str, _Parameter], declared: _Declared, findings: list[Finding]) -> Axes:
+def _options(backend: str, known: dict[str, Parameter], section: Section, findings: list[Finding]) -> Axes:
     """A backend's own axes; names of models in them are looked at, too."""
-    axes = _axes(backend, known, declared, findings)
+    axes = _axes(backend, known, section, findings)
+    places = _places(section)
     for name, values in axes:
         if name in OPTIONS[backend].MODEL_FIELDS:
-            _models([value for value in values if value is not None], declared[name][0], findings, axis=False)
+            models = [value for value in values if value is not None]
+            _models(models, places[name][0].path, findings, axis=False)
     return axes
 
 
@@ -219,8 +211,8 @@ def _models(
 def _explicit(
     point: dict[str, Any],
     path: FieldPath,
-    shared: _Declared,
-    workload: _Declared,
+    shared: Section,
+    workload: Section,
     models: tuple[str, ...],
     findings: list[Finding],
 ) -> Grid | None:
@@ -235,17 +227,29 @@ def _explicit(
             return None
     if "model" in point:
         models = _models(point["model"], (*path, "model"), findings)
-    workload = workload | _placed(point.get("workload", {}), (*path, "workload"))
-    workload_axes = _axes("a workload", _workload_parameters(), workload, findings)
-    known = _options_of(backend)
-    declared = {name: placed for name, placed in shared.items() if name in known}
-    declared |= _placed({name: value for name, value in point.items() if name not in _NOT_OPTIONS}, path)
-    options = _options(backend, known, declared, findings)
+    known = parameters_of(backend)
+    own = {name: value for name, value in point.items() if name not in _NOT_OPTIONS}
+    asked = point.get("workload", {})
+    for declared, place in ((own, path), (asked, (*path, "workload"))):
+        if TOGETHER in declared:
+            findings.append(Finding((*place, TOGETHER), "an experiment is one point, and this is an axis", _ONE_POINT))
+            return None
+    told: list[Finding] = []
+    workload_axes = _axes("a workload", workload_parameters(), _over(workload, asked, (*path, "workload")), told)
+    above = apart(shared, own)
+    kept = Section({name: placed for name, placed in above.plain.items() if name in known})
+    options = _options(backend, known, _over(kept, own, path), told)
+    # What is above it was judged where it stands.
+    findings += [finding for finding in told if finding.path[: len(path)] == path]
     for name, values in (("model", models), *((f"workload.{name}", axis) for name, axis in workload_axes), *options):
         if len(values) > 1:
-            message = "an experiment is one point, and this is an axis"
-            findings.append(Finding((*path, name), message, "name one value here, or use backends: for a grid"))
+            findings.append(Finding((*path, name), "an experiment is one point, and this is an axis", _ONE_POINT))
     return Grid(path, backend, models, workload_axes, options)
 
 
+def _over(above: Section, own: dict[str, Any], path: FieldPath) -> Section:
+    return Section(apart(above, own).plain | {name: Placed((*path, name), value) for name, value in own.items()})
+
+
 _NOT_OPTIONS = ("backend", "model", "workload")
+_ONE_POINT = "name one value here, or use backends: for a grid"

@@ -1,4 +1,4 @@
-"""YAML text -> plain data, with the line on which each value stands.
+"""A YAML file -> plain data, with the line on which each value stands.
 
 Safe by construction: nodes become strings, numbers, booleans, nulls, lists and mappings, and nothing
 else. Duplicate keys, foreign tags and alias bombs are errors. Scalars follow YAML 1.2's core schema, so
@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from orchestrator.errors import FileError, Issue
+from orchestrator.errors import FileError, InputError, Issue
 
 FieldPath = tuple[str | int, ...]
 
@@ -61,12 +62,47 @@ class Document:
 
     data: Any
     lines: dict[FieldPath, int] = field(default_factory=dict)
+    files: dict[FieldPath, str] = field(default_factory=dict)
+    """The file of each value, where it is made of several."""
 
     def line(self, path: FieldPath) -> int | None:
         """The line of a value, or of the nearest thing around it."""
+        return self.lines.get(self._nearest(path))
+
+    def file(self, path: FieldPath) -> str | None:
+        """The file of a value, or of the nearest thing around it; None: the document's own."""
+        return self.files.get(self._nearest(path))
+
+    def _nearest(self, path: FieldPath) -> FieldPath:
         while path and path not in self.lines:
             path = path[:-1]
-        return self.lines.get(path)
+        return path
+
+
+def read_document(path: Path) -> Document:
+    """Read a YAML file as plain data with its lines.
+
+    Raises:
+        FileError: it is not YAML, or too large.
+        InputError: it cannot be read.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} cannot be read: it is no file")
+        if path.stat().st_size > MAX_BYTES:
+            raise FileError([Issue(f"larger than {MAX_BYTES >> 20} MiB")], path)
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise FileError([Issue("not UTF-8 text", line=line)], path) from None
+    except (FileNotFoundError, ValueError):  # a NUL in the path is a ValueError
+        raise InputError(f"there is no file {str(path)!r}") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        return parse(text)
+    except FileError as error:
+        raise FileError(error.issues, path) from None
 
 
 def parse(text: str) -> Document:
@@ -78,7 +114,7 @@ def parse(text: str) -> Document:
     try:
         node = _compose(text)
         if node is None:
-            return Document(None)
+            return Document(None, {(): 1})
         builder = _Builder()
         return Document(builder.build(node, ()), builder.lines)
     except yaml.MarkedYAMLError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from orchestrator.campaign.axes import Axes, Grid, resolve_grids
+from orchestrator.campaign.axes import Grid, resolve_grids
 from orchestrator.campaign.document import field_name
 from orchestrator.campaign.schema import Campaign
 from orchestrator.errors import FileError, Issue
@@ -62,14 +61,21 @@ def expand(campaign: Campaign, funnel: Funnel) -> Iterator[Planned]:
         funnel.experiments += 1
         yield planned
     if not seen:
-        rules = ", ".join(f"{name} ({count:,})" for name, count in funnel.dropped.most_common())
-        raise FileError([Issue(f"no experiment is left: all were dropped by {rules}", field="backends")])
+        raise FileError([Issue(none_left(funnel), field="backends")])
 
 
-def points(campaign: Campaign, grids: Iterable[Grid], funnel: Funnel) -> Iterator[Planned]:
-    """Yield each point that breaks no rule, duplicates included."""
+def none_left(funnel: Funnel) -> str:
+    """What is wrong with a campaign whose every point a rule forbids."""
+    rules = ", ".join(f"{name} ({count:,})" for name, count in funnel.dropped.most_common())
+    return f"no experiment is left: all were dropped by {rules}"
+
+
+def points(campaign: Campaign, grids: Iterable[Grid], funnel: Funnel, most: int | None = None) -> Iterator[Planned]:
+    """Yield each point that breaks no rule, duplicates included; look at so many points at most."""
     for grid in grids:
         for experiment in _experiments(campaign, grid):
+            if funnel.declared == most:
+                return
             funnel.declared += 1
             rule = broken_rule(experiment)
             if rule is None:
@@ -85,10 +91,10 @@ def _experiments(campaign: Campaign, grid: Grid) -> Iterator[Experiment]:
     try:
         for model in grid.models:
             found = {"model": model, "model_sha256": campaign.model_sha256.get(model)}
-            for point in _product(grid.workload):
+            for point in grid.workload_points():
                 dataset_sha256 = campaign.dataset_sha256.get(point.get("dataset", ""))
                 workload = Workload.model_validate({**point, "dataset_sha256": dataset_sha256})
-                for options in _product(grid.options):
+                for options in grid.option_points():
                     options["backend"] = grid.backend
                     inputs = _input_hashes(campaign, grid.backend, options)
                     yield Experiment.model_validate(
@@ -107,9 +113,3 @@ def _input_hashes(campaign: Campaign, backend: str, options: Mapping[str, Any]) 
         for field in OPTIONS[backend].MODEL_FIELDS
         if options.get(field) in campaign.model_sha256
     }
-
-
-def _product(axes: Axes) -> Iterator[dict[str, Any]]:
-    names = [name for name, _ in axes]
-    for values in itertools.product(*(values for _, values in axes)):
-        yield dict(zip(names, values, strict=True))

@@ -8,9 +8,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from orchestrator.campaign.axes import Finding, Grid, resolve_grids
-from orchestrator.campaign.document import MAX_BYTES, Document, FieldPath, field_name, parse
-from orchestrator.campaign.expand import Funnel, expand, points
+from orchestrator.campaign.axes import Grid, resolve_grids
+from orchestrator.campaign.document import MAX_DEPTH, Document, FieldPath, field_name, read_document
+from orchestrator.campaign.expand import Funnel, none_left, points
+from orchestrator.campaign.extends import extended
+from orchestrator.campaign.findings import Finding
+from orchestrator.campaign.groups import TOGETHER
 from orchestrator.campaign.inputs import (
     count_prompts,
     file_sha256,
@@ -18,20 +21,27 @@ from orchestrator.campaign.inputs import (
     model_folder,
     prompt_file,
 )
-from orchestrator.campaign.schema import NOT_YET, Campaign, CampaignFile
+from orchestrator.campaign.keys import Places, known_part, unknown_keys
+from orchestrator.campaign.schema import NOT_YET, Campaign, CampaignFile, Schedule
+from orchestrator.campaign.settings import Failures, Gaps, Notify
 from orchestrator.errors import FileError, InputError, Issue
-from runners.contract.messages import nearest, validation_messages
-from runners.contract.model import ContractModel
+from runners.contract.messages import validation_messages
 from runners.contract.names import PART_FILES, is_prompt_file
 from runners.contract.options import OPTIONS
 from runners.contract.request import Measurement, Warmup, Workload
 
-_PLACES: dict[tuple[str, ...], type[ContractModel]] = {
+_PLACES: Places = {
     (): CampaignFile,
     ("measurement",): Measurement,
     ("measurement", "warmup"): Warmup,
+    ("gaps",): Gaps,
+    ("failures",): Failures,
+    ("notify",): Notify,
+    ("schedule",): Schedule,
 }
 """Where keys are fixed by the grammar."""
+_LOOKED_AT = 50_000
+"""Points that are made while a file is read, at most."""
 
 
 def load_campaign(path: str | Path) -> Campaign:
@@ -44,7 +54,7 @@ def load_campaign(path: str | Path) -> Campaign:
     path = Path(path)
     document = read_document(path)
     try:
-        return campaign_from_document(document, path.resolve().parent)
+        return campaign_from_document(document, path.resolve().parent, path)
     except FileError as error:
         raise FileError(error.issues, path) from None
 
@@ -64,7 +74,9 @@ def campaign_from_mapping(declared: dict[str, Any], folder: str | Path = ".") ->
 
 
 def _require_text_keys(value: Any, path: FieldPath) -> None:
-    """From YAML keys are always text; from Python they may be anything."""
+    """From YAML keys are always text, and there is an end to its depth; from Python they may be anything."""
+    if len(path) > MAX_DEPTH:
+        raise FileError([Issue(f"nested more than {MAX_DEPTH} levels deep", field=field_name(path[:3]))])
     if isinstance(value, dict):
         for key, inner in value.items():
             if not isinstance(key, str):
@@ -75,37 +87,22 @@ def _require_text_keys(value: Any, path: FieldPath) -> None:
             _require_text_keys(inner, (*path, index))
 
 
-def read_document(path: Path) -> Document:
-    """Read a YAML file as plain data with its lines.
+def campaign_from_document(document: Document, folder: Path, path: Path | None = None) -> Campaign:
+    """Check a document against the grammar, the backends' options and the files it names.
+
+    Args:
+        document: of the campaign.
+        folder: its file's.
+        path: its file, if it has one.
 
     Raises:
-        FileError: it is not YAML, or too large.
-        InputError: it cannot be read.
+        FileError: it is wrong.
     """
-    try:
-        if path.exists() and not path.is_file():
-            raise InputError(f"{path} cannot be read: it is no file")
-        if path.stat().st_size > MAX_BYTES:
-            raise FileError([Issue(f"larger than {MAX_BYTES >> 20} MiB")], path)
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise FileError([Issue("not UTF-8 text", line=line)], path) from None
-    except (FileNotFoundError, ValueError):  # a NUL in the path is a ValueError
-        raise InputError(f"there is no file {str(path)!r}") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    try:
-        return parse(text)
-    except FileError as error:
-        raise FileError(error.issues, path) from None
-
-
-def campaign_from_document(document: Document, folder: Path) -> Campaign:
-    """Check a document against the grammar, the backends' options and the files it names."""
+    document, folder = extended(document, folder, path)
     if not isinstance(document.data, dict):
-        raise FileError([Issue("a campaign is a mapping of keys", hint="begin with name:, model: and backends:")])
-    findings = list(_keys(document.data))
+        hint = "begin with name:, model: and backends:"
+        raise FileError([Issue("a campaign is a mapping of keys", line=document.line(()), hint=hint)])
+    findings = list(unknown_keys(document.data, _PLACES, NOT_YET))
     file = _validated(document.data, findings)
     if file is None:
         raise FileError(_issues(findings, document))
@@ -120,7 +117,7 @@ def campaign_from_document(document: Document, folder: Path) -> Campaign:
         findings += _refused_points(campaign, grids)
         findings += _short_prompt_files(campaign, grids)
     if not findings:
-        findings += _nothing_left(campaign)
+        findings += _nothing_left(campaign, grids)
     if findings:
         raise FileError(_issues(findings, document))
     return campaign
@@ -128,35 +125,17 @@ def campaign_from_document(document: Document, folder: Path) -> Campaign:
 
 def _issues(findings: list[Finding], document: Document) -> list[Issue]:
     return [
-        Issue(f.message, field_name(f.path), document.line(f.path), f.hint)
-        for f in sorted(findings, key=lambda f: document.line(f.path) or 0)
+        Issue(f.message, field_name(f.path), document.line(f.path), f.hint, file=document.file(f.path))
+        for f in sorted(findings, key=lambda f: (document.file(f.path) or "", document.line(f.path) or 0))
     ]
 
 
-def _keys(data: dict[str, Any]) -> Iterator[Finding]:
-    """Keys that the grammar does not have, or not yet."""
-    for place, model in _PLACES.items():
-        mapping: Any = data
-        for part in place:
-            mapping = mapping.get(part) if isinstance(mapping, dict) else None
-        for key in mapping if isinstance(mapping, dict) else ():
-            path = (*place, key)
-            name = field_name(path)
-            if name in NOT_YET:
-                yield Finding(path, f"not supported yet: {NOT_YET[name]}", "leave the key out")
-            elif key not in model.model_fields:
-                yield Finding(path, "unknown key", nearest(str(key), model.model_fields))
-
-
 def _validated(data: dict[str, Any], findings: list[Finding]) -> CampaignFile | None:
-    """The file as a model; its faults are added to the findings, those already named left out."""
+    """The file as a model; its faults are added to the findings. Unknown keys are among those already."""
     try:
-        file = CampaignFile.model_validate(data)
+        file = CampaignFile.model_validate(known_part(data, _PLACES))
     except ValidationError as error:
-        named = {finding.path for finding in findings}
-        for path, message in validation_messages(error):
-            if path not in named:
-                findings.append(Finding(path, message, _hint(path, data)))
+        findings += [Finding(path, message, _hint(path, data)) for path, message in validation_messages(error)]
         return None
     return None if findings else file
 
@@ -195,6 +174,11 @@ def _named(file: CampaignFile, key: str) -> Iterator[tuple[FieldPath, Any]]:
         workload = point.get("workload")
         if isinstance(workload, dict):
             places.append((("experiments", index, "workload", key), workload.get(key)))
+    groups = file.workload.get(TOGETHER)
+    for name, group in groups.items() if isinstance(groups, dict) else ():
+        for index, point in enumerate(group if isinstance(group, list) else ()):
+            if isinstance(point, dict):
+                places.append((("workload", TOGETHER, name, index, key), point.get(key)))
     for path, value in places:
         if isinstance(value, list):
             yield from (((*path, index), item) for index, item in enumerate(value))
@@ -235,20 +219,24 @@ def _short_prompt_files(campaign: Campaign, grids: list[Grid]) -> Iterator[Findi
     for dataset in campaign.dataset_sha256:
         lines = count_prompts(prompt_file(dataset, campaign.folder))
         for grid in grids:
-            workload = dict(grid.workload)
-            asked = max(workload.get("prompts", (Workload().prompts,)))
-            if dataset in workload.get("dataset", ()) and lines < asked:
+            points = grid.workload_points("dataset", "prompts")
+            counts = (point.get("prompts", Workload().prompts) for point in points if point.get("dataset") == dataset)
+            asked = max(counts, default=0)
+            if lines < asked:
                 message = f"{dataset} holds {lines} prompts, and workload.prompts asks for {asked}"
                 yield Finding((*grid.path, "workload", "dataset"), message, "ask for fewer, or add some")
 
 
-def _nothing_left(campaign: Campaign) -> list[Finding]:
-    """A campaign whose every point a rule forbids."""
+def _nothing_left(campaign: Campaign, grids: list[Grid]) -> list[Finding]:
+    """A campaign whose every point a rule forbids; one with very many points is left to its planning."""
+    funnel = Funnel()
     try:
-        next(expand(campaign, Funnel()))
+        found = any(True for _ in points(campaign, grids, funnel, _LOOKED_AT))
     except FileError as error:
         return [Finding(("backends",), issue.message) for issue in error.issues]
-    return []
+    if found or funnel.declared == _LOOKED_AT:
+        return []
+    return [Finding(("backends",), none_left(funnel))]
 
 
 def _refused_points(campaign: Campaign, grids: list[Grid]) -> Iterator[Finding]:

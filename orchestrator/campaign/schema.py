@@ -6,12 +6,14 @@ backends' own models in :mod:`orchestrator.campaign.axes`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, model_validator
 
 from orchestrator.campaign.settings import Failures, Gaps, Notify
+from orchestrator.campaign.times import Times, parse_duration, parse_time_of_day, parse_window
 from runners.contract.model import ContractModel
 from runners.contract.paths import ADHOC
 from runners.contract.request import Measurement, Order
@@ -20,7 +22,6 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,63}$"
 
 NOT_YET = {
     "until": "stopping when sure",
-    "extends": "building on another campaign file",
 }
 """Keys of the grammar that are not built yet: refused, never ignored."""
 
@@ -54,16 +55,41 @@ class Dispatching(NamedTuple):
     """None where there are no containers."""
 
 
+def _read_by(parse: Callable[[str], object]) -> AfterValidator:
+    """Texts are kept as they were written, once they can be read."""
+
+    def check(text: str) -> str:
+        parse(text)
+        return text
+
+    return AfterValidator(check)
+
+
+_EVERY = r"^(?=[0-9])([0-9]{1,9}d)?([0-9]{1,9}h)?([0-9]{1,9}m)?([0-9]{1,9}s)?$"
+_CLOCK = r"([01]?[0-9]|2[0-3]):[0-5][0-9]"
+
+
+def _like(pattern: str) -> dict[str, JsonValue]:
+    return {"pattern": pattern}
+
+
 class Schedule(ContractModel):
     """When a campaign is run; the same as the flags of ``orchestrate schedule``."""
 
-    at: str | None = Field(None, description="time of day of this machine's clock, HH:MM; null: at once")
-    every: str | None = Field(
+    at: Annotated[str, Field(json_schema_extra=_like(rf"^{_CLOCK}$")), _read_by(parse_time_of_day)] | None = Field(
+        None, description="time of day of this machine's clock, HH:MM; null: at once"
+    )
+    every: Annotated[str, Field(json_schema_extra=_like(_EVERY)), _read_by(parse_duration)] | None = Field(
         None, description="how long from one start to the next, such as 24h, 90m or 7d; null: once"
     )
-    between: str | None = Field(
-        None, description="start runs only in this window of the day, such as 22:00-06:00; null: at any time"
-    )
+    between: (
+        Annotated[str, Field(json_schema_extra=_like(rf"^{_CLOCK}-({_CLOCK}|24:00)$")), _read_by(parse_window)] | None
+    ) = Field(None, description="start runs only in this window of the day, such as 22:00-06:00; null: at any time")
+
+    @model_validator(mode="after")
+    def _can_start(self) -> Schedule:
+        Times.parse(self.at, self.every, self.between)
+        return self
 
 
 class CampaignFile(ContractModel):
@@ -119,6 +145,7 @@ class Campaign(ContractModel):
 
     file: CampaignFile
     folder: Annotated[Path, Field(strict=False)]
+    """That of its file, or the one that holds all files that it is made of."""
     dataset_sha256: dict[str, str] = Field(default_factory=dict)
     """Of each prompt file, by its name in the campaign."""
     model_sha256: dict[str, str] = Field(default_factory=dict)

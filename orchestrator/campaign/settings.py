@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from orchestrator.campaign.web import check_url, has_credentials
 from runners.contract.model import ContractModel
 
 Source = Literal["default", "user config", "file", "flag"]
@@ -57,6 +58,25 @@ class Notify(ContractModel):
     )
     on_complete: bool = Field(True, description="tell when a campaign is complete")
     on_failure: bool = Field(True, description="tell when runs of it failed, or it was stopped by a fault")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_a_url_that_may_stand_here(cls, said: Any) -> Any:
+        # Of the whole section, not of its fields: what is wrong with a field is shown with its value.
+        if not isinstance(said, Mapping):
+            return said
+        url = said.get("webhook_url")
+        if isinstance(url, str):
+            try:
+                check_url(url)
+            except ValueError as error:
+                raise ValueError(f"webhook_url: {error}") from None
+            if has_credentials(url):
+                raise ValueError(
+                    "webhook_url: names a user or a password, which do not stand in a file;"
+                    " set ORCHESTRATE_WEBHOOK_URL in the environment or in .env"
+                )
+        return said
 
 
 class Settings(ContractModel):

@@ -18,8 +18,11 @@ def device_issues(file: CampaignFile, grids: Sequence[Grid]) -> list[Issue]:
     """Whether ``gpus:`` and what the experiments work on go together.
 
     Left out, ``gpus:`` is one GPU, or the CPU where there is none. An experiment gets no more of those that are named
-    than it works on, so what is too many stays idle, and is not measured.
+    than it works on, so what is too many stays idle, and is not measured. With ``parallel:`` others run there; and left
+    out, ``gpus:`` is all that are ours, which only the machine can tell.
     """
+    if file.parallel and not file.gpus:
+        return []
     named = len(file.gpus) if file.gpus else 1
     demands = [(grid, demand) for grid in grids for demand in [set(gpus_wanted(grid))]]
     issues = []
@@ -30,7 +33,7 @@ def device_issues(file: CampaignFile, grids: Sequence[Grid]) -> list[Issue]:
             place = field_name(grid.path or ("backends", grid.backend))
             message = f"an experiment of {grid.backend} works on {most} GPUs, and {are_named}"
             issues.append(Issue(message, place, hint=_mending(file, grid, _enough(file.gpus or (), most))))
-    if file.gpus and not issues:
+    if file.gpus and not issues and not file.parallel:
         wanted = [named if count is None else count for _, demand in demands for count in demand]
         issues += _idle(file, max(wanted, default=named))
     return issues
@@ -70,10 +73,9 @@ def _wanted(options: Options) -> int | None:
 
 def _points(grid: Grid) -> Iterator[Options]:
     """The options of each point; their values were checked one by one when the grid was made."""
-    names = [name for name, _ in grid.options]
     defaults = OPTIONS[grid.backend].model_construct()
-    for values in itertools.product(*(values for _, values in grid.options)):
-        yield defaults.model_copy(update=dict(zip(names, values, strict=True)))
+    for point in grid.option_points():
+        yield defaults.model_copy(update=point)
 
 
 def _idle(file: CampaignFile, most: int) -> Iterator[Issue]:

@@ -16,12 +16,15 @@ from orchestrator.errors import EXIT_FAULT, EXIT_MACHINE, EXIT_WRONG_INPUT, Orch
 COMMANDS = {
     "campaign": "Run a campaign file: every experiment, every cycle.",
     "resume": "Finish a campaign that was interrupted or in which runs failed.",
+    "schedule": "Run a campaign file by the clock: at a time, every so often, within a window of the day.",
     "run": "Run one experiment, without a campaign file.",
     "status": "Show where campaigns stand.",
     "results": "List and show the results of campaigns.",
+    "notify": "Send a test notice to the webhook that is told when campaigns end.",
     "doctor": "Say what of all that a run may need is here, and what to do about the rest.",
+    "config": "Show this machine's GPUs and backends, and the settings that hold; or check and list files.",
     "simulate-gpu": "Run a command on GPUs that are simulated: to try things, and for tests.",
-    "init": "Make a folder a project: compose files, images, a first campaign, .env.",
+    "init": "Make a folder a project: a first campaign, settings, compose files, images, .env.",
 }
 """Each command with its help, so that `orchestrate --help` loads none of them."""
 

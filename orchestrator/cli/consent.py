@@ -15,7 +15,9 @@ from orchestrator.dispatch.base import Dispatcher
 from orchestrator.errors import InputError, Issue, MachineError
 from orchestrator.execution.campaigns import dispatcher_for
 from orchestrator.execution.changes import changes_of, require_comparable
+from orchestrator.execution.preflight.look import Preflight
 from orchestrator.results.folders import CampaignFolder
+from orchestrator.system.config import CONFIG_FILE, UserConfig
 from orchestrator.system.project import Project
 
 
@@ -37,6 +39,33 @@ def heeded(issues: Sequence[Issue], *, force: bool, quiet: bool) -> None:
             click.echo(f"warning: forced in spite of an error: {issue.describe(None)}", err=True)
         elif not quiet:
             click.echo(f"warning: {issue.describe(None)}", err=True)
+
+
+def consented(ahead: Preflight, config: UserConfig, running: Running, *, begun: bool) -> None:
+    """Tell what is ahead, and ask where it is much.
+
+    Args:
+        ahead: what is known of the campaign.
+        config: says from when on it is much.
+        running: how the command was called.
+        begun: whether the campaign is under way, so that it was agreed to then.
+
+    Raises:
+        FileError: something is wrong, and not to be borne.
+        InputError: the user does not agree, or cannot be asked.
+    """
+    heeded([*ahead.issues, *ahead.unfit()], force=running.force, quiet=running.silent)
+    if not running.silent:
+        for line in ahead.lines():
+            click.echo(f"ahead: {line}", err=True)
+    much = ahead.excess(config)
+    if not much or begun:
+        return
+    if not confirmed("Start it?", running.yes, "\n".join(f"this is much: {line}" for line in much)):
+        raise InputError(
+            f"not started: {'; '.join(much)}",
+            hint=f"--yes starts it all the same; {CONFIG_FILE} says from when on it is asked",
+        )
 
 
 def chosen(campaign: Campaign, project: Project, running: Running) -> Dispatcher:

@@ -15,8 +15,8 @@ from orchestrator.campaign.schema import Campaign
 from orchestrator.cli.consent import chosen
 from orchestrator.cli.options import Running
 from orchestrator.errors import InputError, Issue, MachineError
-from orchestrator.execution.campaigns import campaign_status
 from orchestrator.execution.changes import changes_of, require_comparable
+from orchestrator.execution.preflight.look import Preflight, preflight
 from orchestrator.execution.readiness import argument_issues
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.system.project import Project
@@ -38,14 +38,18 @@ def show_all(found: Sequence[tuple[Campaign, list[Issue]]], project: Project, ru
             click.echo("," if number else "[")
         elif number:
             click.echo()
+        in_containers = False
         try:
             dispatcher = chosen(campaign, project, running)
             how = f"{dispatcher.dispatching.dispatcher} ({dispatcher.how})"
+            in_containers = dispatcher.dispatching.dispatcher == "compose"
             issues += argument_issues(campaign, dispatcher, ask=False)
         except MachineError as error:
             how = f"not here: {error}"
         issues += _changed(campaign, project)
-        show(campaign, project, how, issues, as_json=running.as_json)
+        ahead = preflight(campaign, project, in_containers=in_containers, flags=running.flags, keep=False)
+        issues += ahead.issues
+        show(campaign, ahead, how, issues, excess=ahead.excess(project.config), as_json=running.as_json)
         refused |= not running.force and any(issue.severity == "error" for issue in issues)
     if listed:
         click.echo("]")
@@ -66,19 +70,28 @@ def _changed(campaign: Campaign, project: Project) -> list[Issue]:
     return [Issue("; ".join(["its file changed since it was begun", *changed.lines()]), severity="warning")]
 
 
-def show(campaign: Campaign, project: Project, dispatch: str, issues: Sequence[Issue], *, as_json: bool) -> None:
+def show(
+    campaign: Campaign,
+    ahead: Preflight,
+    dispatch: str,
+    issues: Sequence[Issue],
+    *,
+    excess: Sequence[str],
+    as_json: bool,
+) -> None:
     """Print what a campaign would run.
 
     Args:
         campaign: that is not started.
-        project: where it may have been begun before.
+        ahead: what is known of it before it starts.
         dispatch: how its runs would be started.
         issues: what is odd about it.
+        excess: what of it would be asked about.
         as_json: all runs, for machines.
     """
     funnel = Funnel()
     if as_json:
-        _print_json(campaign, project, funnel, dispatch, issues)
+        _print_json(campaign, ahead, funnel, dispatch, issues, excess)
         return
     file = campaign.file
     head: list[str] = []
@@ -94,11 +107,12 @@ def show(campaign: Campaign, project: Project, dispatch: str, issues: Sequence[I
         click.echo(f"{-funnel.duplicates:>9,} declared twice")
     click.echo(f"{funnel.experiments:>9,} experiments")
     click.echo(f"{runs:>9,} runs ({_counted(file.cycles, 'cycle')}, {file.order})")
-    mean_s = _mean_attempt_s(campaign, project)
-    estimate = "unknown before the first run" if mean_s is None else f"about {runs * mean_s / 60:.1f} min"
-    click.echo(f"{'':>9} estimated time: {estimate}")
+    for line in ahead.lines():
+        click.echo(f"{'':>9} ahead: {line}")
+    for line in excess:
+        click.echo(f"{'':>9} to be asked: {line}")
     click.echo(f"{'':>9} dispatch: {dispatch}")
-    for issue in issues:
+    for issue in (*issues, *ahead.unfit()):
         click.echo(f"{'':>9} {issue.severity}: {issue.describe(None)}")
     click.echo()
     if funnel.experiments > _SHOWN:
@@ -117,11 +131,17 @@ def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def _print_json(campaign: Campaign, project: Project, funnel: Funnel, dispatch: str, issues: Sequence[Issue]) -> None:
+def _print_json(
+    campaign: Campaign,
+    ahead: Preflight,
+    funnel: Funnel,
+    dispatch: str,
+    issues: Sequence[Issue],
+    excess: Sequence[str],
+) -> None:
     """One document, written as it is made: a campaign can have a million runs."""
     file = campaign.file
     identities = [planned.experiment_id for planned in expand(campaign, funnel)]
-    mean_s = _mean_attempt_s(campaign, project)
     runs = funnel.experiments * file.cycles
     head: dict[str, Any] = {
         "campaign": campaign.name,
@@ -132,10 +152,11 @@ def _print_json(campaign: Campaign, project: Project, funnel: Funnel, dispatch: 
             "experiments": funnel.experiments,
             "cycles": file.cycles,
             "runs": runs,
-            "estimated_s": None if mean_s is None else runs * mean_s,
+            "estimated_s": ahead.estimate.seconds.mean if ahead.estimate.seconds else None,
         },
         "order": file.order,
         "dispatch": dispatch,
+        "ahead": {**ahead.as_mapping(), "to_be_asked": list(excess)},
         "issues": [asdict(issue) for issue in issues],
     }
     click.echo(json.dumps(head, indent=2)[:-2] + ',\n  "runs": [')
@@ -143,10 +164,3 @@ def _print_json(campaign: Campaign, project: Project, funnel: Funnel, dispatch: 
         run = {"run_id": run_id(identities[position], cycle), "experiment_id": identities[position], "cycle": cycle}
         click.echo(f"    {json.dumps(run)}{',' if index + 1 < runs else ''}")
     click.echo("  ]\n}")
-
-
-def _mean_attempt_s(campaign: Campaign, project: Project) -> float | None:
-    try:
-        return campaign_status(campaign.name, project=project).mean_attempt_s
-    except InputError:
-        return None

@@ -5,12 +5,15 @@ from __future__ import annotations
 import click
 
 from orchestrator.cli.console import near, print_lines, print_table
+from orchestrator.errors import InputError
 from orchestrator.execution.campaigns import campaign_runs, campaign_status, existing
 from orchestrator.execution.changes import retired
 from orchestrator.manifest.store import Status
+from orchestrator.report.engine_messages import message_notes
 from orchestrator.report.failed import failure_summary
 from orchestrator.report.tables import shortened, summary
 from orchestrator.results.folders import CampaignFolder
+from orchestrator.results.known_issues import KnownIssue, known_issues
 from orchestrator.results.reading import readable_results
 from orchestrator.system.project import Project
 
@@ -25,9 +28,20 @@ def finish(name: str, project: Project, *, quiet: bool, as_json: bool) -> None:
     results, faults = readable_results(folder)
     gone = retired(CampaignFolder(folder))
     planned = [result for result in results if (result.experiment_id, result.cycle) not in gone]
+    issues: list[KnownIssue] = []
+    try:
+        issues = known_issues(project.folder)
+    except InputError as error:  # changed for the worse while the campaign ran
+        click.echo(f"messages and failures are not held against known issues: {error}", err=True)
     if planned:
         click.echo()
-        print_table(shortened(summary(name, planned), _MOST_ROWS, f"experiments: orchestrate results list {name}"))
+        print_table(
+            shortened(
+                summary(name, planned, message_notes(planned, issues)),
+                _MOST_ROWS,
+                f"experiments: orchestrate results list {name}",
+            )
+        )
     lines = [f"left out: {fault}" for fault in faults]
     if gone:
         lines.append(
@@ -36,7 +50,7 @@ def finish(name: str, project: Project, *, quiet: bool, as_json: bool) -> None:
         )
     status = campaign_status(name, project=project)
     failed = campaign_runs(name, project=project, status=Status.FAILED)
-    lines += failure_summary(name, status.runs, failed, status.recovered, near(folder))
+    lines += failure_summary(name, status.runs, failed, status.recovered, near(folder), issues)
     if failed:
         lines.append(f"{len(failed):,} of {status.runs:,} runs failed; `orchestrate resume {name}` tries them again.")
     print_lines([*lines, f"Each run: orchestrate results list {name}"])

@@ -83,7 +83,10 @@ def running_options(command: Callable[..., int]) -> Callable[..., int]:
         return command(running=shared, **{name: value for name, value in given.items() if name not in names})
 
     wrapped: Callable[..., int] = click.option(
-        "-y", "--yes", is_flag=True, help="Answer yes: build missing images, use persistent containers."
+        "-y",
+        "--yes",
+        is_flag=True,
+        help="Answer yes: start what is long or large, build missing images, use persistent containers.",
     )(function)
     wrapped = click.option(
         "--force",

@@ -52,22 +52,26 @@ def list_runs(name: str, as_json: bool, project_dir: str | None) -> int:
 @json_option
 @project_option
 def show_run(run: str, as_json: bool, project_dir: str | None) -> int:
-    """Show one run in full.
+    """Show one run in full, what its engine warned of included.
 
-    RUN is its folder, its run_id, or as much of it as is unique, such as 2315b91c.c001.
+    Messages are held against the issues that are known: ours, and those in issues.yaml in the project's folder. RUN is
+    the run's folder, its run_id, or as much of it as is unique, such as 2315b91c.c001.
     """
     from orchestrator.cli.console import print_json, print_table
+    from orchestrator.report.engine_messages import message_tables, with_known_issues
     from orchestrator.report.loading import find_run
     from orchestrator.report.tables import run_details
-    from orchestrator.results.reading import load_result
+    from orchestrator.results.known_issues import known_issues
+    from orchestrator.results.reading import load_result, read_host_report
     from orchestrator.system.project import find_project
 
-    folder = find_run(run, find_project(project_dir))
-    result = load_result(folder)
+    project = find_project(project_dir)
+    folder = find_run(run, project)
+    result, issues = load_result(folder), known_issues(project.folder)
     if as_json:
-        print_json(result.model_dump(mode="json"))
+        print_json(with_known_issues(result, issues))
         return EXIT_DONE
-    for table in run_details(result):
+    for table in [*run_details(result, read_host_report(folder)), *message_tables(result, issues)]:
         print_table(table)
     click.echo(f"Files: {folder}")
     return EXIT_DONE

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from orchestrator.campaign.load import load_campaign
 from orchestrator.campaign.schema import Campaign
-from orchestrator.cli.consent import agreed, changes_agreed, chosen, heeded
+from orchestrator.cli.consent import agreed, changes_agreed, chosen, consented, heeded
 from orchestrator.cli.console import print_table, watching
 from orchestrator.cli.ending import finish
 from orchestrator.cli.interrupts import caught_signals
@@ -27,6 +27,8 @@ from orchestrator.errors import (
 )
 from orchestrator.execution.campaigns import campaigns, run_campaign
 from orchestrator.execution.events import CampaignEnded
+from orchestrator.execution.preflight.forecast import Forecast
+from orchestrator.execution.preflight.look import Preflight, preflight
 from orchestrator.report.tables import Column, Table
 from orchestrator.system.project import Project
 from runners.contract.messages import first_fault
@@ -101,6 +103,7 @@ class _Agreed:
 
     campaign: Campaign
     dispatcher: Dispatcher
+    ahead: Preflight
     accept_changes: bool
 
 
@@ -152,13 +155,12 @@ def run_several(found: Sequence[tuple[Campaign, Sequence[Issue]]], project: Proj
 def _asked(campaign: Campaign, issues: Sequence[Issue], project: Project, running: Running) -> _Agreed:
     heeded(issues, force=running.force, quiet=running.silent)
     accept_changes = changes_agreed(campaign, project, running)
-    dispatcher = agreed(
-        chosen(campaign, project, running),
-        yes=running.yes,
-        begun=campaign.name in campaigns(project),
-        quiet=running.silent,
-    )
-    return _Agreed(campaign, dispatcher, accept_changes)
+    dispatcher, begun = chosen(campaign, project, running), campaign.name in campaigns(project)
+    in_containers = dispatcher.dispatching.dispatcher == "compose"
+    ahead = preflight(campaign, project, in_containers=in_containers, flags=running.flags)
+    consented(ahead, project.config, running, begun=begun)
+    dispatcher = agreed(dispatcher, yes=running.yes, begun=begun, quiet=running.silent)
+    return _Agreed(campaign, dispatcher, ahead, accept_changes)
 
 
 def _carried_out(of: _Agreed, project: Project, running: Running) -> CampaignEnded:
@@ -173,7 +175,7 @@ def _carried_out(of: _Agreed, project: Project, running: Running) -> CampaignEnd
             force=running.force,
             accept_changes=of.accept_changes,
             flags=running.flags,
-            on_event=observer,
+            on_event=Forecast(observer, of.ahead, project.config),
             should_stop=interrupts.came,
         )
     finish(of.campaign.name, project, quiet=running.quiet, as_json=running.as_json)

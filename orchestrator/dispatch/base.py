@@ -55,7 +55,7 @@ class LiveAttempt(Protocol):
 
     @property
     def age_s(self) -> float:
-        """Seconds since it was started."""
+        """Seconds since it was started; below 0 while it is still to begin, once what it runs in has settled."""
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until it has ended, but no longer than this; whether it has.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from orchestrator.campaign.schema import ContainerStrategy, DispatcherName
 from orchestrator.dispatch.base import Dispatcher
-from orchestrator.dispatch.containerised import ComposeDispatcher
+from orchestrator.dispatch.containerised import ComposeDispatcher, Persistence
 from orchestrator.dispatch.local import LocalDispatcher, missing_modules
 from orchestrator.dispatch.scene import Scene
 from orchestrator.errors import MachineError
@@ -19,6 +19,7 @@ def choose_dispatcher(
     scene: Scene,
     wanted: DispatcherName | None = None,
     strategy: ContainerStrategy = "ephemeral",
+    persistence: Persistence | None = None,
 ) -> Dispatcher:
     """The dispatcher for a campaign over these backends.
 
@@ -28,13 +29,16 @@ def choose_dispatcher(
         wanted: the one to use; None: ``local`` where there is a single engine and it is installed here, and
             inside a container where all are, or where that has no Docker; else ``compose``.
         strategy: how containers are used, if they are.
+        persistence: how those are kept that stay up for several runs.
 
     Raises:
         MachineError: nothing was wanted, and no way is open.
     """
     needed = sorted(set(backends))
     name = wanted or _first_choice(needed)
-    return LocalDispatcher(needed, scene.attempts) if name == "local" else ComposeDispatcher(scene, needed, strategy)
+    if name == "local":
+        return LocalDispatcher(needed, scene.attempts)
+    return ComposeDispatcher(scene, needed, strategy, persistence)
 
 
 def _first_choice(backends: list[str]) -> DispatcherName:

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from orchestrator.dispatch import containers
@@ -19,6 +19,7 @@ from runners.contract.paths import EVENTS, EXIT_CODES, FAILURE, LOG, RESULT, Att
 _SIGNALLED = 128
 _HIGHEST_SIGNAL = 64
 _CREATED_LATE_S = 2.0
+_NOT_BEGUN_S = 1e-6
 
 
 class ContainerAttempt:
@@ -174,6 +175,68 @@ class ExecutedAttempt:
         containers.remove(self._container)
         _end(self._client)
         self._ending = self._ending or Ending(None)
+
+
+class SettlingAttempt:
+    """An attempt in a container that just came up, and is left alone for a while before it begins.
+
+    Args:
+        name: which attempt it is.
+        container: the container's name.
+        delay_s: how long that is.
+        begin: starts it.
+    """
+
+    def __init__(self, name: AttemptName, container: str, delay_s: float, begin: Callable[[], ExecutedAttempt]) -> None:
+        self.name = name
+        self._container = container
+        self._begins_s = time.monotonic() + delay_s
+        self._begin = begin
+        self._begun: ExecutedAttempt | None = None
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it began; below 0 before."""
+        return self._begun.age_s if self._begun else min(time.monotonic() - self._begins_s, -_NOT_BEGUN_S)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until it has ended, but no longer than this; begin it when it is time.
+
+        Raises:
+            MachineError: the engine stopped answering, or the runner was never started.
+        """
+        if self._begun:
+            return self._begun.wait(timeout_s)
+        left_s = self._begins_s - time.monotonic()
+        if left_s > timeout_s:
+            time.sleep(timeout_s)
+            return False
+        time.sleep(max(0.0, left_s))
+        self._begun = self._begin()
+        return False
+
+    def ending(self) -> Ending:
+        """How it ended."""
+        return self._begun.ending() if self._begun else Ending(None)
+
+    def owned(self, pids: Collection[int]) -> set[int]:
+        """Those in the container.
+
+        Raises:
+            MachineError: the engine does not answer.
+        """
+        return self._begun.owned(pids) if self._begun else set()
+
+    def stop(self) -> None:
+        """Remove the container; the next run gets a new one.
+
+        Raises:
+            MachineError: the engine does not answer.
+        """
+        if self._begun:
+            self._begun.stop()
+        else:
+            containers.remove(self._container)
 
 
 def _end(client: subprocess.Popen[bytes]) -> None:

@@ -13,18 +13,20 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from orchestrator.campaign.schema import ContainerStrategy, Dispatching
 from orchestrator.dispatch import containers
 from orchestrator.dispatch.abandoned import refuse_beside
 from orchestrator.dispatch.base import Attempt, LiveAttempt
 from orchestrator.dispatch.compose import Compose, exec_arguments, run_arguments
-from orchestrator.dispatch.container_attempt import ContainerAttempt, ExecutedAttempt
+from orchestrator.dispatch.container_attempt import ContainerAttempt, ExecutedAttempt, SettlingAttempt
 from orchestrator.dispatch.host_sampler import HostSampler, SampledAttempt, can_sample
 from orchestrator.dispatch.processes import end, marked
 from orchestrator.dispatch.scene import Scene
 from orchestrator.dispatch.services import Services
 from orchestrator.errors import MachineError
+from orchestrator.system.docker import ATTEMPT_LABEL, ATTEMPTS_LABEL
 from orchestrator.system.powercap import powercap_root
 from runners.contract.description import Description
 from runners.contract.paths import (
@@ -39,15 +41,28 @@ from runners.contract.paths import (
 )
 from runners.contract.request import Gpu
 
-ATTEMPTS_LABEL = "orchestrate.attempts"
-ATTEMPT_LABEL = "orchestrate.attempt"
 CAMPAIGN_LABEL = "orchestrate.campaign"
 _CREATED_WITHIN_S = 60.0
+_IDLE_COMMANDS = frozenset({"sleep", "docker-init", "tini"})
 
 CAVEAT = (
     "persistent containers: what one run leaves behind (caches, memory, compiled kernels) is there in the next,"
     " so runs are not independent"
 )
+
+
+class Persistence(NamedTuple):
+    """How containers are kept that stay up for several runs."""
+
+    warmup_delay_s: float = 0.0
+    """Pause after one came up, before its first run."""
+    auto_teardown: bool = True
+    """Whether they are removed when the campaign ends."""
+
+
+def is_idle(container: containers.Container) -> bool:
+    """Whether a container is up and nothing is at work in it."""
+    return container.state == "running" and containers.commands_in(container.name) <= _IDLE_COMMANDS
 
 
 def container_name(attempt: Path, name: AttemptName, campaign: str) -> str:
@@ -86,13 +101,22 @@ class ComposeDispatcher:
         backends: all that the campaign needs.
         strategy: a container for each run, removed after it (``ephemeral``), or one that stays for all runs of
             a backend (``persistent``).
+        persistence: how those are kept that stay.
     """
 
-    def __init__(self, scene: Scene, backends: Sequence[str], strategy: ContainerStrategy = "ephemeral") -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        backends: Sequence[str],
+        strategy: ContainerStrategy = "ephemeral",
+        persistence: Persistence | None = None,
+    ) -> None:
         self.dispatching = Dispatching("compose", strategy)
         self._scene = scene
         self._backends = backends
         self._strategy = strategy
+        self._persistence = persistence or Persistence()
+        self._up: set[str] = set()
         self._services = Services(scene, backends)
         self._gpus: tuple[Gpu, ...] = ()
         self._powercap = powercap_root(os.environ)
@@ -100,7 +124,10 @@ class ComposeDispatcher:
     @property
     def how(self) -> str:
         """What it starts."""
-        return "a container a run" if self._strategy == "ephemeral" else "one container for all runs of a backend"
+        if self._strategy == "ephemeral":
+            return "a container a run"
+        stays = "" if self._persistence.auto_teardown else ", which stays up afterwards"
+        return f"one container for all runs of a backend{stays}"
 
     @property
     def caveat(self) -> str | None:
@@ -131,8 +158,8 @@ class ComposeDispatcher:
             self._ask_health(backend)
 
     def close(self) -> None:
-        """Remove the containers that stayed up."""
-        if self._strategy == "persistent":
+        """Remove the containers that stayed up, unless they are to stay."""
+        if self._strategy == "persistent" and self._persistence.auto_teardown:
             for backend in self._backends:
                 containers.remove(self._standing_name(backend))
 
@@ -175,14 +202,17 @@ class ComposeDispatcher:
     def find_live(self, attempts: Path) -> list[LiveAttempt]:
         """Containers that an earlier orchestrator left at work below this folder.
 
-        One that stayed up for several runs is removed, with whatever is at work in it.
+        One that stayed up for several runs is removed, with whatever is at work in it; but if it is to stay, and
+        nothing is at work in it nor about to be, it stays for the runs to come.
         """
         for found in self._left(attempts):
-            if not found.labels[ATTEMPT_LABEL]:
+            if not found.labels[ATTEMPT_LABEL] and not (self._keeps and not marked(attempts) and is_idle(found)):
                 containers.remove(found.name)
         self._await_clients(attempts)
         live: list[LiveAttempt] = []
         for found in self._left(attempts):
+            if not found.labels[ATTEMPT_LABEL]:
+                continue
             folder = attempts / found.labels[ATTEMPT_LABEL]
             name = parse_attempt_name(folder.name)
             started = containers.started_at(found.name) if name and found.state in containers.AT_WORK else None
@@ -203,19 +233,43 @@ class ComposeDispatcher:
         client = self._start_client(self._services.for_run(attempt.gpus), arguments, attempt)
         return ContainerAttempt(attempt.name, attempt.folder, container, client, tells=True)
 
-    def _execute(self, attempt: Attempt, command: Sequence[str]) -> ExecutedAttempt:
+    @property
+    def _keeps(self) -> bool:
+        """Whether containers that serve several runs outlive their campaign."""
+        return self._strategy == "persistent" and not self._persistence.auto_teardown
+
+    def _execute(self, attempt: Attempt, command: Sequence[str]) -> LiveAttempt:
         container = self._standing_name(attempt.backend)
         service = {"container_name": container, "labels": self._labels(), "command": ["sleep", "infinity"]}
         compose = self._services.for_run(self._gpus, {attempt.backend: service})
         compose = replace(compose, project=f"orchestrate-{path_key(self._scene.attempts)}")
-        if containers.state_of(container) != "running":
-            mark = {ENV_ATTEMPT: str(attempt.folder)}
-            compose.call("up", "--detach", "--no-deps", attempt.backend, environment=mark)
         arguments = exec_arguments(
             attempt.backend, ["entrypoint", attempt.backend, *command], variables=variables_of(attempt, self._gpus)
         )
-        client = self._start_client(compose, arguments, attempt)
-        return ExecutedAttempt(attempt.name, attempt.folder, container, client)
+
+        def begin() -> ExecutedAttempt:
+            client = self._start_client(compose, arguments, attempt)
+            return ExecutedAttempt(attempt.name, attempt.folder, container, client)
+
+        came_up = self._stand(container, compose, attempt)
+        if came_up and self._persistence.warmup_delay_s:
+            return SettlingAttempt(attempt.name, container, self._persistence.warmup_delay_s, begin)
+        return begin()
+
+    def _stand(self, container: str, compose: Compose, attempt: Attempt) -> bool:
+        """See that the container of a backend is up; whether it came up now.
+
+        One that an earlier campaign left is looked at by compose, which makes it anew where anything about it differs
+        from what it is to be: its image, its GPUs, what is mounted.
+        """
+        running = containers.state_of(container) == "running"
+        if running and attempt.backend in self._up:
+            return False
+        before = containers.id_of(container) if running else None
+        mark = {ENV_ATTEMPT: str(attempt.folder)}
+        compose.call("up", "--detach", "--no-deps", attempt.backend, environment=mark)
+        self._up.add(attempt.backend)
+        return before is None or containers.id_of(container) != before
 
     def _start_client(self, compose: Compose, arguments: Sequence[str], attempt: Attempt) -> subprocess.Popen[bytes]:
         # The runner writes its own files, so that they go on when the client dies. What the client says joins them.
@@ -253,9 +307,9 @@ class ComposeDispatcher:
         return containers.list_containers(f"{ATTEMPTS_LABEL}={attempts}", ATTEMPT_LABEL)
 
     def _others(self) -> Iterator[tuple[Path, str]]:
-        """The attempts folder and the name of each container at work."""
-        for found in containers.list_containers(ATTEMPTS_LABEL, ATTEMPTS_LABEL):
-            if found.state in containers.AT_WORK:
+        """The attempts folder and the name of each container at work; one that only stands is not."""
+        for found in containers.list_containers(ATTEMPTS_LABEL, ATTEMPTS_LABEL, ATTEMPT_LABEL):
+            if found.state in containers.AT_WORK and (found.labels[ATTEMPT_LABEL] or not is_idle(found)):
                 yield Path(found.labels[ATTEMPTS_LABEL]), f"container {found.name}"
 
     def _await_clients(self, attempts: Path) -> None:

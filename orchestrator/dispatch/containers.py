@@ -75,6 +75,14 @@ def id_of(name: str) -> str | None:
     return done.stdout.strip()
 
 
+def commands_in(name: str) -> frozenset[str]:
+    """The names of the programs that run in a container; ``unknown`` where the engine does not tell."""
+    done = call_docker("top", name, "-eo", "pid,comm")
+    if done.returncode:
+        return frozenset({"unknown"})
+    return frozenset(line.split(None, 1)[1].strip() for line in done.stdout.splitlines()[1:] if len(line.split()) > 1)
+
+
 def within(container_id: str, pids: Collection[int], proc: Path = Path("/proc")) -> set[int]:
     """Which processes of this machine are in a container: the kernel names it in their control group.
 

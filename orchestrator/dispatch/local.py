@@ -25,6 +25,7 @@ from orchestrator.dispatch.base import Attempt, Ending
 from orchestrator.dispatch.describing import ask_here
 from orchestrator.dispatch.processes import KILL_DEADLINE_S, end, marked, marks
 from orchestrator.errors import MachineError
+from orchestrator.notify.webhook import ENV_SECRET, ENV_URL
 from orchestrator.system.descriptions import misfit
 from runners.contract.description import Description
 from runners.contract.options import OPTIONS
@@ -49,10 +50,10 @@ def runner_argv(python: str, backend: str, request: Path) -> list[str]:
 def runner_environment(attempt: Attempt, inherited: Mapping[str, str]) -> dict[str, str]:
     """A runner's environment: what the orchestrator has, the campaign's context, the GPUs it may see.
 
-    Nothing is imported from the folder it happens to start in.
+    Nothing is imported from the folder it happens to start in, and whom notices go to is none of its business.
     """
     return {
-        **inherited,
+        **{name: value for name, value in inherited.items() if name not in (ENV_URL, ENV_SECRET)},
         ENV_ATTEMPT: str(attempt.folder),
         **attempt.context,
         ENV_VISIBLE_GPUS: ",".join(gpu.uuid for gpu in attempt.gpus),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ from orchestrator.campaign.inputs import model_folder, prompt_file
 from orchestrator.campaign.schema import Campaign
 from orchestrator.campaign.settings import Settings
 from orchestrator.dispatch.base import Attempt, Dispatcher, LiveAttempt
+from orchestrator.execution.assignment import assigned
 from orchestrator.execution.death import died
 from orchestrator.execution.supervise import Limits, Verdict, supervise
 from orchestrator.execution.watch import GpuWatch
@@ -21,11 +22,11 @@ from orchestrator.results.baselines import Baselines
 from orchestrator.results.folders import CampaignFolder, UnverifiedError
 from runners.contract.events import RunnerEvent
 from runners.contract.failures import FAILURES
-from runners.contract.host import NO_OTHER_PROCESS
+from runners.contract.host import NO_OTHER_PROCESS, Neighbour
 from runners.contract.names import is_prompt_file
 from runners.contract.options.simulated import SimulatedOptions
 from runners.contract.paths import FAILURE, LOG, REQUEST, AttemptName, FailureKind, run_id
-from runners.contract.request import Experiment, Gpu, Measurement, RunRequest
+from runners.contract.request import Experiment, Gap, Gpu, Measurement, RunRequest
 from runners.contract.result import RunFailure, RunResult
 
 
@@ -49,19 +50,50 @@ class Bench:
     measurement: Measurement
     baselines: Baselines
     settings: Settings
+    slots: int = 1
+    """How many of its runs go on at once, at most."""
 
     @property
     def limits(self) -> Limits:
         """The time limits of each attempt."""
         return Limits(self.campaign.file.timeout_s, self.campaign.file.silence_timeout_s)
 
-    def gpus_of(self, experiment: Experiment) -> tuple[Gpu, ...]:
-        """The GPUs that an experiment gets and is measured on; none for one that stays on the CPU."""
-        return tuple(experiment.gpus_of(self.gpus))
+    def gpus_of(self, experiment: Experiment, position: int = 0, cycle: int = 1) -> tuple[Gpu, ...]:
+        """The GPUs that a run gets and is measured on; none for one that stays on the CPU.
+
+        One at a time, an experiment gets the first of those that are named, in each cycle the same. Several at once
+        take turns; there the simulated backend plays on one.
+
+        Args:
+            experiment: of the run.
+            position: the experiment's place in the campaign.
+            cycle: of the run.
+        """
+        gpus = tuple(experiment.gpus_of(self.gpus))
+        if not (gpus and self.campaign.file.parallel):
+            return gpus
+        if isinstance(experiment.options, SimulatedOptions):
+            return assigned(gpus, 1, position, cycle)
+        return assigned(self.gpus, len(gpus), position, cycle)
 
 
-def prepare(bench: Bench, name: AttemptName, experiment: Experiment, order_index: int) -> Attempt:
+def prepare(
+    bench: Bench,
+    name: AttemptName,
+    experiment: Experiment,
+    order_index: int,
+    gpus: tuple[Gpu, ...] | None = None,
+    gap: Gap | None = None,
+) -> Attempt:
     """Write the request into the attempt's folder.
+
+    Args:
+        bench: of the campaign.
+        name: of the attempt.
+        experiment: of the run.
+        order_index: the run's place in the campaign's order.
+        gpus: that it gets; None: those that it gets where runs go one at a time.
+        gap: the pause made before it.
 
     Raises:
         InputError: a model or prompt file that the campaign names is gone.
@@ -71,8 +103,9 @@ def prepare(bench: Bench, name: AttemptName, experiment: Experiment, order_index
     file = experiment.options.MODEL_FILE
     local_model = model_folder(experiment.model, campaign.folder, (file,)) if file else None
     prompts = prompt_file(dataset, campaign.folder) if is_prompt_file(dataset) else None
-    gpus = bench.gpus_of(experiment)
-    samples_cpu = bench.dispatcher.samples_cpu and measures_cpu(experiment, bench.measurement)
+    gpus = bench.gpus_of(experiment) if gpus is None else gpus
+    at_once = bench.slots if gpus else 1
+    samples_cpu = at_once == 1 and bench.dispatcher.samples_cpu and measures_cpu(experiment, bench.measurement)
     request = RunRequest(
         campaign=campaign.name,
         experiment_id=name.experiment_id,
@@ -81,7 +114,9 @@ def prepare(bench: Bench, name: AttemptName, experiment: Experiment, order_index
         attempt=name.attempt,
         order_index=order_index,
         order=campaign.file.order,
+        gap=gap,
         force_cold_start=campaign.file.force_cold_start,
+        concurrency_on_host=at_once,
         experiment=experiment,
         measurement=bench.measurement,
         seed=campaign.file.seed,
@@ -123,13 +158,26 @@ def follow(
     experiment: Experiment,
     on_event: Callable[[RunnerEvent], None],
     should_stop: Callable[[], bool],
+    gpus: tuple[Gpu, ...] | None = None,
+    neighbours: Callable[[], Sequence[Neighbour]] = lambda: (),
 ) -> Published | RunFailure:
-    """Watch a live attempt to its end and settle it: published as its run, or a failure on record."""
+    """Watch a live attempt to its end and settle it: published as its run, or a failure on record.
+
+    Args:
+        bench: of the campaign.
+        live: the attempt.
+        experiment: of the run.
+        on_event: called with each event of the runner, in this thread.
+        should_stop: asked a few times a second, in this thread.
+        gpus: that it got; None: those that it gets where runs go one at a time.
+        neighbours: tells which other runs were at work meanwhile, so far; asked in another thread.
+    """
     folder = bench.folder.attempt_folder(live.name)
-    gpus = bench.gpus_of(experiment)
-    with GpuWatch(folder, gpus, live.owned) if gpus else nullcontext() as watch:
+    gpus = bench.gpus_of(experiment) if gpus is None else gpus
+    with GpuWatch(folder, gpus, live.owned, neighbours) if gpus else nullcontext() as watch:
         fault = watch.fault if watch else lambda: None
         verdict = supervise(live, folder, bench.limits, on_event, should_stop, fault)
+    bench.folder.clear_caches(live.name)
     if bench.folder.has_result(live.name):
         try:
             return _publish(bench, live.name)

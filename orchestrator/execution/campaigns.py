@@ -14,12 +14,14 @@ from orchestrator.campaign.inputs import local_inputs
 from orchestrator.campaign.schema import Campaign, ContainerStrategy, DispatcherName
 from orchestrator.dispatch.base import Dispatcher
 from orchestrator.dispatch.choose import choose_dispatcher
+from orchestrator.dispatch.containerised import Persistence
 from orchestrator.dispatch.scene import Scene
 from orchestrator.errors import InputError, ManifestError, OrchestratorError
 from orchestrator.execution.attempts import Bench
 from orchestrator.execution.changes import retired
 from orchestrator.execution.events import CampaignEnded, CampaignStarted, Observer
 from orchestrator.execution.loop import Loop
+from orchestrator.execution.notices import Notices
 from orchestrator.execution.planning import is_current, open_or_plan, open_or_rebuild
 from orchestrator.execution.readiness import ready
 from orchestrator.manifest.lock import campaign_lock, is_held
@@ -49,6 +51,7 @@ def run_campaign(
     flags: Mapping[str, Mapping[str, Any]] | None = None,
     on_event: Observer = _unseen,
     should_stop: Callable[[], bool] = _never,
+    until: Callable[[], bool] = _never,
 ) -> CampaignEnded:
     """Run a campaign to its end, or go on with one that is there already.
 
@@ -61,9 +64,10 @@ def run_campaign(
         flags: settings over those of the campaign file and the user config: ``{"gaps": {"cycle_s": 30.0}}``.
         on_event: called with each event, in this thread.
         should_stop: asked a few times a second; once true, the run in flight is stopped and pending again.
+        until: asked before each run; once true, none is started any more, and the rest stays pending.
 
     Returns:
-        How many runs are complete and how many failed.
+        How many runs are complete, how many failed, and how many are left because of ``until``.
 
     Raises:
         InputError: a campaign of this name is there, and its file changed in a way that was not accepted or by which
@@ -73,18 +77,20 @@ def run_campaign(
         InterruptedCampaignError: ``should_stop`` said so.
     """
     project = project or find_project()
-    bench = ready(campaign, project, dispatcher or dispatcher_for(campaign, project), force=force, flags=flags)
-    with campaign_lock(bench.folder.path, campaign.name):
-        manifest, mended = open_or_plan(
-            campaign,
-            bench.folder,
-            project.manifest(campaign.name),
-            bench.dispatcher.dispatching,
-            should_stop,
-            accept_changes=accept_changes,
-        )
-        with manifest:
-            return _carry_out(bench, manifest, mended, on_event, should_stop)
+    notices = Notices.of(campaign, project, flags, on_event, should_stop)
+    with notices.told():
+        bench = ready(campaign, project, dispatcher or dispatcher_for(campaign, project), force=force, flags=flags)
+        with campaign_lock(bench.folder.path, campaign.name):
+            manifest, mended = open_or_plan(
+                campaign,
+                bench.folder,
+                project.manifest(campaign.name),
+                bench.dispatcher.dispatching,
+                should_stop,
+                accept_changes=accept_changes,
+            )
+            with manifest, notices.counted(manifest):
+                return _carry_out(bench, manifest, mended, on_event, should_stop, until)
 
 
 def resume(
@@ -96,6 +102,7 @@ def resume(
     flags: Mapping[str, Mapping[str, Any]] | None = None,
     on_event: Observer = _unseen,
     should_stop: Callable[[], bool] = _never,
+    until: Callable[[], bool] = _never,
 ) -> CampaignEnded:
     """Finish a campaign from what is on the disk: what is missing is run, what failed is tried again.
 
@@ -103,13 +110,14 @@ def resume(
     """
     project = project or find_project()
     folder = CampaignFolder(existing(project, name))
-    with campaign_lock(folder.path, name):
+    notices = Notices.of(_frozen(folder, name).campaign, project, flags, on_event, should_stop)
+    with notices.told(), campaign_lock(folder.path, name):
         frozen = _frozen(folder, name)
         dispatcher = dispatcher or dispatcher_for(frozen.campaign, project)
         bench = ready(frozen.campaign, project, dispatcher, force=force, flags=flags)
         manifest, mended = open_or_rebuild(frozen, folder, project.manifest(name), should_stop)
-        with manifest:
-            return _carry_out(bench, manifest, mended, on_event, should_stop)
+        with manifest, notices.counted(manifest):
+            return _carry_out(bench, manifest, mended, on_event, should_stop, until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +283,7 @@ def dispatcher_for(
         scene,
         dispatch or configured,
         container_strategy or project.config.container_strategy,
+        Persistence(project.config.warmup_delay_s, project.config.auto_teardown),
     )
 
 
@@ -287,7 +296,12 @@ def _as_begun(campaign: str, flag: str, begun: str | None, wanted: str | None) -
 
 
 def _carry_out(
-    bench: Bench, manifest: Manifest, mended: list[str], on_event: Observer, should_stop: Callable[[], bool]
+    bench: Bench,
+    manifest: Manifest,
+    mended: list[str],
+    on_event: Observer,
+    should_stop: Callable[[], bool],
+    until: Callable[[], bool],
 ) -> CampaignEnded:
     standing = reconcile(manifest, bench.folder, bench.dispatcher)
     on_event(
@@ -305,7 +319,7 @@ def _carry_out(
         )
     )
     try:
-        return Loop(bench, manifest, standing, on_event, should_stop).run()
+        return Loop(bench, manifest, standing, on_event, should_stop, until).run()
     finally:
         bench.dispatcher.close()
 

@@ -149,13 +149,43 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What was not known before is estimated now, from the first runs of a campaign."""
+
+    runs: int
+    """Those that it is estimated from."""
+    left: int
+    left_s: float
+    spent_j: float | None
+    """By those runs, as a rough figure for each as a whole; None: not measured."""
+    left_j: float | None
+    method: str | None
+    """How the energy was come by."""
+    above: tuple[str, ...]
+    """What of it is so much that it would have been asked about before the start, in words."""
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignEnded:
-    """Nothing is left to run."""
+    """Nothing more is started."""
 
     campaign: str
     completed: int
     failed: int
     pending: int
+    """Left for another time, because it was told to end before them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """Others were told how the campaign ended, or could not be."""
+
+    notice: str
+    webhook: str
+    """As it may be shown."""
+    delivered: bool
+    attempts: tuple[str, ...]
+    """What came of each try, in words."""
 
 
 CampaignEvent = (
@@ -172,6 +202,8 @@ CampaignEvent = (
     | BreakerOpened
     | BreakerClosed
     | Notice
+    | Foreseen
     | CampaignEnded
+    | Notified
 )
 Observer = Callable[[CampaignEvent], None]

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.campaign.arguments import backends_passed_on, unknown_arguments
 from orchestrator.campaign.axes import Grid, resolve_grids
 from orchestrator.campaign.inputs import fingerprints
-from orchestrator.campaign.schema import Campaign
+from orchestrator.campaign.parallel import parallel_issues, sizes_at_once
+from orchestrator.campaign.schema import Campaign, CampaignFile
 from orchestrator.campaign.settings import Settled, declared, settle
 from orchestrator.campaign.validate import device_issues, gpus_wanted, require_sound
+from orchestrator.campaign.web import seems_secret
 from orchestrator.dispatch.base import Dispatcher
 from orchestrator.errors import InputError, Issue, MachineError
 from orchestrator.execution.attempts import Bench
 from orchestrator.execution.metering import require_meter
 from orchestrator.results.baselines import Baselines
 from orchestrator.results.folders import CampaignFolder
-from orchestrator.system.gpu import choose_gpus, list_gpus
+from orchestrator.results.known_issues import known_issues
+from orchestrator.system.gpu import allocated_gpus, choose_gpus, list_gpus
 from orchestrator.system.project import Project
 from runners.contract.allocation import visible_gpus
 from runners.contract.options import OPTIONS
@@ -32,7 +35,21 @@ _ROOM_NEEDED_BYTES = 64 * 2**20
 def campaign_issues(campaign: Campaign) -> list[Issue]:
     """What is odd about a campaign; while one of it is an error, the campaign is only run if that is forced."""
     grids, _ = resolve_grids(campaign.file)
-    return device_issues(campaign.file, grids)
+    return [*device_issues(campaign.file, grids), *parallel_issues(campaign.file, grids), *_webhook_issues(campaign)]
+
+
+def _webhook_issues(campaign: Campaign) -> list[Issue]:
+    url = campaign.file.notify.webhook_url
+    if url is None or not seems_secret(url):
+        return []
+    return [
+        Issue(
+            "seems to hold a token; whoever gets the campaign file, or its results, can post there",
+            "notify.webhook_url",
+            hint="set ORCHESTRATE_WEBHOOK_URL in the environment or in .env instead",
+            severity="warning",
+        )
+    ]
 
 
 def settled(campaign: Campaign, project: Project, flags: Mapping[str, Mapping[str, Any]] | None = None) -> Settled:
@@ -56,18 +73,22 @@ def ready(
 
     Raises:
         InputError: a prompt file is not the one the campaign began with, an engine has not the arguments that are
-            passed on to it, or the campaign has another error, and is not to be forced.
+            passed on to it, the campaign has another error, and is not to be forced, or the project's issues.yaml is
+            wrong.
         MachineError: an engine, an image, a GPU or room on the disk is missing.
     """
     _unchanged_inputs(campaign)
+    known_issues(project.folder)  # what is wrong with them is told of now, not when all is over
     if not force:
         require_sound(campaign_issues(campaign))
     grids, _ = resolve_grids(campaign.file)
-    wanted = campaign.file.gpus
-    gpus: list[Gpu] = []
-    if wanted is not None or ENV_SIMULATED_GPU in os.environ or any(map(_may_use_gpu, grids)):
-        present = list_gpus()
-        gpus = choose_gpus(wanted, present, visible_gpus(os.environ, len(present)))
+    gpus = campaign_gpus(campaign, grids)
+    slots = _slots(campaign.file, grids, gpus)
+    if slots > 1 and dispatcher.dispatching.container_strategy == "persistent":
+        raise InputError(
+            "parallel: runs of a persistent container share it, and would be stopped together",
+            hint="--container-strategy ephemeral; or leave parallel out",
+        )
     require_meter(campaign.file.measurement, gpus, os.environ)
     dispatcher.check(gpus)
     if not gpus and any("cuda" in dict(grid.options).get("device", ()) for grid in grids):
@@ -86,7 +107,22 @@ def ready(
         measurement = measurement.model_copy(update={"cpu_tdp_w": project.config.cpu_tdp_w})
     folder = CampaignFolder(project.results / campaign.name)
     settings = settled(campaign, project, flags).settings
-    return Bench(campaign, folder, dispatcher, tuple(gpus), measurement, Baselines(project.state), settings)
+    return Bench(campaign, folder, dispatcher, tuple(gpus), measurement, Baselines(project.state), settings, slots)
+
+
+def campaign_gpus(campaign: Campaign, grids: Sequence[Grid]) -> list[Gpu]:
+    """The GPUs that a campaign runs on; NVML is asked only where some of its engines may take one.
+
+    Raises:
+        MachineError: one that it names is not there, or not ours.
+    """
+    wanted = campaign.file.gpus
+    if wanted is None and ENV_SIMULATED_GPU not in os.environ and not any(map(_may_use_gpu, grids)):
+        return []
+    present = list_gpus()
+    visible = visible_gpus(os.environ, len(present))
+    every = campaign.file.parallel and wanted is None
+    return allocated_gpus(present, visible) if every else choose_gpus(wanted, present, visible)
 
 
 def argument_issues(campaign: Campaign, dispatcher: Dispatcher, *, ask: bool = True) -> list[Issue]:
@@ -109,6 +145,34 @@ def argument_issues(campaign: Campaign, dispatcher: Dispatcher, *, ask: bool = T
         if backend not in known
     ]
     return [*unasked, *unknown_arguments(grids, known)]
+
+
+def _slots(file: CampaignFile, grids: Sequence[Grid], gpus: Sequence[Gpu]) -> int:
+    """How many runs go on at once, at most.
+
+    Raises:
+        MachineError: there are too few GPUs for several, or for one of them.
+    """
+    if not file.parallel:
+        return 1
+    simulated = sum(gpu.simulated for gpu in gpus)
+    blocks = []
+    for grid in grids:
+        there = len(gpus) if OPTIONS[grid.backend].MODULES else simulated
+        for size in sizes_at_once(grid):
+            if size and size > there > 0:
+                raise MachineError(
+                    f"an experiment of {grid.backend} works on {size} GPUs, and {there} can be used here",
+                    hint="`orchestrate doctor` lists the GPUs",
+                )
+            if there:
+                blocks.append(there // (size or there))
+    if not blocks:
+        raise MachineError(
+            "parallel: per-gpu, and the campaign's runs get no GPU here",
+            hint="leave it out; or try it: orchestrate simulate-gpu --gpus 2 -- orchestrate campaign FILE",
+        )
+    return max(blocks)
 
 
 def _may_use_gpu(grid: Grid) -> bool:

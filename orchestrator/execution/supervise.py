@@ -76,6 +76,8 @@ def supervise(
             last_sign_s = time.monotonic()
             where = f"in the phase {event.phase}"
             on_event(event)
+        if attempt.age_s < 0:
+            last_sign_s = time.monotonic()
         verdict = fault()
         if should_stop():
             verdict = Verdict(FailureKind.INTERRUPTED, "the campaign was asked to stop", "orchestrate resume")

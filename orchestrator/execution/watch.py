@@ -20,7 +20,7 @@ from orchestrator.files import write_durably
 from orchestrator.results.reading import read_host_report
 from orchestrator.system.gpu_state import GpuLostError, GpuSession, Tenant, process_name, told_by_pid
 from orchestrator.system.vacancy import describe, displays
-from runners.contract.host import NO_DISPLAY, NO_OTHER_PROCESS, HostReport, OtherProcess
+from runners.contract.host import ALONE_ON_HOST, NO_DISPLAY, NO_OTHER_PROCESS, HostReport, Neighbour, OtherProcess
 from runners.contract.paths import HOST, FailureKind
 from runners.contract.request import Gpu
 from runners.contract.result import Check
@@ -50,6 +50,8 @@ class Record:
     last_fault: str | None = None
     others: dict[tuple[str, int], OtherProcess] = field(default_factory=dict)
     """By GPU and process."""
+    neighbours: dict[str, Neighbour] = field(default_factory=dict)
+    """By run_id."""
     _ours: set[int] = field(default_factory=set)
     _strange: set[int] = field(default_factory=set)
     """Not ours at the last look."""
@@ -98,6 +100,12 @@ class Record:
             looks=1 + (before.looks if before else 0),
         )
 
+    def beside(self, neighbours: Iterable[Neighbour]) -> bool:
+        """Take in who is at work on this host at the same time; whether somebody is new."""
+        known = len(self.neighbours)
+        self.neighbours |= {one.run_id: one for one in neighbours}
+        return len(self.neighbours) > known
+
     def report(self, until: datetime | None) -> HostReport:
         """What there is to report; ``until`` is None while the run is watched."""
         others = [self.others[key] for key in sorted(self.others)]
@@ -107,7 +115,12 @@ class Record:
             looks=self.looks,
             failed_looks=self.failed_looks,
             others=others,
-            checks=[*_no_other_process(self, others, ended=until is not None), *_no_display(self, others)],
+            neighbours=list(self.neighbours.values()),
+            checks=[
+                *_no_other_process(self, others, ended=until is not None),
+                *_no_display(self, others),
+                *_alone(list(self.neighbours.values())),
+            ],
         )
 
 
@@ -118,12 +131,20 @@ class GpuWatch:
         folder: of the attempt, where the report goes.
         gpus: those that are measured.
         owned: tells which processes belong to the attempt.
+        neighbours: tells which runs were at work at the same time so far.
     """
 
-    def __init__(self, folder: Path, gpus: Sequence[Gpu], owned: Owned) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        gpus: Sequence[Gpu],
+        owned: Owned,
+        neighbours: Callable[[], Sequence[Neighbour]] = lambda: (),
+    ) -> None:
         self._file = folder / HOST
         self._gpus = gpus
         self._owned = owned
+        self._neighbours = neighbours
         self._record = _begun(folder, gpus)
         self._lost: tuple[float, GpuLostError] | None = None
         self._stop = threading.Event()
@@ -172,7 +193,7 @@ class GpuWatch:
         known = len(self._record.others)
         again = self._record.note(session.tenants(), self._owned, process_name, datetime.now(UTC))
         self._lost = None
-        if len(self._record.others) > known:
+        if self._record.beside(self._neighbours()) or len(self._record.others) > known:
             self._write(None)
         return again
 
@@ -187,6 +208,7 @@ class GpuWatch:
                 self._save(until)
 
     def _save(self, until: datetime | None) -> None:
+        self._record.beside(self._neighbours())
         with contextlib.suppress(OSError):  # on a full disk the run fails by itself
             write_durably(self._file, self._record.report(until).model_dump_json(indent=2) + "\n")
 
@@ -205,6 +227,7 @@ def _begun(folder: Path, gpus: Sequence[Gpu]) -> Record:
         before.failed_looks + 1,
         "nobody watched until another orchestrator took the run over",
         {(other.gpu, other.pid): other for other in before.others},
+        {neighbour.run_id: neighbour for neighbour in before.neighbours},
     )
 
 
@@ -257,6 +280,21 @@ def _no_display(record: Record, others: Sequence[OtherProcess]) -> list[Check]:
             severity="warning",
             observed=_named(record, desktop),
             hint="a desktop draws some power on the run's account: measure without one, or on another GPU",
+        )
+    ]
+
+
+def _alone(neighbours: Sequence[Neighbour]) -> list[Check]:
+    if not neighbours:
+        return []
+    counted = "1 other run" if len(neighbours) == 1 else f"{len(neighbours)} other runs"
+    return [
+        Check(
+            name=ALONE_ON_HOST,
+            passed=False,
+            severity="warning",
+            observed=f"{counted} of the campaign at work meanwhile, on GPUs of their own",
+            hint="neighbours share power and heat: compare what ran among as many, or leave parallel: out",
         )
     ]
 

@@ -32,15 +32,29 @@ def campaign_lock(folder: Path, campaign: str) -> Iterator[None]:
     Raises:
         InUseError: another orchestrator holds it; the message names its process and host.
     """
+    hint = "wait for it to end, or stop it; `orchestrate status` shows how far it is"
+    with held(folder, f"campaign {campaign!r} is in use", hint):
+        yield
+
+
+@contextmanager
+def held(folder: Path, taken: str, hint: str) -> Iterator[None]:
+    """Hold a folder for as long as the context lasts; the operating system frees it at a crash.
+
+    Args:
+        folder: what must not be worked on twice.
+        taken: what to say where another holds it; by whom is added.
+        hint: what to do then.
+
+    Raises:
+        InUseError: another orchestrator holds it; the message names its process and host.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK, timeout=_PATIENCE_S)
     try:
         lock.acquire()
     except Timeout:
-        raise InUseError(
-            f"campaign {campaign!r} is in use by {_owner(folder)}",
-            hint="wait for it to end, or stop it; `orchestrate status` shows how far it is",
-        ) from None
+        raise InUseError(f"{taken} by {_owner(folder)}", hint=hint) from None
     try:
         owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC).isoformat()}
         (folder / _OWNER).write_text(json.dumps(owner), encoding="utf-8")

@@ -231,6 +231,10 @@ class Manifest:
             return self._runs("", ())
         return self._runs("WHERE status = ?", (status.value,))
 
+    def position(self, order_index: int) -> int:
+        """The place of a run's experiment in the campaign file, from 0."""
+        return int(self._rows("SELECT position FROM runs WHERE order_index = ?", (order_index,))[0][0])
+
     def config(self, experiment_id: str) -> str:
         """The canonical JSON of an experiment."""
         return str(self._rows("SELECT config FROM experiments WHERE experiment_id = ?", (experiment_id,))[0][0])

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.manifest.store import RunRow
+from orchestrator.report.engine_messages import issue_notes
+from orchestrator.results.known_issues import KnownIssue, issue_of_failure
 from runners.contract.failures import FAILURES
 from runners.contract.paths import ATTEMPTS, LOG, AttemptName, FailureKind, short_run_id
 
@@ -16,7 +18,12 @@ _MOST_CHARACTERS = 300
 
 
 def failure_summary(
-    name: str, runs: int, rows: Sequence[RunRow], recovered: Mapping[str, int], results: Path
+    name: str,
+    runs: int,
+    rows: Sequence[RunRow],
+    recovered: Mapping[str, int],
+    results: Path,
+    issues: Sequence[KnownIssue] = (),
 ) -> list[str]:
     """What failed, as lines: each kind with its number, what was said first, what to do, and where the logs are.
 
@@ -26,10 +33,12 @@ def failure_summary(
         rows: its failed runs.
         recovered: complete runs that had failed before, by kind.
         results: the campaign's folder, as it is to be shown.
+        issues: known ones; those that failures are known as are named.
     """
     lines = [f"Failed: {len(rows):,} of {runs:,} runs"] if rows else []
     for kind, of_kind in _by_kind(rows).items():
         lines += _of_kind(name, kind, of_kind, results)
+    lines += issue_notes([issue_of_failure(row.message, issues) for row in rows])
     if recovered:
         kinds = ", ".join(f"{count:,} after {kind}" for kind, count in sorted(recovered.items()))
         lines.append(f"Tried again and complete: {kinds}")

@@ -8,6 +8,7 @@ from statistics import median
 
 from orchestrator.report.outputs import output_notes, output_of
 from orchestrator.report.parameters import parameters, shown, varied_parameters
+from runners.contract.host import HostReport
 from runners.contract.paths import short_run_id
 from runners.contract.quantities import QUANTITIES
 from runners.contract.result import RunResult
@@ -49,11 +50,16 @@ def value_of(result: RunResult, name: str) -> float | None:
     return QUANTITIES[name].of(result)
 
 
-def summary(name: str, results: Sequence[RunResult]) -> Table:
+def summary(name: str, results: Sequence[RunResult], notes: Sequence[str] = ()) -> Table:
     """A campaign at a glance: a row an experiment, each figure the median over its cycles.
 
     Suspect runs are counted and left out of the medians, unless an experiment has no others. Runs of unlike
     environments are not pooled: each has a row of its own.
+
+    Args:
+        name: the campaign's.
+        results: of its complete runs.
+        notes: further remarks.
     """
     groups: dict[tuple[str, str], list[RunResult]] = {}
     for result in sorted(results, key=lambda result: (result.order_index, result.cycle)):
@@ -74,7 +80,7 @@ def summary(name: str, results: Sequence[RunResult]) -> Table:
         f"{name}: medians over cycles; energy per output token",
         [*columns, Column("method")],
         rows,
-        _notes(results),
+        [*_notes(results), *_circumstances(results), *notes],
     )
 
 
@@ -105,8 +111,13 @@ def run_list(name: str, results: Sequence[RunResult], retired: Collection[tuple[
     return Table(name, [*columns, Column("method"), Column("verdict")], rows, notes)
 
 
-def run_details(result: RunResult) -> list[Table]:
-    """One run in full: who it is, what it measured, how it judges itself."""
+def run_details(result: RunResult, host: HostReport | None = None) -> list[Table]:
+    """One run in full: who it is, what it measured, how it judges itself.
+
+    Args:
+        result: of the run.
+        host: what the host saw of it; None where it did not look.
+    """
     declared = [[key, shown(value)] for key, value in parameters(result).items() if value is not None]
     label = f" ({result.energy_method})" if result.energy_method in ("estimated", "simulated") else ""
     figures = [
@@ -121,6 +132,7 @@ def run_details(result: RunResult) -> list[Table]:
         ["backend", f"{result.backend} {result.backend_version or ''}".strip()],
         ["device", result.device],
         ["started", f"{result.started_at:%Y-%m-%d %H:%M:%S} UTC"],
+        *_how_it_was_run(result, host),
         ["method", f"{result.energy_method or 'not measured'} ({result.energy_scope or 'no scope'})"],
         ["output", output_of(result)],
         ["verdict", result.verdict],
@@ -141,6 +153,44 @@ def run_details(result: RunResult) -> list[Table]:
             [f"{check.name}: {check.hint}" for check in result.checks if check.hint and not check.passed],
         ),
     ]
+
+
+def _how_it_was_run(result: RunResult, host: HostReport | None) -> list[list[str]]:
+    """Order, pause, caches and neighbours of a run, as far as they are known."""
+    found = []
+    if result.order:
+        found.append(["order", f"{result.order}, number {result.order_index + 1}"])
+    if gap := result.gap:
+        ended = "until the GPUs were cool" if gap.ended_by == "cool" else "to the end"
+        found.append(["pause before it", f"{gap.duration_s:.1f} s between {gap.between}, {ended}"])
+    if steps := result.cold_start_steps:
+        caches = f"fresh process, {len(steps.private_caches)} private and empty caches"
+        pages = "the model's files dropped from the page cache" if steps.page_cache_dropped else steps.why_not
+        found.append(["cold start", f"{'yes' if result.cold_start else 'not wholly'}: {caches}; {pages}"])
+    elif result.cold_start is not None:
+        found.append(["cold start", "not asked for"])
+    if result.concurrency_on_host and result.concurrency_on_host > 1:
+        found.append(["at once", f"up to {result.concurrency_on_host} runs of the campaign on this host"])
+    if host and host.neighbours:
+        beside = (f"{one.run_id} on {', '.join(one.gpus) or 'the CPU'}" for one in host.neighbours)
+        found.append(["neighbours", "; ".join(beside)])
+    return found
+
+
+def _circumstances(results: Sequence[RunResult]) -> list[str]:
+    """How runs were carried out, where that is not as usual."""
+    total = f"{len(results)} runs"
+    cold = sum(result.cold_start is True for result in results)
+    asked = sum(result.cold_start_steps is not None for result in results)
+    beside = sum((result.concurrency_on_host or 1) > 1 for result in results)
+    notes = []
+    if cold:
+        notes.append(f"{cold} of {total} were started cold")
+    if asked > cold:
+        notes.append(f"{asked - cold} of {total} could not be started wholly cold: the check cold_start says why")
+    if beside:
+        notes.append(f"{beside} of {total} ran while others of the campaign could: they share power and heat")
+    return notes
 
 
 def _figures(results: Sequence[RunResult]) -> list[str]:

@@ -7,6 +7,7 @@ An attempt works in ``attempts/<experiment_id>.c002.a1/``. Once verified, it bec
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from runners.contract.host import with_host_checks
 from runners.contract.messages import first_fault
 from runners.contract.paths import (
     ATTEMPTS,
+    CACHES,
     CAMPAIGN,
     FAILURE,
     RESULT,
@@ -100,6 +102,10 @@ class CampaignFolder:
     def failure(self, name: AttemptName) -> RunFailure | None:
         """What an attempt says of its failure, if it said anything that can be read."""
         return read_failure(self.attempt_folder(name) / FAILURE)
+
+    def clear_caches(self, name: AttemptName) -> None:
+        """Remove the caches of an attempt that was started cold and died before it could do that itself."""
+        shutil.rmtree(self.attempt_folder(name) / CACHES, ignore_errors=True)
 
     def verify(self, name: AttemptName) -> RunResult:
         """Read an attempt's result, with what the host checked, and hold it against its name and its files.

@@ -20,6 +20,10 @@ from orchestrator.errors import MachineError
 
 CONTRACT_LABEL = "orchestrate.contract_version"
 ENGINE_LABEL = "orchestrate.engine_version"
+ATTEMPTS_LABEL = "orchestrate.attempts"
+"""Of a container: the attempts folder of the campaign that it serves."""
+ATTEMPT_LABEL = "orchestrate.attempt"
+"""Of a container: the one attempt that it serves; one that stays up for several has none."""
 COMPOSE_HINT = "install the plugin docker-compose-plugin (docs.docker.com/compose/install)"
 _ANSWER_S = 30.0
 

@@ -104,8 +104,23 @@ class GpuSession:
             found[gpu.uuid] = tenants
         return found
 
+    def temperatures_c(self) -> dict[str, int]:
+        """The temperature of each GPU that tells it, by its UUID.
+
+        Raises:
+            GpuLostError: a GPU does not answer any more.
+            MachineError: NVML does not answer.
+        """
+        found = {}
+        for gpu in self._gpus:
+            handle, sensor = self._handle(gpu), self._nvml.NVML_TEMPERATURE_GPU
+            told = optional(self._nvml, gpu, self._nvml.nvmlDeviceGetTemperature, handle, sensor)
+            if told is not None:
+                found[gpu.uuid] = int(told)
+        return found
+
     def _handle(self, gpu: Gpu) -> Any:
-        return _call(self._nvml, gpu, self._nvml.nvmlDeviceGetHandleByUUID, gpu.uuid)
+        return call(self._nvml, gpu, self._nvml.nvmlDeviceGetHandleByUUID, gpu.uuid)
 
 
 def gpu_states(gpus: Sequence[Gpu]) -> list[GpuState]:
@@ -144,7 +159,7 @@ def told_by_pid(gpus: Sequence[Gpu], namespace: Path = Path("/proc/self/ns/pid")
 
 def _state(nvml: Any, gpu: Gpu, handle: Any) -> GpuState:
     def ask(function: str, *arguments: Any) -> Any:
-        return _optional(nvml, gpu, getattr(nvml, function, None), handle, *arguments)
+        return optional(nvml, gpu, getattr(nvml, function, None), handle, *arguments)
 
     memory = ask("nvmlDeviceGetMemoryInfo", nvml.nvmlMemory_v2) or ask("nvmlDeviceGetMemoryInfo")
     rows = ask("nvmlDeviceGetRemappedRows")
@@ -181,13 +196,13 @@ def _tenants(nvml: Any, gpu: Gpu, handle: Any) -> tuple[Tenant, ...] | None:
 def _processes(nvml: Any, gpu: Gpu, handle: Any, kind: str) -> list[Any] | None:
     for version in ("v3", "v2"):  # drivers before 510 have no v3
         function = getattr(nvml, f"nvmlDeviceGet{kind}RunningProcesses_{version}")
-        found: list[Any] | None = _optional(nvml, gpu, function, handle)
+        found: list[Any] | None = optional(nvml, gpu, function, handle)
         if found is not None:
             return found
     return None
 
 
-def _optional(nvml: Any, gpu: Gpu, function: Callable[..., Any] | None, *arguments: Any) -> Any | None:
+def optional(nvml: Any, gpu: Gpu, function: Callable[..., Any] | None, *arguments: Any) -> Any | None:
     """What a function answers; None where the GPU, its driver or our pynvml does not know, or we may not ask."""
     unknown = (
         nvml.NVML_ERROR_NOT_SUPPORTED,
@@ -197,14 +212,19 @@ def _optional(nvml: Any, gpu: Gpu, function: Callable[..., Any] | None, *argumen
         nvml.NVML_ERROR_ARGUMENT_VERSION_MISMATCH,
     )
     try:
-        return _call(nvml, gpu, function, *arguments) if function else None
+        return call(nvml, gpu, function, *arguments) if function else None
     except nvml.NVMLError as error:
         if error.value in unknown:
             return None
         raise
 
 
-def _call(nvml: Any, gpu: Gpu, function: Callable[..., Any], *arguments: Any) -> Any:
+def call(nvml: Any, gpu: Gpu, function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function answers.
+
+    Raises:
+        GpuLostError: the GPU does not answer any more.
+    """
     try:
         return function(*arguments)
     except nvml.NVMLError as error:

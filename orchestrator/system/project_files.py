@@ -38,13 +38,28 @@ def project_files(folder: Path) -> dict[Path, bytes]:
         InputError: something else is called ``runners`` there, and would end up in the images.
         MachineError: this installation lacks the files.
     """
-    source = _source()
+    source = source_folder()
     files = {path: (source / path).read_bytes() for path in _FILES}
     files |= {_IMAGES / path: content for path, content in _tree(source / _IMAGES).items()}
     if not _is_checkout(folder):
         package = Path(runners.__path__[0])
         files |= {RUNNERS / path: content for path, content in _tree(package).items()}
     return files
+
+
+def refresh(folder: Path, files: Mapping[Path, bytes]) -> list[Path]:
+    """Write files that are made anew by each version and that nobody edits; which were not as they should be.
+
+    Raises:
+        MachineError: they cannot be read or written.
+    """
+    stale = [path for path, content in files.items() if not _holds(folder / path, content)]
+    try:
+        for path in stale:
+            _write(folder / path, files[path])
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    return stale
 
 
 def place(folder: Path, files: Mapping[Path, bytes], *, replace: bool) -> Placed:
@@ -72,15 +87,23 @@ def place(folder: Path, files: Mapping[Path, bytes], *, replace: bool) -> Placed
             else:
                 placed.differing.append(path)
     except OSError as error:
-        raise MachineError(
-            f"{error.filename or folder} cannot be written: {error.strerror}",
-            hint="check that the folder may be written, and that no file is where a folder should be",
-        ) from None
+        raise _unwritable(folder, error) from None
     return placed
 
 
-def _source() -> Path:
-    """Where the files come with this installation: in the package of a wheel, at the root of a checkout."""
+def _unwritable(folder: Path, error: OSError) -> MachineError:
+    return MachineError(
+        f"{error.filename or folder} cannot be written: {error.strerror}",
+        hint="check that the folder may be written, and that no file is where a folder should be",
+    )
+
+
+def source_folder() -> Path:
+    """Where the files come with this installation: in the package of a wheel, at the root of a checkout.
+
+    Raises:
+        MachineError: it lacks them.
+    """
     package = Path(__file__).parents[1]
     for source in (package / _PACKED, package.parent):
         if (source / COMPOSE).is_file():
@@ -110,6 +133,8 @@ def _tree(root: Path) -> dict[Path, bytes]:
 
 def _outdated(folder: Path, files: Iterable[Path]) -> list[Path]:
     """Modules of an earlier version, which would be built into an image beside the present ones."""
+    if not any(path.is_relative_to(RUNNERS) for path in files):
+        return []
     there = {path.relative_to(folder) for path in (folder / RUNNERS).rglob("*.py")}
     return sorted(there.difference(files))
 

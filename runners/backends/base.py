@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from runners.contract.flops import Architecture
@@ -69,6 +70,10 @@ class Backend(Protocol):
 
     def prepare(self) -> None:
         """Everything that is slow only the first time on a machine, such as converting a model."""
+        ...
+
+    def model_files(self) -> list[Path]:
+        """The files, and folders of files, that loading reads; empty where it reads none. After :meth:`prepare`."""
         ...
 
     def load(self) -> None:

@@ -56,6 +56,10 @@ class LlamacppBackend:
         self._located = locate(self._request, demo=demo_gguf_folder, hub_files=(pattern,))
         self._file = _only_file(self._located.folder, pattern)
 
+    def model_files(self) -> list[Path]:
+        """The GGUF file."""
+        return [self._file]
+
     def load(self) -> None:
         """Loads the model into a server that listens to this process alone."""
         self._server = Server(asked_params(self._options, self._file, self._output_tokens, self._request.seed))

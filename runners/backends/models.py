@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runners.backends.demo import DEMO_PREFIX, demo_folder
-from runners.contract.names import is_from_hub
+from runners.contract.names import HUB_FILES, is_from_hub
 from runners.contract.request import RunRequest
 from runners.errors import OUT_OF_SPACE, DiskFullError, ModelGatedError, ModelNotFoundError
 
 _REFUSED = (401, 403)
 _MAKE_ROOM = "make room there, or set HF_HOME to a folder on a larger disk"
-HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 
 
 class LocatedModel(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -66,6 +67,10 @@ class PytorchBackend:
     def prepare(self) -> None:
         """Finds the models, and converts or downloads what is not here yet."""
         self._located = locate_all(self._request)
+
+    def model_files(self) -> list[Path]:
+        """The folders of the model, of an assistant and of an adapter."""
+        return [part.folder for part in self._located if part is not None]
 
     def load(self) -> None:
         """Starts the other processes, loads all that is needed in each, and makes sure that it is what was asked for.

@@ -8,6 +8,7 @@ import signal
 import time
 import zlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from runners.backends.base import Batch, DeviceMemory, TokenIds
@@ -47,6 +48,10 @@ class SimulatedBackend:
 
     def prepare(self) -> None:
         """Nothing is needed."""
+
+    def model_files(self) -> list[Path]:
+        """None."""
+        return []
 
     def load(self) -> None:
         """Takes as long as loading is said to take. It sleeps, but stands for work, so it gives signs of life."""

@@ -117,6 +117,10 @@ class TensorrtBackend:
                     lambda folder: build(self._located.folder, arguments, folder),
                 )
 
+    def model_files(self) -> list[Path]:
+        """The model's folder, and the engine that TensorRT built of it."""
+        return [self._located.folder, *([self._engine] if self._engine else [])]
+
     def load(self) -> None:
         """Starts the engine with the model.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -81,6 +82,10 @@ class VllmBackend:
     def prepare(self) -> None:
         """Finds the model, and converts or downloads it if it is not here yet."""
         self._located = locate(self._request)
+
+    def model_files(self) -> list[Path]:
+        """The model's folder."""
+        return [self._located.folder]
 
     def load(self) -> None:
         """Starts the engine with the model.

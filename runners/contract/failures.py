@@ -17,6 +17,10 @@ class Explained(NamedTuple):
     meaning: str
     hint: str
     """What to do where nothing more is known of the case at hand."""
+    passing: bool = False
+    """Whether it may pass by itself, so that a campaign tries the run again; what follows from the request does not."""
+    ailing: bool = False
+    """Whether it tells of an ailing machine rather than of this run, so that many in a row open the circuit breaker."""
 
 
 FAILURES: Final[dict[FailureKind, Explained]] = {
@@ -25,7 +29,9 @@ FAILURES: Final[dict[FailureKind, Explained]] = {
         "change what the message names",
     ),
     FailureKind.MODEL_NOT_FOUND: Explained(
-        "the model is not there, or the hub does not answer", "see its name and revision, and that the hub is reached"
+        "the model is not there, or the hub does not answer",
+        "see its name and revision, and that the hub is reached",
+        passing=True,
     ),
     FailureKind.MODEL_GATED: Explained(
         "the hub has the model and refuses it: it is gated or private, and no token with access was given",
@@ -40,6 +46,7 @@ FAILURES: Final[dict[FailureKind, Explained]] = {
     FailureKind.ENGINE_FAILED: Explained(
         "the engine failed, or did something else than what was asked",
         "see the traceback and runner.log; try without the unusual options to find the one",
+        passing=True,
     ),
     FailureKind.UNSUPPORTED: Explained(
         "the engine cannot do this on this device, such as a dtype that its hardware lacks",
@@ -57,25 +64,40 @@ FAILURES: Final[dict[FailureKind, Explained]] = {
     FailureKind.METER_FAILED: Explained(
         "a meter could not be opened, vanished, or gave a reading that cannot be used",
         "`orchestrate doctor` shows the meters",
+        passing=True,
+        ailing=True,
     ),
     FailureKind.DISK_FULL: Explained(
         "the disk is full, or too small for the model; a campaign stops where its results cannot be written",
         "free space where results and models lie, then run it again",
     ),
-    FailureKind.INTERRUPTED: Explained("it was told to stop", "run it again; nothing of this attempt is used"),
+    FailureKind.INTERRUPTED: Explained(
+        "it was told to stop",
+        "run it again; nothing of this attempt is used",
+        passing=True,
+    ),
     FailureKind.TIMEOUT: Explained(
-        "it was not done after timeout_s", "raise timeout_s, or see the log for where it hung"
+        "it was not done after timeout_s",
+        "raise timeout_s, or see the log for where it hung",
+        ailing=True,
     ),
     FailureKind.SILENT: Explained(
         "it gave no sign of life for silence_timeout_s",
         "raise silence_timeout_s, or see the log for where it hung",
+        passing=True,
+        ailing=True,
     ),
     FailureKind.CRASHED: Explained(
         "the runner's process ended without a word, by a signal or an exit of the engine's own",
         "see its log; try without the unusual options to find the one",
+        passing=True,
+        ailing=True,
     ),
     FailureKind.INVALID_RESULT: Explained(
-        "it left a result that is not what its files say", "look at the attempt's folder; resume tries again"
+        "it left a result that is not what its files say",
+        "look at the attempt's folder; resume tries again",
+        passing=True,
+        ailing=True,
     ),
 }
 

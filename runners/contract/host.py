@@ -12,6 +12,7 @@ from runners.contract.result import Check, RunResult
 HOST_SCHEMA_VERSION: Final = 2
 NO_OTHER_PROCESS: Final = "no_other_process"
 NO_DISPLAY: Final = "no_display"
+ALONE_ON_HOST: Final = "alone_on_host"
 
 
 class OtherProcess(ContractModel):

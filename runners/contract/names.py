@@ -20,6 +20,8 @@ NAMED_DATASETS: Final = {"aienergyscore": NamedDataset("AIEnergyScore/text_gener
 """``aienergyscore``: the 1,000 prompts of the AI Energy Score's text generation task."""
 HUB_PREFIX: Final = "hf:"
 BUILTIN: Final = "builtin"
+HUB_FILES: Final = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
+"""What of a model's repository is downloaded, unless a backend wants other files."""
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?(@[A-Za-z0-9][\w./-]*)?", re.ASCII)
 

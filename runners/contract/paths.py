@@ -27,6 +27,8 @@ LOG = "runner.log"
 SAMPLES = "samples.jsonl"
 HOST_SAMPLES = "host-samples.jsonl"
 HOST = "host.json"
+CACHES = "caches"
+"""Caches of a run that was started cold; gone when it ends."""
 
 # In a campaign's results folder.
 CAMPAIGN = "campaign.json"

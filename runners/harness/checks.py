@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from runners.contract.joules import baseline_power_w
 from runners.contract.request import RunRequest
-from runners.contract.result import BaselineReport, Check, Mark, Throttle, WarmupReport
+from runners.contract.result import BaselineReport, Check, ColdStart, Mark, Throttle, WarmupReport
 from runners.contract.series import Figures, Series
 from runners.harness.convergence import UNTIL_CV
 from runners.harness.meter_checks import meter_checks
@@ -57,6 +57,8 @@ class Evidence(NamedTuple):
     marks: Sequence[Mark]
     gpu_changes: Sequence[str]
     """What NVML says otherwise of the GPUs than before the run."""
+    cold_start: ColdStart | None = None
+    """What was done so that the run found no warm cache; None: it was not asked for."""
 
 
 def throttle_of(recording: Recording, window: Mark) -> Throttle | None:
@@ -83,6 +85,7 @@ def checks_of(evidence: Evidence) -> list[Check]:
         *_phases_resolved(evidence),
         _warmup_converged(evidence.warmup),
         *_baseline_fresh(evidence),
+        *_cold_start(evidence.cold_start),
         _output_length(evidence),
     ]
 
@@ -256,6 +259,20 @@ def _baseline_fresh(evidence: Evidence) -> Iterator[Check]:
         baseline_w is not None and not old and not below,
         f"{shown}, {how}{loaded}",
         "see what used the machine before the engine loaded; energy_adjusted_j is as good as the baseline",
+    )
+
+
+def _cold_start(steps: ColdStart | None) -> Iterator[Check]:
+    """Of a run that was to find no warm cache."""
+    if steps is None:
+        return
+    pages = "the model's files dropped from the page cache" if steps.page_cache_dropped else steps.why_not
+    yield _check(
+        "cold_start",
+        "warning",
+        steps.page_cache_dropped,
+        f"a fresh process, {len(steps.private_caches)} private and empty caches; {pages}",
+        "load_s may rest on a warm page cache; see that nobody else has the model open, and that its files are yours",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any, Literal, NamedTuple
@@ -26,7 +26,7 @@ from runners.harness.baseline import (
 from runners.harness.convergence import is_warm, rounds_to_prepare, warmup_report
 from runners.harness.sampling import Sampler
 from runners.harness.working import told_while_working
-from runners.logs import LOGGER
+from runners.logs import LOGGER, warnings_only
 from runners.meters.process import resident_bytes
 from runners.workloads.lengths import Prompts
 from runners.workloads.supply import Supply
@@ -57,7 +57,14 @@ class Measured(NamedTuple):
     architecture: Architecture | None
 
 
-def measure(backend: Backend, request: RunRequest, supply: Supply, sampler: Sampler, events: EventWriter) -> Measured:
+def measure(
+    backend: Backend,
+    request: RunRequest,
+    supply: Supply,
+    sampler: Sampler,
+    events: EventWriter,
+    before_load: Callable[[], None] = lambda: None,
+) -> Measured:
     """Carries the measurement out, up to where the samples reach past the window.
 
     Args:
@@ -66,6 +73,7 @@ def measure(backend: Backend, request: RunRequest, supply: Supply, sampler: Samp
         supply: makes the prompts, once the model with its tokenizer is loaded.
         sampler: running.
         events: where progress is told.
+        before_load: called last before the model is loaded.
 
     Raises:
         RunnerError: the engine, the meters or the request failed.
@@ -79,6 +87,7 @@ def measure(backend: Backend, request: RunRequest, supply: Supply, sampler: Samp
     events.phase("load")
     LOGGER.info("loading %s", request.experiment.model)
     with told_while_working(events.alive):
+        before_load()
         with clock.phase("load"):
             backend.load()
         rss_model_bytes = resident_bytes(os.getpid())
@@ -174,7 +183,7 @@ def _warm_up(
     warmup = request.measurement.warmup
     LOGGER.info("warming up")
     durations_s: list[float] = []
-    with clock.phase("warmup"):
+    with warnings_only(), clock.phase("warmup"):
         while not is_warm(warmup, durations_s):
             batch = backend.generate(prompts.warmup)
             durations_s.append(batch.end_s - batch.start_s)
@@ -216,7 +225,7 @@ def _window(
     backend.open_window()
     batches: list[tuple[Sequence[Prompt], Batch]] = []
     asked = 0
-    with clock.phase("window"):
+    with warnings_only(), clock.phase("window"):
         start_s = time.monotonic()
         for number, prompts in enumerate(rounds, start=1):
             for start in range(0, len(prompts), batch_size):

@@ -9,7 +9,7 @@ from runners.contract import paths
 from runners.contract.flops import FLOPS_METHOD, run_flops
 from runners.contract.joules import Counts, joules_of
 from runners.contract.request import RunRequest
-from runners.contract.result import Environment, FileRecord, Mark, RunResult
+from runners.contract.result import ColdStart, EngineMessage, Environment, FileRecord, Mark, RunResult
 from runners.contract.series import Series, figures_of
 from runners.harness.checks import Evidence, checks_of, throttle_of, verdict_of
 from runners.harness.measure import Measured
@@ -32,6 +32,8 @@ def result_of(
     records: Sequence[RequestRecord],
     gpu_changes: Sequence[str],
     environment: Environment,
+    cold_start: ColdStart | None,
+    engine_messages: list[EngineMessage],
     warnings: list[str],
     files: dict[str, FileRecord],
 ) -> RunResult:
@@ -45,7 +47,9 @@ def result_of(
         records: the requests of the window.
         gpu_changes: what NVML says otherwise of the GPUs than before the run.
         environment: what the machine is.
-        warnings: what Python and the libraries warned of.
+        cold_start: what was done so that it found no warm cache; None: nothing.
+        engine_messages: what the engine and the libraries warned of.
+        warnings: what the runner warns of.
         files: the files beside the result.
     """
     load, window = (_mark(measured.marks, phase) for phase in ("load", "window"))
@@ -69,6 +73,7 @@ def result_of(
             measured.baseline,
             measured.marks,
             gpu_changes,
+            cold_start,
         )
     )
     counts = Counts(len(records), input_tokens, output_tokens)
@@ -84,6 +89,8 @@ def result_of(
         order_index=request.order_index,
         order=request.order,
         gap=request.gap,
+        cold_start=cold_start is not None and cold_start.page_cache_dropped,
+        cold_start_steps=cold_start,
         concurrency_on_host=request.concurrency_on_host,
         backend=request.experiment.backend,
         backend_version=measured.version,
@@ -125,6 +132,7 @@ def result_of(
         marks=measured.marks,
         checks=checks,
         warnings=warnings,
+        engine_messages=engine_messages,
         environment=environment,
         effective_config=measured.effective_config,
         files=files,

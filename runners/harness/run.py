@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from runners.backends.create import create
+from runners.cold import cold_start
 from runners.contract import paths
 from runners.contract.options.simulated import SimulatedOptions
 from runners.contract.request import Gpu, RunRequest
@@ -39,18 +40,23 @@ def run(request: RunRequest, folder: Path, events: EventWriter, warnings: Warnin
         OSError: a file could not be written.
     """
     events.phase("prepare")
-    with told_while_working(events.alive):
-        supply = Supply(request)
-        backend = create(request, events.alive)
-        gpus = _metered_gpus(request)
-        environment = snapshot(gpus, os.environ, request.image_digest, request.container_strategy)
-        backend.prepare()
-
     samples = folder / paths.SAMPLES
     host_samples = folder / paths.HOST_SAMPLES if request.host_samples else None
-    with Sampler(_spec(request, gpus, samples), host_samples) as sampler:
-        measured = measure(backend, request, supply, sampler, events)
-        recording = sampler.recording()
+    with cold_start(request, folder) as cold:
+        with told_while_working(events.alive):
+            supply = Supply(request)
+            backend = create(request, events.alive)
+            gpus = _metered_gpus(request)
+            environment = snapshot(gpus, os.environ, request.image_digest, request.container_strategy)
+            backend.prepare()
+
+        def before_load() -> None:
+            if cold:
+                cold.drop(backend.model_files())
+
+        with Sampler(_spec(request, gpus, samples), host_samples) as sampler:
+            measured = measure(backend, request, supply, sampler, events, before_load)
+            recording = sampler.recording()
     changes = changes_of(gpus, environment.gpus)
 
     series = recording.series()
@@ -59,6 +65,7 @@ def run(request: RunRequest, folder: Path, events: EventWriter, warnings: Warnin
     tables.write_counters(folder / paths.COUNTERS, series)
     tables.write_requests(folder / paths.REQUESTS, records)
     samples.unlink()
+    messages = warnings.messages(folder / paths.LOG)
     result = result_of(
         request=request,
         measured=measured,
@@ -67,7 +74,9 @@ def run(request: RunRequest, folder: Path, events: EventWriter, warnings: Warnin
         records=records,
         gpu_changes=changes,
         environment=environment,
-        warnings=[*measured.overridden, *warnings.collected()],
+        cold_start=cold.steps if cold else None,
+        engine_messages=messages,
+        warnings=[*measured.overridden, *warnings.own()],
         files=_files(folder),
     )
     write_atomically(folder / paths.RESULT, result.model_dump_json(indent=2).encode() + b"\n")
@@ -91,6 +100,7 @@ def _spec(request: RunRequest, gpus: list[Gpu], samples: Path) -> Spec:
         meter=request.measurement.meter,
         powercap=os.environ.get(paths.ENV_POWERCAP) or str(POWERCAP),
         host_samples=request.host_samples,
+        neighbours=request.concurrency_on_host > 1,
         simulated_power_w=options.power_w if isinstance(options, SimulatedOptions) else None,
     )
 

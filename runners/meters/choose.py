@@ -30,6 +30,8 @@ class Spec(NamedTuple):
     """The folder of RAPL's counters."""
     host_samples: bool = False
     """Whether the host samples the CPU."""
+    neighbours: bool = False
+    """Whether other runs go on beside this one, so that what the CPU draws is not this run's."""
 
 
 class Opened(NamedTuple):
@@ -108,8 +110,11 @@ def _add(opened: Opened, meter: Meter) -> None:
 
 
 def _add_rapl(opened: Opened, spec: Spec) -> None:
-    """Adds the CPU's counters, unless the host samples them; where they cannot be read, a note says why."""
+    """Adds the CPU's counters, unless the host samples them; where they are no use, a note says why."""
     if spec.host_samples:
+        return
+    if spec.neighbours:
+        opened.notes.append("rapl not used: several runs go on at once, and the CPU's energy is that of all")
         return
     try:
         _add(opened, RaplMeter(Path(spec.powercap)))

@@ -21,6 +21,7 @@ from orchestrator.system.docker import Docker, find_docker
 from runners.contract.paths import RESULT
 from tests.bench.containers import dispatch_overhead
 from tests.bench.pairs import HEADER, Row, cpu_and_peak, machine, ratios, wall_s
+from tests.bench.parallel import parallel_overhead
 from tests.bench.sampler import sampler_cpu_share
 
 EXPERIMENTS = 100_000
@@ -182,6 +183,9 @@ def main() -> None:
             else "Containers: no Docker engine here",
             flush=True,
         )
+        place = folder / "parallel"
+        place.mkdir()
+        print(parallel_overhead(place.resolve()), flush=True)
         shares = sampler_cpu_share(runs=5, seconds=20)
         print(Row("sampler at 10 Hz, share of one core", "%", shares, 1), flush=True)
     finally:

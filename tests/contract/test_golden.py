@@ -15,9 +15,10 @@ from orchestrator.campaign.expand import Funnel, expand
 from orchestrator.errors import InputError
 from orchestrator.report.tables import run_details, summary
 from orchestrator.results.frozen import thaw
-from orchestrator.results.reading import load_result, read_failure
+from orchestrator.results.reading import load_result, read_failure, read_host_report
+from runners.contract.host import HOST_SCHEMA_VERSION, HostReport
 from runners.contract.identity import canonical_json, experiment_from
-from runners.contract.paths import CAMPAIGN, CONTRACT_VERSION, FAILURE, RESULT, FailureKind
+from runners.contract.paths import CAMPAIGN, CONTRACT_VERSION, FAILURE, HOST, RESULT, FailureKind
 from runners.contract.request import Experiment, RunRequest
 from runners.contract.result import SCHEMA_VERSION, RunResult
 from runners.contract.upgrade import upgraded_request, upgraded_result
@@ -80,7 +81,11 @@ def kept_of(found: Any, declared: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("golden", "model"),
-    [(f"result.v{SCHEMA_VERSION}.json", RunResult), (f"request.v{CONTRACT_VERSION}.json", RunRequest)],
+    [
+        (f"result.v{SCHEMA_VERSION}.json", RunResult),
+        (f"request.v{CONTRACT_VERSION}.json", RunRequest),
+        (f"host.v{HOST_SCHEMA_VERSION}.json", HostReport),
+    ],
 )
 def test_the_golden_file_of_this_version_says_something_of_every_field(golden: str, model: type[BaseModel]) -> None:
     assert said_nothing_of(json.loads((GOLDEN / golden).read_text()), model) == set()
@@ -121,6 +126,32 @@ def test_a_result_of_the_second_version_means_what_it_meant() -> None:
     assert (result.sources[0].power_limit_w, result.sources[0].resolution_j) == (875.0, 0.001)
     assert (result.warmup.cv, result.warmup.converged) == (0.0144, True)
     assert [check.hint is None for check in result.checks] == [check.passed for check in result.checks]
+
+
+def test_a_result_of_the_fourth_version_says_how_it_was_run_and_an_older_one_is_silent() -> None:
+    result = load_result(GOLDEN / "result.v4.json")
+    assert (result.order, result.concurrency_on_host) == ("interleaved", 2)
+    assert result.gap is not None
+    assert (result.gap.between, result.gap.duration_s, result.gap.ended_by) == ("cycles", 21.5, "cool")
+    assert result.cold_start is False
+    assert result.cold_start_steps is not None
+    assert "stayed in the page cache" in (result.cold_start_steps.why_not or "")
+    assert [(said.source, said.level, said.count) for said in result.engine_messages] == [
+        ("torch", "warning", 2),
+        ("vllm", "error", 1),
+    ]
+    older = load_result(GOLDEN / "result.v3.json")
+    assert (older.cold_start_steps, older.gap, older.order) == (None, None, None)
+    assert older.engine_messages == []
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("host*.json")), ids=lambda path: path.name)
+def test_what_the_host_saw_is_read_in_every_version(path: Path, tmp_path: Path) -> None:
+    (tmp_path / HOST).write_text(path.read_text())
+    report = read_host_report(tmp_path)
+    assert report is not None
+    assert [other.pid for other in report.others] == [4711]
+    assert len(report.neighbours) == (path.name == "host.v2.json")
 
 
 def test_a_newer_result_is_refused_whatever_else_is_in_it(tmp_path: Path) -> None:

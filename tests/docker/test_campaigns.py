@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import subprocess
 import tempfile
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,7 @@ name: slow
 model: any/model
 workload: {prompts: 1, output_tokens: 3000}
 measurement: {warmup: {iterations: 0}}
+failures: {retries: 0}
 backends:
   simulated: {tokens_per_s: 100}
 """
@@ -322,6 +325,67 @@ class TestPersistent:
         ours = [name for name in made.splitlines() if name.startswith("orchestrate-quick-simulated-")]
         assert len(ours) == 1, made
         assert container_project.containers() == []
+
+    def test_one_that_is_to_stay_serves_the_next_campaign_and_is_told_of(
+        self, container_project: ContainerProject
+    ) -> None:
+        container_project.write("quick.yaml", QUICK)
+        container_project.write(".orchestrate.yaml", "container_strategy: persistent\nauto_teardown: false\n")
+        assert container_project.run("campaign", "quick.yaml", "--dispatch", "compose", "--yes").returncode == 0
+        (left,) = container_project.containers()
+        first = inspect(left)
+        assert first["State"]["Running"]
+        told = container_project.run("doctor", "--json").stdout
+        (finding,) = [found for found in json.loads(told) if left in found["seen"]]
+        assert finding["advice"].endswith(f"docker rm --force {left}")
+
+        # Another campaign measures beside one that only stands; its own stands too.
+        container_project.write("other.yaml", QUICK.replace("name: quick", "name: other"))
+        assert container_project.run("campaign", "other.yaml", "--dispatch", "compose", "--yes").returncode == 0
+        assert len(container_project.containers()) == 2
+
+        shutil.rmtree(next(container_project.results.glob("quick/runs/*/c001")))
+        again = container_project.run("resume", "quick", "--yes")
+        assert again.returncode == 0, again.stdout + again.stderr
+        assert inspect(left)["Id"] == first["Id"]
+
+        # What has changed about it is made anew, and what is not to stay any more goes.
+        container_project.write("compose.other.yaml", "services: {simulated: {environment: {OTHER: '1'}}}\n")
+        env = (container_project.folder / ".env").read_text()
+        container_project.write(".env", env.replace("compose.yaml", "compose.yaml:compose.other.yaml"))
+        shutil.rmtree(next(container_project.results.glob("quick/runs/*/c001")))
+        assert container_project.run("resume", "quick", "--yes").returncode == 0
+        assert inspect(left)["Id"] != first["Id"]
+        container_project.write(".orchestrate.yaml", "container_strategy: persistent\n")
+        for name in ("quick", "other"):
+            assert container_project.run("resume", name, "--yes").returncode == 0
+        assert container_project.containers() == []
+
+    def test_one_that_is_to_stay_goes_where_a_killed_orchestrator_left_a_run_in_it(
+        self, container_project: ContainerProject
+    ) -> None:
+        container_project.write("slow.yaml", SLOW.replace("3000", "500"))
+        container_project.write(".orchestrate.yaml", "container_strategy: persistent\nauto_teardown: false\n")
+        host = container_project.start("campaign", "slow.yaml", "--dispatch", "compose", "--yes")
+        container_project.wait_for_phase("slow", "window")
+        before = inspect(container_project.wait_for_container())["Id"]
+        kill(host)
+        again = container_project.run("resume", "slow", "--yes")
+        assert again.returncode == 0, again.stdout + again.stderr
+        assert len(container_project.result_files("slow")) == 1
+        (left,) = container_project.containers()
+        assert inspect(left)["Id"] != before
+
+    def test_a_new_one_is_left_alone_for_the_delay_which_is_no_silence(
+        self, container_project: ContainerProject
+    ) -> None:
+        container_project.write("quick.yaml", QUICK + "silence_timeout_s: 3\n")
+        container_project.write(".orchestrate.yaml", "container_strategy: persistent\nwarmup_delay_s: 6\n")
+        done = container_project.run("campaign", "quick.yaml", "--dispatch", "compose", "--yes")
+        assert done.returncode == 0, done.stdout + done.stderr
+        first = min(container_project.result_files("quick"), key=lambda path: path.stat().st_mtime)
+        started = datetime.fromisoformat(json.loads(first.read_text())["started_at"])
+        assert started.timestamp() - (first.parent / "request.json").stat().st_mtime >= 6
 
     def test_the_flag_overrules_the_user_config(self, container_project: ContainerProject) -> None:
         container_project.write("quick.yaml", QUICK)

@@ -22,6 +22,7 @@ class Repository(NamedTuple):
     token: str | None = None
     """Without it the repository is gated; None: it is open."""
     kind: Literal["models", "datasets"] = "models"
+    revisions: Sequence[str] = ("main", COMMIT)
     size_told: int | None = None
     """The most that it says of a file's size before it sends it; None: the truth."""
 
@@ -42,26 +43,38 @@ class Hub:
 
     def answer(self, path: str, authorization: str | None) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body for a request."""
-        path = path.partition("?")[0]
+        path, _, query = path.partition("?")
         for repository in self.repositories:
             api = f"/api/{repository.kind}/{repository.name}"
             if path == api or path.startswith((f"{api}/", f"{repository.prefix}/resolve/")):
-                if repository.token and authorization != f"Bearer {repository.token}":
+                about = path == api or path.startswith(f"{api}/revision/")  # which the hub tells everybody
+                if repository.token and not about and authorization != f"Bearer {repository.token}":
                     refused = {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access to this model is restricted."}
                     return 401, refused, b"{}"
-                found = self._answer(repository, path, api)
+                found = self._answer(repository, path, api, sizes="blobs=" in query)
                 if found:
                     return found
         self.unknown.append(path)
         return 404, {"X-Error-Code": "RepoNotFound"}, b"{}"
 
-    def _answer(self, repository: Repository, path: str, api: str) -> tuple[int, dict[str, str], bytes] | None:
+    def _answer(
+        self, repository: Repository, path: str, api: str, *, sizes: bool
+    ) -> tuple[int, dict[str, str], bytes] | None:
         files = sorted(repository.folder.iterdir())
         json_type = {"Content-Type": "application/json"}
-        if path in (api, *(f"{api}/revision/{revision}" for revision in ("main", COMMIT))):
-            siblings = [{"rfilename": file.name} for file in files]
+        if path in (api, *(f"{api}/revision/{revision}" for revision in repository.revisions)):
+            siblings: list[dict[str, object]] = [{"rfilename": file.name} for file in files]
+            if sizes:
+                siblings = [
+                    {"rfilename": file.name, "size": repository.size_told or file.stat().st_size} for file in files
+                ]
             about = {"_id": "1", "id": repository.name, "sha": COMMIT, "private": False, "siblings": siblings}
-            return 200, json_type, json.dumps(about).encode()
+            gated = "manual" if repository.token else False
+            return 200, json_type, json.dumps({**about, "gated": gated}).encode()
+        if path.startswith(f"{api}/revision/"):
+            return 404, {"X-Error-Code": "RevisionNotFound"}, b"{}"
+        if path == f"{api}/auth-check":
+            return 200, json_type, b"{}"
         if path == f"{api}/tree/{COMMIT}":
             tree = [
                 {

@@ -98,6 +98,7 @@ def test_a_failed_run_is_said_recorded_and_tried_again(project: Project, options
 name: failing
 model: any/model
 workload: {{prompts: 2, output_tokens: 4}}
+failures: {{retries: 0}}
 {extra}
 backends:
   simulated: {{tokens_per_s: 2000}}

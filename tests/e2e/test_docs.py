@@ -61,6 +61,21 @@ def test_the_page_on_resuming_works_as_it_is_written(project: Project) -> None:
     assert not (project.results / "more-sizes").exists()
 
 
+def test_the_page_on_campaign_files_shows_what_the_commands_print(project: Project) -> None:
+    shown = 0
+    for language, title, body in FENCE.findall((DOCS / "how-to/campaign-file.md").read_text(encoding="utf-8")):
+        if language == "yaml" and title:
+            (project.folder / title).parent.mkdir(exist_ok=True)
+            project.write(title, body)
+        elif language == "console":
+            line, _, printed = body.partition("\n")
+            done = project.run(*shlex.split(line.removeprefix("$ orchestrate ")))
+            assert printed in done.stdout + done.stderr
+            assert done.returncode == (2 if "error: " in printed else 0)
+            shown += 1
+    assert shown == 3
+
+
 def test_the_campaign_file_in_the_readme_is_right(project: Project) -> None:
     readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
     ((_, _, body),) = [fence for fence in FENCE.findall(readme) if fence[0] == "yaml"]

@@ -41,6 +41,7 @@ def test_the_real_docker_and_an_image_before_and_after_it_is_built(
         "status": "missing",
         "seen": f"{tag} is not here",
         "advice": f"cd {project.folder} && docker compose build pytorch",
+        "section": "running",
     }
     assert before["PUID, PGID"]["status"] == "missing"
     assert "in a container" not in before["can run"]["seen"]

@@ -68,7 +68,11 @@ def test_each_failure_is_told_and_the_campaign_goes_on(project: Project, tmp_pat
     file = project.write("failing.yaml", CAMPAIGN)
     with serving(Repository("org/gated", model, token="hf_x"), Repository("org/large", model)) as hub:
         environment = {"HF_ENDPOINT": hub.url, "HF_HOME": str(cache), "HF_TOKEN": ""}
-        done = project.run("campaign", str(file), environment=environment, timeout_s=300)
+        refused = project.run("campaign", str(file), environment=environment)
+        done = project.run("campaign", str(file), "--force", environment=environment, timeout_s=300)
+    assert refused.returncode == 2
+    for told in ("does not let us have org/gated", "has no model org/none", "are to be downloaded into"):
+        assert told in refused.stderr
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
@@ -77,7 +81,9 @@ def test_each_failure_is_told_and_the_campaign_goes_on(project: Project, tmp_pat
     for run, (kind, message) in zip(runs, EXPECTED, strict=False):
         assert run["failure_kind"] == kind, run
         assert message in run["message"]
-        (attempt,) = (project.results / "failing" / "attempts").glob(f"{run['run_id']}.a1")
+        # What may pass by itself was tried once more.
+        assert run["attempts"] == (2 if FAILURES[FailureKind(kind)].passing else 1)
+        attempt = project.results / "failing" / "attempts" / f"{run['run_id']}.a{run['attempts']}"
         failure = json.loads((attempt / "failure.json").read_text())
         assert (failure["kind"], failure["message"]) == (kind, run["message"])
         assert failure["hint"]

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from runners.backends.models import HUB_FILES, _from_hub
+from runners.backends.models import _from_hub
+from runners.contract.names import HUB_FILES
 from runners.contract.paths import EXIT_CODES, FailureKind
 from tests.e2e.hub import Repository, serving
 

@@ -9,7 +9,7 @@ import pytest
 from orchestrator.manifest.store import ExperimentRow, Manifest, Status
 from orchestrator.reconcile import reconcile, survey
 from orchestrator.results.folders import CampaignFolder
-from runners.contract.paths import RESULT, AttemptName, FailureKind
+from runners.contract.paths import CACHES, RESULT, AttemptName, FailureKind
 from tests.builders import finished_attempt
 from tests.unit.fakes import FakeAttempt, FakeDispatcher
 
@@ -154,3 +154,23 @@ def test_a_live_attempt_of_no_run_of_this_campaign_is_stopped(manifest: Manifest
     standing = reconcile(manifest, folder, FakeDispatcher([stranger]))
     assert stranger.stopped
     assert standing.alive == []
+
+
+def test_caches_of_a_cold_start_that_was_killed_are_removed(
+    folder: CampaignFolder, manifest: Manifest, tmp_path: Path
+) -> None:
+    """Its own, not those of a run that is alive, and nothing behind a link."""
+    alive, dead = NAME, AttemptName(E0, 2, 1)
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "kept").touch()
+    for name in (alive, dead):
+        caches = folder.attempt_folder(name) / CACHES / "triton_cache_dir"
+        caches.mkdir(parents=True)
+        (caches / "kernel.so").touch()
+        (caches / "link").symlink_to(shared)
+    manifest.begin_attempt(0, 1)
+    reconcile(manifest, folder, FakeDispatcher([FakeAttempt(alive)]))
+    assert (folder.attempt_folder(alive) / CACHES / "triton_cache_dir" / "kernel.so").exists()
+    assert not (folder.attempt_folder(dead) / CACHES).exists()
+    assert (shared / "kept").exists()

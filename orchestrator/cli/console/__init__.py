@@ -7,13 +7,23 @@ from contextlib import contextmanager
 
 from orchestrator.cli.console.json_lines import print_event, print_json
 from orchestrator.cli.console.live import LiveLines
+from orchestrator.cli.console.schedule import ScheduleLines, wall_clock
 from orchestrator.cli.console.tables import print_lines, print_table
 from orchestrator.cli.console.terminal import can_move, new_console
 from orchestrator.cli.console.words import PlainLines, near, print_failures
 from orchestrator.cli.options import Running
 from orchestrator.execution.events import Observer
 
-__all__ = ["near", "print_event", "print_json", "print_lines", "print_table", "watching"]
+__all__ = [
+    "ScheduleLines",
+    "near",
+    "print_event",
+    "print_json",
+    "print_lines",
+    "print_table",
+    "wall_clock",
+    "watching",
+]
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from orchestrator.execution.events import CampaignEvent, RunCompleted, RunFailed
+from orchestrator.execution.scheduling import ScheduleEvent
 from runners.contract.events import RunnerEvent
 from runners.contract.request import Gap
 from runners.contract.result import RunResult
@@ -19,7 +20,7 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
 
 
-def print_event(event: CampaignEvent) -> None:
+def print_event(event: CampaignEvent | ScheduleEvent) -> None:
     """Print an event as a line of JSON; a failure or a pause that it tells of lies flat among its fields."""
     line = {"event": type(event).__name__, **_fields(event)}
     if isinstance(event, RunCompleted):

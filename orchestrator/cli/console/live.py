@@ -11,6 +11,7 @@ from orchestrator.cli.console.at_work import AtWork
 from orchestrator.cli.console.terminal import fitted, fitted_end
 from orchestrator.cli.console.words import PlainLines
 from orchestrator.execution.events import CampaignEvent
+from orchestrator.execution.preflight.estimate import duration
 
 _SHORTEST_BAR = 10
 _LONGEST_BAR = 40
@@ -81,7 +82,7 @@ def _bar(at_work: AtWork, width: int, *, ascii_only: bool) -> Text:
     """How far the campaign is; the narrower the terminal, the less of it is told."""
     parts = [f"{at_work.done}/{at_work.runs} runs", _clock(at_work.elapsed_s)]
     if at_work.left_s is not None:
-        parts.append(f"about {_duration(at_work.left_s)} left")
+        parts.append(f"about {duration(at_work.left_s)} left")
     if at_work.energy:
         parts.append(at_work.energy)
     name = fitted(at_work.campaign, max(8, width // 3))
@@ -101,13 +102,3 @@ def _clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 2 * 86_400:
-        return f"{seconds / 3600:.1f} h"
-    return f"{seconds / 86_400:.1f} days"

@@ -73,5 +73,6 @@ def _print_blocks(console: Console, table: Table) -> None:
         console.print()
         for column, cell in zip(table.columns, row, strict=True):
             heading = " ".join(column.title.split())
-            console.print(Text(f"{heading}: {cell}" if heading else cell))
+            if cell:
+                console.print(Text(f"{heading}: {cell}" if heading else cell))
     console.print()

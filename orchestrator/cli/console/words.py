@@ -14,16 +14,19 @@ from orchestrator.execution.events import (
     CampaignEvent,
     CampaignStarted,
     CycleStarted,
+    Foreseen,
     GapEnded,
     GapStarted,
     GpuAwaited,
     Notice,
+    Notified,
     RunCompleted,
     RunFailed,
     RunProgress,
     RunRetried,
     RunStarted,
 )
+from orchestrator.execution.preflight.estimate import duration, energy
 from orchestrator.report.tables import HEADLINES, value_of
 from runners.contract.paths import LOG, run_id
 from runners.contract.quantities import QUANTITIES
@@ -88,6 +91,10 @@ class PlainLines:
                 yield from _retry_lines(event)
             case BreakerOpened():
                 yield from _breaker_lines(event)
+            case Foreseen():
+                yield from _foreseen_lines(event)
+            case Notified():
+                yield _notified(event)
             case BreakerClosed():
                 yield "a run came through: the campaign goes on"
             case CampaignEnded():
@@ -106,6 +113,8 @@ def print_failures(event: CampaignEvent) -> None:
         lines = failure_lines(event)
     elif isinstance(event, BreakerOpened):
         lines = _breaker_lines(event)
+    elif isinstance(event, Notified) and not event.delivered:
+        lines = iter([_notified(event)])
     for line in lines:
         click.echo(line, err=True)
 
@@ -160,6 +169,22 @@ def _completed(event: RunCompleted) -> str:
     parts = [f"{energy} ({result.energy_method})" if energy else "energy not measured", rate]
     parts += [ttft and f"TTFT {ttft}", memory, "SUSPECT" if result.verdict == "suspect" else None]
     return f"{result.run_id}\n      {' · '.join(part for part in parts if part)}"
+
+
+def _foreseen_lines(event: Foreseen) -> Iterator[str]:
+    spending = spent = ""
+    if event.left_j is not None and event.spent_j is not None:
+        spending, spent = f" and {energy(event.left_j)}", f", {energy(event.spent_j)} spent so far ({event.method})"
+    runs = f"{event.left:,} run{'s' * (event.left != 1)} left"
+    yield f"estimated from the first {event.runs:,}: about {duration(event.left_s)}{spending} for {runs}{spent}"
+    for line in event.above:
+        yield f"WARNING: {line}; Ctrl-C stops it, and `orchestrate resume` goes on"
+
+
+def _notified(event: Notified) -> str:
+    if event.delivered:
+        return f"told {event.webhook}: {event.notice}"
+    return f"warning: {event.webhook} could not be told of {event.notice}: {'; '.join(event.attempts)}"
 
 
 def _retry_lines(event: RunRetried) -> Iterator[str]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from orchestrator.errors import MachineError
 from orchestrator.system.descriptions import Descriptions, misfit
 from orchestrator.system.docker import (
+    ATTEMPT_LABEL,
+    ATTEMPTS_LABEL,
     COMPOSE_HINT,
     CONTRACT_LABEL,
     ENGINE_LABEL,
@@ -15,6 +18,7 @@ from orchestrator.system.docker import (
     Ids,
     Image,
     NoDocker,
+    call_docker,
     find_image,
     service_images,
 )
@@ -138,6 +142,21 @@ def images(project: Project, docker: Docker | NoDocker) -> Iterator[Finding]:
             yield Finding(f"image {service}", Status.MISSING, f"{seen}; it {wrong.reason}", build)
         else:
             yield Finding(f"image {service}", Status.OK, f"{seen}, {_engine_in(image, said, project)}")
+
+
+def standing(docker: Docker | NoDocker) -> Iterator[Finding]:
+    """Containers that stay up for several runs, of whichever project: of a campaign under way, or left by one."""
+    if isinstance(docker, NoDocker):
+        return
+    fields = f'{{{{.Names}}}}\t{{{{.Label "{ATTEMPT_LABEL}"}}}}\t{{{{.Label "{ATTEMPTS_LABEL}"}}}}'
+    done = call_docker("ps", "--filter", f"label={ATTEMPTS_LABEL}", "--format", fields)
+    for line in done.stdout.splitlines() if done.returncode == 0 else ():
+        name, attempt, attempts = line.split("\t")
+        if not attempt:
+            campaign = Path(attempts).parent
+            seen = f"{name} stands for campaign {campaign.name} in {campaign.parent}"
+            advice = f"once nobody needs it: docker rm --force {name}"
+            yield Finding("container", Status.OK, seen, advice)
 
 
 def _engine_in(image: Image, said: Description | None, project: Project) -> str:

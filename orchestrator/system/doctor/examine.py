@@ -15,6 +15,7 @@ from orchestrator.system.docker import NoDocker, find_docker
 from orchestrator.system.doctor import containers, machine
 from orchestrator.system.doctor.engines import backends, find_engine
 from orchestrator.system.doctor.finding import Examination, Finding, Status
+from orchestrator.system.fitness.examine import fitness
 from orchestrator.system.gpu_state import gpu_states
 from orchestrator.system.project import Project
 from orchestrator.system.project_env import ENV_FILE, read_env
@@ -55,8 +56,10 @@ def examine(folder: Path) -> list[Finding]:
     seen.add("NVIDIA container toolkit", lambda: containers.toolkit(docker, gpus))
     seen.add("compose files", lambda: containers.files(project, docker, gpus, os.environ))
     seen.add("images", lambda: containers.images(project, docker))
+    seen.add("containers", lambda: containers.standing(docker))
     seen.add("PUID, PGID", lambda: containers.ownership(project, docker, variables))
     seen.add("disks", lambda: machine.disks(project, docker))
+    seen.findings += fitness(gpus.allocated if gpus else [])
     return [*map(partial(_told, seen.findings), seen.findings), verdict(seen.findings, config.dispatch)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from orchestrator.errors import OrchestratorError
 
@@ -36,23 +36,30 @@ class Finding:
     status: Status
     seen: str
     advice: str = ""
+    section: Literal["running", "measuring"] = "running"
+    """Whether it bears on what can run here, or on what figures of it are worth."""
 
 
 @dataclass(slots=True)
 class Examination:
-    """Findings so far."""
+    """Findings so far.
 
+    Args:
+        failed: how a thing stands if looking at it fails.
+    """
+
+    failed: Status = Status.BROKEN
     findings: list[Finding] = field(default_factory=list)
 
     def look(self, name: str, question: Callable[[], _T]) -> _T | None:
-        """What a question answers; if it fails, None, and the thing is found broken."""
+        """What a question answers; if it fails, None, and that is a finding."""
         try:
             return question()
         except OrchestratorError as error:
-            self.findings.append(Finding(name, Status.BROKEN, str(error), error.hint or ""))
+            self.findings.append(Finding(name, self.failed, str(error), error.hint or ""))
         except Exception as error:  # noqa: BLE001 (a look that fails must not hide the others)
             seen = f"looking at it failed: {type(error).__name__}: {error}"
-            self.findings.append(Finding(name, Status.BROKEN, seen, "please report this"))
+            self.findings.append(Finding(name, self.failed, seen, "please report this"))
         return None
 
     def add(self, name: str, judge: Callable[[], Iterable[Finding]]) -> None:

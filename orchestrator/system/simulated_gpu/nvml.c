@@ -72,9 +72,9 @@ struct process {
     double from_s, to_s;
 };
 
-enum fault_kind { LOST, FAILING, STUCK, RESET, MISSING, FORBIDDEN, POWER_MISSING, FAULT_KINDS };
+enum fault_kind { LOST, FAILING, STUCK, RESET, MISSING, FORBIDDEN, POWER_MISSING, SETTINGS_MISSING, FAULT_KINDS };
 static const char *const FAULT_NAMES[FAULT_KINDS] = {
-    "lost", "error", "stuck", "reset", "missing", "permission", "power_missing",
+    "lost", "error", "stuck", "reset", "missing", "permission", "power_missing", "settings_missing",
 };
 
 struct fault {
@@ -92,7 +92,7 @@ struct gpu {
     double power_period_s, power_window_s, instant_period_s, instant_window_s;
     struct series memory_total_bytes, memory_used_bytes, temperature_c, sm_clock_mhz, memory_clock_mhz, utilisation;
     struct series power_limit_w, throttle;
-    double mig;
+    double mig, ecc, ecc_pending, persistence, enforced_limit_w, application_clock_mhz;
     struct process *processes;
     int process_count;
     struct fault *faults;
@@ -257,6 +257,11 @@ static bool parse_gpu_setting(struct reader *reader, struct gpu *gpu, const char
         {"instant_period_s", &gpu->instant_period_s, 1e-6, 1e6},
         {"instant_window_s", &gpu->instant_window_s, 1e-6, 1e6},
         {"mig", &gpu->mig, 0, 1},
+        {"ecc", &gpu->ecc, 0, 1},
+        {"ecc_pending", &gpu->ecc_pending, 0, 1},
+        {"persistence", &gpu->persistence, 0, 1},
+        {"enforced_limit_w", &gpu->enforced_limit_w, 0, 1e6},
+        {"application_clock_mhz", &gpu->application_clock_mhz, 0, 1e5},
     };
     const struct {
         const char *key;
@@ -292,7 +297,8 @@ static struct gpu *new_gpu(int slot, int line) {
     struct gpu *gpu = grown(NULL, 0, sizeof *gpu);
     gpu->slot = slot;
     gpu->line = line;
-    gpu->before_w = -1;
+    gpu->before_w = gpu->ecc_pending = gpu->enforced_limit_w = gpu->application_clock_mhz = -1;
+    gpu->ecc = gpu->persistence = 1;
     gpu->counter_period_s = 0.1;
     gpu->power_period_s = 0.1;
     gpu->power_window_s = 0.025;
@@ -344,6 +350,10 @@ static bool complete(struct reader *reader, struct machine *machine, struct gpu 
     set_default(&gpu->memory_clock_mhz, HIGHEST_MEMORY_CLOCK_MHZ);
     set_default(&gpu->utilisation, 0);
     set_default(&gpu->power_limit_w, 700);
+    if (gpu->ecc_pending < 0)
+        gpu->ecc_pending = gpu->ecc;
+    if (gpu->application_clock_mhz < 0)
+        gpu->application_clock_mhz = HIGHEST_SM_CLOCK_MHZ;
     return true;
 }
 
@@ -906,24 +916,37 @@ int nvmlDeviceGetPciInfo_v2(const void *device, void *pci) {
     return SUCCESS;
 }
 
-int nvmlDeviceGetPersistenceMode(const void *device, int *mode) { ANSWER(device, mode, SUCCESS, 1); }
+/* How it is set, which not every GPU tells. */
+static int setting_code(const struct gpu *gpu, double t_s) {
+    return faulty(gpu, SETTINGS_MISSING, t_s) ? NOT_SUPPORTED : SUCCESS;
+}
+
+int nvmlDeviceGetPersistenceMode(const void *device, int *mode) {
+    ANSWER(device, mode, setting_code(call.gpu, call.t_s), call.gpu->persistence > 0);
+}
+
 int nvmlDeviceGetComputeMode(const void *device, int *mode) { ANSWER(device, mode, SUCCESS, 0); }
 int nvmlDeviceGetPerformanceState(const void *device, int *state) { ANSWER(device, state, SUCCESS, 0); }
 int nvmlDeviceGetPowerState(const void *device, int *state) { ANSWER(device, state, SUCCESS, 0); }
 int nvmlDeviceGetPowerManagementMode(const void *device, int *mode) { ANSWER(device, mode, SUCCESS, 1); }
 
 int nvmlDeviceGetEccMode(const void *device, int *present, int *pending) {
-    if (!pending)
-        return INVALID_ARGUMENT;
-    *pending = 1;
-    ANSWER(device, present, SUCCESS, 1);
+    struct call call;
+    int code = begin(&call, device);
+    if (!code)
+        code = present && pending ? setting_code(call.gpu, call.t_s) : INVALID_ARGUMENT;
+    if (!code) {
+        *present = call.gpu->ecc > 0;
+        *pending = call.gpu->ecc_pending > 0;
+    }
+    return end(&call, code);
 }
 
 int nvmlDeviceGetMigMode(const void *device, unsigned *present, unsigned *pending) {
     struct call call;
     int code = begin(&call, device);
-    if (!code && !(present && pending))
-        code = INVALID_ARGUMENT;
+    if (!code)
+        code = present && pending ? setting_code(call.gpu, call.t_s) : INVALID_ARGUMENT;
     if (!code)
         *present = *pending = call.gpu->mig > 0;
     return end(&call, code);
@@ -1017,8 +1040,18 @@ int nvmlDeviceGetClockInfo(const void *device, int type, unsigned *mhz) {
     ANSWER(device, mhz, clock_code(type), rounded(clock_mhz(call.gpu, type, call.t_s)));
 }
 
+static int application_code(const struct gpu *gpu, int type, double t_s) {
+    return clock_code(type) ? clock_code(type) : setting_code(gpu, t_s);
+}
+
 int nvmlDeviceGetApplicationsClock(const void *device, int type, unsigned *mhz) {
-    return nvmlDeviceGetClockInfo(device, type, mhz);
+    ANSWER(device, mhz, application_code(call.gpu, type, call.t_s),
+           rounded(type == 2 ? HIGHEST_MEMORY_CLOCK_MHZ : call.gpu->application_clock_mhz));
+}
+
+int nvmlDeviceGetDefaultApplicationsClock(const void *device, int type, unsigned *mhz) {
+    ANSWER(device, mhz, application_code(call.gpu, type, call.t_s),
+           rounded(type == 2 ? HIGHEST_MEMORY_CLOCK_MHZ : HIGHEST_SM_CLOCK_MHZ));
 }
 
 int nvmlDeviceGetMaxClockInfo(const void *device, int type, unsigned *mhz) {
@@ -1121,15 +1154,17 @@ static unsigned limit_mw(const struct gpu *gpu, double t_s) {
 static unsigned default_limit_mw(const struct gpu *gpu) { return limit_mw(gpu, -INFINITY); }
 
 int nvmlDeviceGetPowerManagementLimit(const void *device, unsigned *milliwatts) {
-    ANSWER(device, milliwatts, SUCCESS, limit_mw(call.gpu, call.t_s));
+    ANSWER(device, milliwatts, setting_code(call.gpu, call.t_s), limit_mw(call.gpu, call.t_s));
 }
 
+/* The limit, unless something else on the machine holds the GPU lower. */
 int nvmlDeviceGetEnforcedPowerLimit(const void *device, unsigned *milliwatts) {
-    return nvmlDeviceGetPowerManagementLimit(device, milliwatts);
+    ANSWER(device, milliwatts, setting_code(call.gpu, call.t_s),
+           call.gpu->enforced_limit_w < 0 ? limit_mw(call.gpu, call.t_s) : rounded(call.gpu->enforced_limit_w * 1e3));
 }
 
 int nvmlDeviceGetPowerManagementDefaultLimit(const void *device, unsigned *milliwatts) {
-    ANSWER(device, milliwatts, SUCCESS, default_limit_mw(call.gpu));
+    ANSWER(device, milliwatts, setting_code(call.gpu, call.t_s), default_limit_mw(call.gpu));
 }
 
 int nvmlDeviceGetPowerManagementLimitConstraints(const void *device, unsigned *lowest, unsigned *highest) {

@@ -15,7 +15,7 @@ GPUS_CONF = "gpus.conf"
 _MOST_DISTANT_S = 1e9
 _ALWAYS = (-math.inf, math.inf)
 
-FaultKind = Literal["lost", "error", "stuck", "reset", "missing", "permission", "power_missing"]
+FaultKind = Literal["lost", "error", "stuck", "reset", "missing", "permission", "power_missing", "settings_missing"]
 
 
 class Fault(NamedTuple):
@@ -24,6 +24,7 @@ class Fault(NamedTuple):
     ``lost``: every call says that the GPU is lost. ``error``, ``permission``: reading energy or power fails so.
     ``missing``, ``power_missing``: the GPU has no energy counter, or no power reading. ``stuck``: the counter keeps its
     value, and jumps at its first update after. ``reset``: the counter begins at 0 again at ``from_s``.
+    ``settings_missing``: the GPU does not tell how it is set (limits, modes, application clocks).
     """
 
     kind: FaultKind
@@ -103,6 +104,14 @@ class SimulatedGpu:
     utilisation: float = 0.0
     """0 to 100."""
     mig: bool = False
+    ecc: bool = True
+    ecc_pending: bool | None = None
+    """Whether ECC is on after the next reboot; None: as it is now."""
+    persistence: bool = True
+    enforced_limit_w: float | None = None
+    """What the GPU is held to; None: power_limit_w."""
+    application_clock_mhz: float | None = None
+    """The SM clock that is set for applications; None: the highest."""
     throttles: tuple[Throttle, ...] = ()
     processes: tuple[Process, ...] = ()
     changes: tuple[Change, ...] = ()
@@ -132,6 +141,9 @@ class SimulatedGpu:
                 f"the curve draws up to {self.curve.highest_w:g} W, above the limit of {self.power_limit_w:g} W",
                 hint="raise power_limit_w, or lower the curve",
             )
+        for name in ("enforced_limit_w", "application_clock_mhz"):
+            if getattr(self, name) is not None:
+                self._require(name, 0, 1e5)
         if self.memory_used_bytes > self.memory_total_bytes:
             raise InputError("memory_used_bytes is more than memory_total_bytes")
         spans: list[Throttle | Process | Change | Fault] = [
@@ -161,7 +173,8 @@ _HIGHEST = {
     "memory_clock_mhz": 1e5,
     "utilisation": 100,
 }
-_NOT_PLAIN = {"curve", "mig", "throttles", "processes", "changes", "faults"}
+_SWITCHES = ("mig", "ecc", "ecc_pending", "persistence")
+_NOT_PLAIN = {"curve", *_SWITCHES, "throttles", "processes", "changes", "faults"}
 
 
 @dataclass(frozen=True)
@@ -202,11 +215,14 @@ def render(simulation: Simulation, origin_s: float) -> str:
 
 def _gpu_lines(gpu: SimulatedGpu) -> Iterator[str]:
     for setting in fields(gpu):
-        if setting.name not in _NOT_PLAIN:
-            yield f"{setting.name} {getattr(gpu, setting.name)}"
+        value = getattr(gpu, setting.name)
+        if value is not None and setting.name not in _NOT_PLAIN:
+            yield f"{setting.name} {value}"
     yield "curve " + " ".join(f"{step.duration_s!r}:{step.power_w!r}" for step in gpu.curve.steps)
     yield f"before {gpu.curve.power_before_w!r}"
-    yield f"mig {int(gpu.mig)}"
+    for name in _SWITCHES:
+        if getattr(gpu, name) is not None:
+            yield f"{name} {int(getattr(gpu, name))}"
     for key, spans in (("throttle", gpu.throttles), ("process", gpu.processes), ("fault", gpu.faults)):
         for span in spans:
             yield f"{key} {' '.join(map(str, span))}"

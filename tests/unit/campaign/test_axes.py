@@ -63,8 +63,8 @@ def test_a_mapping_where_none_is_taken_is_refused() -> None:
     with pytest.raises(FileError) as caught:
         campaign(backends={"vllm": {"dtype": {"from": "a"}, "max_num_seqs": [1, {"to": 2}]}})
     assert [(issue.field, issue.message) for issue in caught.value.issues] == [
-        ("backends.vllm.dtype", "ranges and groups of parameters are not supported yet"),
-        ("backends.vllm.max_num_seqs[1]", "ranges and groups of parameters are not supported yet"),
+        ("backends.vllm.dtype", "takes neither a mapping nor a range"),
+        ("backends.vllm.max_num_seqs[1]", "a range or a group does not stand in a list"),
     ]
 
 

@@ -39,11 +39,16 @@ UNKNOWN = {
     "zzz: 3": (5, "zzz", "known: backends, cycles"),
     "shared: {batchsize: 1}": (5, "shared.batchsize", "did you mean 'batch_size'?"),
     "shared: {dtype: float32}": (5, "shared.dtype", "known: batch_size"),
+    "shared: {togther: {}}": (5, "shared.togther", "did you mean 'together'?"),
     "workload: {promts: 1}": (5, "workload.promts", "did you mean 'prompts'?"),
     "workload: {dataset_sha256: x}": (5, "workload.dataset_sha256", "did you mean 'dataset'?"),
     "measurement: {sample_hx: 5}": (5, "measurement.sample_hx", "did you mean 'sample_hz'?"),
     "measurement: {warmup: {iteration: 5}}": (5, "measurement.warmup.iteration", "did you mean 'iterations'?"),
     "experiments: [{backend: simulated, spred: 1}]": (5, "experiments[0].spred", "did you mean 'spread'?"),
+    "gaps: {cycle: 5}": (5, "gaps.cycle", "did you mean 'cycle_s'?"),
+    "failures: {retry: 5}": (5, "failures.retry", "did you mean 'retries'?"),
+    "notify: {url: x}": (5, "notify.url", "known: on_complete, on_failure, webhook_url"),
+    "schedule:\n  at: 22:00\n  evry: 24h": (7, "schedule.evry", "did you mean 'every'?"),
     "experiments:\n  - {backend: simulatd}": (6, "experiments[0].backend", "did you mean 'simulated'?"),
     "experiments:\n  - batch_size: 1": (6, "experiments[0].backend", "known: llamacpp, pytorch"),
     "experiments: [{backend: simulated, workload: {promts: 1}}]": (
@@ -104,6 +109,34 @@ WRONG_VALUES = {
     "measurement: []": "measurement",
     "measurement: {warmup: 3}": "measurement.warmup",
     "measurement: {warmup: {iterations: yes}}": "measurement.warmup.iterations",
+    "gaps: []": "gaps",
+    "gaps: 5": "gaps",
+    "gaps: {cycle_s: -1}": "gaps.cycle_s",
+    "gaps: {cycle_s: 5s}": "gaps.cycle_s",
+    "gaps: {until_cool: yes}": "gaps.until_cool",
+    "failures: none": "failures",
+    "failures: {retries: -1}": "failures.retries",
+    "failures: {retries: 1.5}": "failures.retries",
+    "failures: {breaker: 0}": "failures.breaker",
+    "failures: {backoff_s: .inf}": "failures.backoff_s",
+    "notify: [a]": "notify",
+    "notify: {webhook_url: ''}": "notify",
+    "notify: {on_failure: 1}": "notify.on_failure",
+    "schedule: 22:00": "schedule",
+    "schedule: {at: 24:00}": "schedule.at",
+    "schedule: {at: 22}": "schedule.at",
+    "schedule: {at: '22:00\\n'}": "schedule.at",
+    "schedule: {at: '٢٢:00'}": "schedule.at",
+    "schedule: {every: 24}": "schedule.every",
+    "schedule: {every: 24 h}": "schedule.every",
+    "schedule: {every: 0h}": "schedule.every",
+    "schedule: {every: 367d}": "schedule.every",
+    "schedule: {every: 1.5h}": "schedule.every",
+    "schedule: {between: 22:00}": "schedule.between",
+    "schedule: {between: 22:00-22:00}": "schedule.between",
+    "schedule: {between: [22:00, 06:00]}": "schedule.between",
+    "parallel: yes": "parallel",
+    "force_cold_start: 1": "force_cold_start",
     "workload: []": "workload",
     "workload: {prompts: 0}": "workload.prompts",
     "workload: {prompts: [1, 2.5]}": "workload.prompts[1]",
@@ -120,6 +153,7 @@ WRONG_VALUES = {
     "shared: {tokens_per_s: []}": "shared.tokens_per_s",
     "shared: {tokens_per_s: [[1]]}": "shared.tokens_per_s[0]",
     "shared: {fail: no}": "shared.fail",
+    "shared: {spread: {from: 0}}": "shared.spread",
     "experiments: {}": "experiments",
     "experiments: [3]": "experiments[0]",
     "experiments: [{backend: simulated, model: 3}]": "experiments[0].model",
@@ -199,13 +233,6 @@ def test_a_key_that_is_not_built_yet_says_so(key: str) -> None:
     (issue,) = issues(BASE + nested)
     assert (issue.line, issue.field) == (5, key)
     assert issue.message.startswith("not supported yet")
-
-
-@pytest.mark.parametrize(("added", "field"), [("shared: {spread: {from: 0}}", "shared.spread")])
-def test_values_that_are_not_built_yet_say_so(added: str, field: str) -> None:
-    (issue,) = issues(BASE + added)
-    assert issue.field == field
-    assert "not supported yet" in issue.describe(None)
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "[]", "- a\n- b\n", "text", "3", "~", "\ufeff"])
@@ -412,3 +439,48 @@ def test_texts_that_yaml_1_1_would_misread_reach_the_fields_as_text() -> None:
 def test_a_mapping_from_python_is_held_to_the_same_grammar() -> None:
     with pytest.raises(FileError, match="did you mean 'cycles'"):
         campaign_from_mapping({"name": "a", "model": "m", "backends": {"simulated": {}}, "cycels": 3})
+
+
+@pytest.mark.parametrize("every", ["60s", "90s", "30m", "24h", "7d", "366d"])
+@pytest.mark.parametrize("between", ["22:00-06:00", "06:00-22:00", "00:00-23:59"])
+def test_schedules_are_read(every: str, between: str) -> None:
+    load(BASE + f"schedule: {{every: {every}, between: {between}}}\n")
+
+
+def test_what_is_wrong_in_several_sections_is_told_at_once_with_its_lines() -> None:
+    found = issues(BASE + "gaps:\n  cycle_s: x\n  experiment: 3\nfailures: {retries: -1}\nschedule:\n  at: noon\n")
+    assert [(issue.line, issue.field) for issue in found] == [
+        (6, "gaps.cycle_s"),
+        (7, "gaps.experiment"),
+        (8, "failures.retries"),
+        (10, "schedule.at"),
+    ]
+
+
+def test_what_a_file_holds_moves_no_cursor_and_breaks_no_line() -> None:
+    (issue,) = issues(BASE + r'"\e[31mcycles\n\u202e": 3')
+    assert issue.describe(None).startswith("\\x1b[31mcycles\\n\\u202e: unknown key")
+
+
+def test_faults_without_number_are_told_in_lines_that_can_be_read() -> None:
+    path = Path("campaign.yaml")
+    path.write_text(BASE + "".join(f"{'k' * 900}{number}: 1\n" for number in range(1, 251)))
+    with pytest.raises(FileError) as caught:
+        load_campaign(path)
+    lines = str(caught.value).splitlines()
+    assert len(caught.value.issues) == 250
+    assert len(lines) == 101
+    assert lines[-1] == "… and 150 more"
+    assert max(map(len, lines)) < 1000
+
+
+def test_a_campaign_whose_very_many_points_are_all_dropped_is_read_without_looking_at_each() -> None:
+    axes = "{batch_size: {min: 2, max: 10001}, power_w: {min: 1, max: 900}}"
+    load(f"name: a\nmodel: m\nworkload: {{prompts: 1}}\nbackends: {{simulated: {axes}}}\n")
+
+
+def test_a_mapping_from_python_that_holds_itself_is_refused() -> None:
+    declared: dict[str, object] = {"name": "a", "model": "m"}
+    declared["shared"] = declared
+    with pytest.raises(FileError, match="nested more than 50 levels deep"):
+        campaign_from_mapping(declared)

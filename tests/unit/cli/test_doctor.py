@@ -32,7 +32,7 @@ def rows(expected_code: int) -> dict[str, dict[str, str]]:
     assert done.returncode == expected_code, done.stdout + done.stderr
     assert done.stderr == ""
     listed = json.loads(done.stdout)
-    assert all(row.keys() == {"name", "status", "seen", "advice"} for row in listed)
+    assert all(row.keys() == {"name", "status", "seen", "advice", "section"} for row in listed)
     assert [row["name"] for row in listed if row["name"] in NAMES] == NAMES
     return {row["name"]: row for row in listed}
 

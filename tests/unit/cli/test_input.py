@@ -26,7 +26,7 @@ FILES: dict[str, tuple[str | bytes, list[str]]] = {
     "5000 digits": (BASE + f"seed: {'9' * 5000}\n", ["c.yaml:5: seed:", "can be read"]),
     "twice": (BASE + "name: other\n", ["c.yaml:5: name: the key stands twice"]),
     "empty axis": (BASE.replace("[1, 2]", "[]"), ["c.yaml:4: backends.simulated.batch_size: an axis without values"]),
-    "empty file": ("", ["c.yaml: a campaign is a mapping"]),
+    "empty file": ("", ["c.yaml:1: a campaign is a mapping"]),
     "bad name": (BASE.replace("base", "../up"), ["c.yaml:1: name:", "a-z, 0-9 and -"]),
     "reserved name": (BASE.replace("base", "adhoc"), ["c.yaml:1: name:", "single runs"]),
     "not yet": (BASE + "until: {min_cycles: 5}\n", ["c.yaml:5: until: not supported yet"]),

@@ -91,9 +91,11 @@ def test_the_command_line_names_the_request_and_nothing_else(attempt: Attempt) -
 
 
 def test_a_secret_travels_in_the_environment_only(attempt: Attempt) -> None:
-    environment = runner_environment(attempt, {"HF_TOKEN": "hf_secret", "PATH": "/bin"})
+    notices = {"ORCHESTRATE_WEBHOOK_URL": "https://host/token", "ORCHESTRATE_WEBHOOK_SECRET": "hush"}
+    environment = runner_environment(attempt, {"HF_TOKEN": "hf_secret", "PATH": "/bin", **notices})
     assert environment["HF_TOKEN"] == "hf_secret"
     assert environment["PATH"] == "/bin"
+    assert not environment.keys() & notices.keys()
     assert "hf_secret" not in " ".join(runner_argv("python", attempt.backend, attempt.folder / REQUEST))
 
 

@@ -21,7 +21,7 @@ from orchestrator.results.folders import CampaignFolder
 from runners.contract.baseline import baseline_machine
 from runners.contract.host import NO_OTHER_PROCESS
 from runners.contract.options.vllm import VllmOptions
-from runners.contract.paths import HOST, REQUEST, RESULT, AttemptName
+from runners.contract.paths import CACHES, HOST, REQUEST, RESULT, AttemptName
 from runners.contract.request import Experiment, Gpu, Measurement, RunRequest
 from tests.builders import campaign, experiment, finished_attempt, identity
 from tests.unit.fakes import FakeAttempt
@@ -114,3 +114,12 @@ def test_an_attempt_is_told_where_a_model_lies_that_an_option_names(
         prepare(bench, NAME, of, order_index=0)
     request = json.loads((bench.folder.attempt_folder(NAME) / REQUEST).read_text())
     assert request["option_paths"] == {"dtype": str(tmp_path / "lora")}
+
+
+def test_caches_of_a_cold_start_that_was_killed_are_removed(bench: Bench) -> None:
+    caches = bench.folder.attempt_folder(NAME) / CACHES / "triton_cache_dir"
+    caches.mkdir(parents=True)
+    (caches / "kernel.so").touch()
+    outcome = follow(bench, FakeAttempt(NAME), OF, lambda _: None, lambda: False)
+    assert not isinstance(outcome, Published)
+    assert [path.name for path in bench.folder.attempt_folder(NAME).iterdir()] == ["failure.json"]

@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 
 from orchestrator.campaign.axes import Grid
+from orchestrator.campaign.schema import Dispatching
 from orchestrator.dispatch.local import LocalDispatcher
-from orchestrator.errors import FileError, MachineError
+from orchestrator.errors import FileError, InputError, MachineError
 from orchestrator.execution import readiness
 from orchestrator.execution.readiness import argument_issues, campaign_issues, ready
 from orchestrator.system.config import UserConfig
 from orchestrator.system.project import Project
 from runners.contract.description import Description, Engine, EngineField
 from runners.contract.options import OPTIONS
+from runners.contract.request import Gpu
 from tests.builders import campaign
 
 SAID = Description(
@@ -89,3 +91,54 @@ def test_here_an_engine_that_is_broken_is_refused_when_it_is_asked(
     assert dispatcher.description("pytorch", ask=False) is None
     with pytest.raises(MachineError, match="has no engine that works: ImportError: no libcudart"):
         dispatcher.description("pytorch")
+
+
+def gpus(*names: str) -> list[Gpu]:
+    return [Gpu(index=index, uuid=f"GPU-{index}", name=name) for index, name in enumerate(names)]
+
+
+@pytest.mark.parametrize(
+    ("named", "present", "wanted", "slots"),
+    [
+        (None, gpus(*["H200"] * 4), 1, 4),
+        ([0, 1], gpus(*["H200"] * 4), 1, 2),
+        (None, gpus(*["H200"] * 5), 2, 2),
+        (None, gpus(*["H200"] * 2), 2, 1),
+    ],
+)
+def test_as_many_at_once_as_there_are_sets_of_gpus(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    named: list[int] | None,
+    present: list[Gpu],
+    wanted: int,
+    slots: int,
+) -> None:
+    monkeypatch.setattr(OPTIONS["vllm"], "MODULES", ("json",))
+    monkeypatch.setattr(readiness, "list_gpus", lambda: present)
+    monkeypatch.setattr(readiness, "visible_gpus", lambda *_: None)
+    declared = campaign(
+        tmp_path, backends={"vllm": {"tensor_parallel_size": wanted}}, parallel="per-gpu", gpus=named, cycles=4
+    )
+    bench = ready(declared, Project(tmp_path, UserConfig()), LocalDispatcher(["vllm"], tmp_path / "attempts"))
+    assert bench.slots == slots
+    assert len(bench.gpus) == len(named or present)
+
+
+@pytest.mark.parametrize("present", [[], gpus("H200", "H200")], ids=["no GPU", "none that is simulated"])
+def test_several_at_once_need_gpus_to_be_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, present: list[Gpu]
+) -> None:
+    monkeypatch.setattr(readiness, "list_gpus", lambda: present)
+    declared = campaign(tmp_path, parallel="per-gpu")
+    with pytest.raises(MachineError, match="get no GPU here"):
+        ready(declared, Project(tmp_path, UserConfig()), LocalDispatcher(["simulated"], tmp_path / "attempts"))
+
+
+def test_several_at_once_share_no_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "list_gpus", lambda: gpus("Simulated H100", "Simulated H100"))
+    dispatcher = LocalDispatcher(["simulated"], tmp_path / "attempts")
+    dispatcher.dispatching = Dispatching("compose", "persistent")
+    declared = campaign(tmp_path, parallel="per-gpu", gpus=[0, 1], cycles=2)
+    with pytest.raises(InputError, match="persistent container"):
+        ready(declared, Project(tmp_path, UserConfig()), dispatcher)

@@ -78,6 +78,21 @@ def test_silence_ends_it(tmp_path: Path, clock: Clock) -> None:
     assert len(attempt.script) == 1
 
 
+def test_one_that_is_still_to_begin_is_not_silent(tmp_path: Path, clock: Clock) -> None:
+    attempt = FakeAttempt(NAME, age_s=-30)
+
+    def waits() -> None:
+        attempt.age_s += 10
+        clock.now += 20
+
+    attempt.script = [waits, waits, waits, waits]
+    verdict, _ = watch(attempt, tmp_path)
+    assert verdict is not None
+    assert verdict.kind is FailureKind.SILENT
+    assert attempt.age_s == 0
+    assert len(attempt.script) == 1
+
+
 @pytest.mark.parametrize(
     ("said", "where"),
     [("", "before its first phase"), (json.dumps({"event": "phase", "phase": "load"}) + "\n", "in the phase load")],

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from runners.errors import MeterError
+from runners.meters import choose
 from runners.meters.choose import Spec, open_meters
 from runners.meters.estimate import EstimateMeter
 from runners.meters.rapl import RaplMeter
@@ -193,3 +194,15 @@ def test_a_gpu_without_a_driver_is_a_meter_error_that_says_what_to_do(tmp_path: 
     with pytest.raises(MeterError, match="NVML") as caught:
         open_meters(spec(tmp_path, gpu_uuids=["GPU-1"], meter=meter))
     assert "driver" in caught.value.hint
+
+
+def test_among_neighbours_the_cpus_energy_is_nobodys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU, which is simulated here by a meter of another kind."""
+    zone(tmp_path / "cap", "intel-rapl:0", "package-0", 1)
+    monkeypatch.setattr(choose, "_nvml", lambda _: ReplayMeter(50.0))
+    for meter in ("auto", "nvml"):
+        alone = open_meters(spec(tmp_path, gpu_uuids=["GPU-1"], meter=meter))
+        among = open_meters(spec(tmp_path, gpu_uuids=["GPU-1"], meter=meter, neighbours=True))
+        assert [source.method for source in alone.sources] == ["simulated", "rapl"]
+        assert [source.method for source in among.sources] == ["simulated"]
+        assert "several runs go on at once" in among.notes[0]
