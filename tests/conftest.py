@@ -24,7 +24,8 @@ settings.load_profile("quick")
 @pytest.fixture(autouse=True)
 def isolated(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the user's reaches a test; engine tests keep the cache that holds the demo model."""
-    for variable in ("ORCHESTRATE_HOME", "ORCHESTRATE_ATTEMPT", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+    named = ("ORCHESTRATE_HOME", "ORCHESTRATE_ATTEMPT", "ORCHESTRATE_WEBHOOK_URL", "ORCHESTRATE_WEBHOOK_SECRET")
+    for variable in (*named, "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         monkeypatch.delenv(variable, raising=False)
     if request.node.get_closest_marker("engine") is None:
         monkeypatch.setenv("HOME", str(tmp_path))

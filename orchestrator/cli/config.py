@@ -147,7 +147,7 @@ def list_files(folder: Path | None, as_json: bool, project_dir: str | None) -> i
         project = find_folder(project_dir)
         folder = project / "campaigns" if (project / "campaigns").is_dir() else project
     entries = [look_into(path, named=False) for path in yaml_files(folder)]
-    shown = [entry for entry in entries if entry.kind in ("campaign", "experiment") or not entry.right]
+    shown = [entry for entry in entries if entry.kind in ("campaign", "experiment", "base") or not entry.right]
     if as_json:
         print_json([_entry_json(entry) for entry in shown])
         return EXIT_DONE
@@ -207,7 +207,8 @@ def _say(entry: Entry) -> None:
         click.echo(f"{warning}{issue.describe(entry.path)}")
     if entry.right:
         held = f", {entry.runs} run{'' if entry.runs == '1' else 's'}" if entry.runs else ""
-        click.echo(f"{entry.path}: ok ({entry.kind}{held})")
+        checked = ": checked with the campaigns that extend it" if entry.kind == "base" else ""
+        click.echo(f"{entry.path}: ok ({entry.kind}{held}{checked})")
 
 
 def _entry_json(entry: Entry) -> dict[str, Any]:

@@ -105,8 +105,8 @@ def show(
         click.echo(f"{-count:>9,} dropped by {rule}")
     if funnel.duplicates:
         click.echo(f"{-funnel.duplicates:>9,} declared twice")
-    click.echo(f"{funnel.experiments:>9,} experiments")
-    click.echo(f"{runs:>9,} runs ({_counted(file.cycles, 'cycle')}, {file.order})")
+    click.echo(f"{funnel.experiments:>9,} experiment{'s' * (funnel.experiments != 1)}")
+    click.echo(f"{runs:>9,} run{'s' * (runs != 1)} ({_counted(file.cycles, 'cycle')}, {file.order})")
     for line in ahead.lines():
         click.echo(f"{'':>9} ahead: {line}")
     for line in excess:

@@ -29,11 +29,13 @@ def command(
 
     NAME may be left out where only one campaign is unfinished; where several are, a menu asks.
     """
-    from orchestrator.cli.consent import agreed, chosen, heeded
+    from orchestrator.cli.consent import agreed, chosen, consented, heeded
     from orchestrator.cli.console import watching
     from orchestrator.cli.ending import finish
     from orchestrator.cli.interrupts import caught_signals
     from orchestrator.execution.campaigns import begun_campaign, is_complete, resume
+    from orchestrator.execution.preflight.forecast import Forecast
+    from orchestrator.execution.preflight.look import preflight
     from orchestrator.execution.readiness import campaign_issues
     from orchestrator.system.project import find_project
 
@@ -61,12 +63,11 @@ def command(
         return EXIT_DONE
     campaign = begun_campaign(name, project=project)
     heeded(campaign_issues(campaign), force=running.force, quiet=running.silent)
-    dispatcher = agreed(
-        chosen(campaign, project, running),
-        yes=running.yes,
-        begun=True,
-        quiet=running.silent,
-    )
+    dispatcher = chosen(campaign, project, running)
+    in_containers = dispatcher.dispatching.dispatcher == "compose"
+    ahead = preflight(campaign, project, in_containers=in_containers, flags=running.flags)
+    consented(ahead, project.config, running, begun=True)
+    dispatcher = agreed(dispatcher, yes=running.yes, begun=True, quiet=running.silent)
     with (
         caught_signals() as interrupts,
         watching(running) as observer,
@@ -77,7 +78,7 @@ def command(
             dispatcher=dispatcher,
             force=running.force,
             flags=running.flags,
-            on_event=observer,
+            on_event=Forecast(observer, ahead, project.config),
             should_stop=interrupts.came,
         )
     finish(name, project, quiet=running.quiet, as_json=running.as_json)

@@ -51,10 +51,11 @@ def command(
     """
     from orchestrator.campaign.load import load_campaign
     from orchestrator.campaign.schema import NAME_PATTERN
-    from orchestrator.cli.consent import agreed, chosen, heeded
+    from orchestrator.cli.consent import agreed, chosen, consented, heeded
     from orchestrator.cli.console import ScheduleLines
     from orchestrator.cli.interrupts import caught_signals
     from orchestrator.execution.campaigns import campaigns
+    from orchestrator.execution.preflight.look import preflight
     from orchestrator.execution.readiness import campaign_issues
     from orchestrator.execution.scheduling import LONGEST_NAME, Scheduler, StandingFile
     from orchestrator.manifest.lock import held
@@ -77,12 +78,11 @@ def command(
         return EXIT_DONE
     heeded(campaign_issues(campaign), force=running.force, quiet=running.silent)
     # Now, while somebody may be there to answer.
-    agreed(
-        chosen(campaign, project, running),
-        yes=running.yes,
-        begun=campaign.name in campaigns(project),
-        quiet=running.silent,
-    )
+    dispatcher, begun = chosen(campaign, project, running), campaign.name in campaigns(project)
+    in_containers = dispatcher.dispatching.dispatcher == "compose"
+    ahead = preflight(campaign, project, in_containers=in_containers, flags=running.flags)
+    consented(ahead, project.config, running, begun=begun)
+    agreed(dispatcher, yes=running.yes, begun=begun, quiet=running.silent)
     project.prepare()
     hint = "only one process can carry a schedule out; stop the other, or give the campaign another name:"
     with held(folder, f"the schedule of {campaign.name!r} is in use", hint), caught_signals() as interrupts:

@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
+from orchestrator.campaign.document import read_document
+from orchestrator.campaign.kinds import kind_of
 from orchestrator.campaign.load import load_campaign
 from orchestrator.campaign.schema import Campaign
 from orchestrator.cli.consent import agreed, changes_agreed, chosen, consented, heeded
@@ -86,15 +88,24 @@ def _files(path: Path) -> Iterator[Path]:
         if not path.is_dir():
             yield path
             return
-        found = sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES and not file.name.startswith("."))
+        there = sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES and not file.name.startswith("."))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError:  # a NUL in the path, which is told of when it is read
         yield path
         return
+    found = [file for file in there if not _is_base(file)]
     if not found:
         raise InputError(f"the folder {path} holds no campaign file", hint="campaign files end in .yaml or .yml")
     yield from found
+
+
+def _is_base(file: Path) -> bool:
+    """Whether it is there for others to extend; what cannot be read is told of when it is loaded."""
+    try:
+        return kind_of(read_document(file).data) == "base"
+    except InputError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from orchestrator.campaign.document import Document, read_document
+from orchestrator.campaign.document import read_document
 from orchestrator.campaign.expand import Funnel, expand
+from orchestrator.campaign.kinds import kind_of
 from orchestrator.campaign.load import load_campaign
 from orchestrator.errors import FileError, InputError, Issue
 from orchestrator.execution.readiness import campaign_issues
 from orchestrator.system.config import CONFIG_FILE, load_user_config
 
-Kind = Literal["campaign", "experiment", "user config", "other"]
+Kind = Literal["campaign", "experiment", "base", "user config", "other"]
 COUNTED = 10_000
 """Experiments are counted up to here."""
 
-_SIGNS = frozenset({"backends", "experiments", "extends"})
 _ENDINGS = (".yaml", ".yml")
 
 
@@ -28,7 +28,8 @@ class Entry:
 
     path: Path
     kind: Kind
-    """experiment: a campaign file in which nothing varies and nothing is repeated, so that it is one run."""
+    """experiment: a campaign file in which nothing varies and nothing is repeated, so that it is one run; base: what
+    campaigns extend, checked with those."""
     name: str | None = None
     experiments: int | None = None
     """None: it is broken; more than :data:`COUNTED`: so many at least."""
@@ -74,8 +75,9 @@ def look_into(path: Path, *, named: bool = True) -> Entry:
         document = read_document(path)
     except InputError as error:
         return Entry(path, "campaign" if named else "other", issues=_issues(error))
-    if not named and not _is_campaign(document):
-        return Entry(path, "other")
+    kind = kind_of(document.data)
+    if kind == "base" or (kind == "other" and not named):
+        return Entry(path, kind)
     name = document.data.get("name") if isinstance(document.data, dict) else None
     name = name if isinstance(name, str) else None
     try:
@@ -85,13 +87,8 @@ def look_into(path: Path, *, named: bool = True) -> Entry:
     except InputError as error:
         return Entry(path, "campaign", name, issues=_issues(error))
     cycles = campaign.file.cycles
-    kind: Kind = "experiment" if experiments * cycles == 1 else "campaign"
-    return Entry(path, kind, campaign.name, experiments, cycles, tuple(found))
-
-
-def _is_campaign(document: Document) -> bool:
-    data: Any = document.data
-    return isinstance(data, dict) and (bool(_SIGNS & data.keys()) or {"name", "model"} <= data.keys())
+    single = experiments * cycles == 1
+    return Entry(path, "experiment" if single else "campaign", campaign.name, experiments, cycles, tuple(found))
 
 
 def _user_config(path: Path) -> Entry:

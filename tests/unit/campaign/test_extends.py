@@ -302,7 +302,7 @@ def test_what_is_frozen_needs_none_of_the_files(tmp_path: Path) -> None:
         (BASE, "campaign"),
         ({"name": "a", "extends": "b.yaml"}, "campaign"),
         ({"extends": "b.yaml"}, "campaign"),
-        ({"name": "a", "model": "m", "experiments": [{"backend": "simulated"}]}, "experiments"),
+        ({"name": "a", "model": "m", "experiments": [{"backend": "simulated"}]}, "campaign"),
         ({"name": "a", "model": "m", "backends": {"x": None}, "experiments": [{}]}, "campaign"),
         ({"name": "a", "modle": "m", "backends": {}}, "campaign"),
         ({"shared": {"dtype": "float32"}, "gaps": {}}, "base"),
