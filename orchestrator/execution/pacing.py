@@ -45,6 +45,8 @@ class Pacing:
         self._gaps = gaps
         self._by_cycles = by_cycles
         self._cycle = 0
+        self._of_cycle: Pause | None = None
+        """The pause before this cycle; each run makes it that is the first on what it needs."""
         self._ended_s: dict[str, float] = {}
 
     def ended(self, resources: Collection[str], now_s: float) -> None:
@@ -61,11 +63,13 @@ class Pacing:
             cycle: of the run.
             waited: whether it was held back already, by a back-off or the breaker; that is a pause as well.
         """
-        new_cycle = self._by_cycles and cycle > self._cycle
-        self._cycle = max(self._cycle, cycle)
-        if new_cycle and self._gaps.cycle_s and self._ended_s:
-            return Pause("cycles", self._gaps.cycle_s, max(self._ended_s.values()))
+        if self._by_cycles and cycle > self._cycle:
+            self._cycle, self._of_cycle = cycle, None
+            if self._gaps.cycle_s and self._ended_s:
+                self._of_cycle = Pause("cycles", self._gaps.cycle_s, max(self._ended_s.values()))
         ends_s = [self._ended_s[one] for one in resources if one in self._ended_s]
+        if self._of_cycle and all(end_s <= self._of_cycle.begun_s for end_s in ends_s):
+            return self._of_cycle
         if not ends_s or not (self._gaps.experiment_s or waited):
             return None
         return Pause("experiments", self._gaps.experiment_s, max(ends_s))
