@@ -141,9 +141,9 @@ def _write_own(folder: Path, plan: Plan) -> list[Path]:
     files = {path: (json.dumps(schema, indent=1) + "\n").encode() for path, schema in schemas.items()}
     written = refresh(folder, files)
     if plan.first is not None:
-        written += place(folder, {FIRST: plan.first.encode()}, replace=False).written
+        written += place(folder, {FIRST: plan.first.encode()}, replace=False, whole=False).written
     if plan.config is not None:
-        placed = place(folder, {Path(CONFIG_FILE): plan.config.encode()}, replace=True)
+        placed = place(folder, {Path(CONFIG_FILE): plan.config.encode()}, replace=True, whole=False)
         written += placed.written
         plan.said += [f"kept {path}" for path in placed.kept]
     return written

@@ -62,8 +62,14 @@ def refresh(folder: Path, files: Mapping[Path, bytes]) -> list[Path]:
     return stale
 
 
-def place(folder: Path, files: Mapping[Path, bytes], *, replace: bool) -> Placed:
+def place(folder: Path, files: Mapping[Path, bytes], *, replace: bool, whole: bool = True) -> Placed:
     """Write the files that a project lacks; one that differs is left, or kept as NAME.orig and replaced.
+
+    Args:
+        folder: the project's.
+        files: by path in it.
+        replace: whether one that differs is replaced.
+        whole: whether these are all that a project holds, so that further modules of the runners are outdated.
 
     Raises:
         MachineError: they cannot be read or written.
@@ -81,7 +87,7 @@ def place(folder: Path, files: Mapping[Path, bytes], *, replace: bool) -> Placed
                 placed.kept.append(_move_aside(target).relative_to(folder))
             _write(target, content)
             placed.written.append(path)
-        for path in _outdated(folder, files):
+        for path in _outdated(folder, files) if whole else ():
             if replace:
                 placed.kept.append(_move_aside(folder / path).relative_to(folder))
             else:
@@ -133,8 +139,6 @@ def _tree(root: Path) -> dict[Path, bytes]:
 
 def _outdated(folder: Path, files: Iterable[Path]) -> list[Path]:
     """Modules of an earlier version, which would be built into an image beside the present ones."""
-    if not any(path.is_relative_to(RUNNERS) for path in files):
-        return []
     there = {path.relative_to(folder) for path in (folder / RUNNERS).rglob("*.py")}
     return sorted(there.difference(files))
 
