@@ -218,7 +218,7 @@ class Loop:
             self._cycle = row.cycle
             self._observe(CycleStarted(row.cycle, self._bench.campaign.file.cycles))
         indices = tuple(gpu.index for gpu in slot.gpus)
-        place, runs = row.order_index + 1, self._standing.runs
+        place, runs = self._manifest.place(row.order_index), self._standing.runs
         self._observe(RunStarted(row.experiment_id, row.cycle, live.name.attempt, place, runs, adopted, indices))
 
     def _settle(self, slot: Slot, outcome: Published | RunFailure | BaseException | None) -> None:
