@@ -92,8 +92,9 @@ class Loop:
             while self._slots or (self._pending and not self._hold.is_set()):
                 self._start_what_can_be()
                 self._heed()
-        finally:
+        except BaseException:
             self._abandon()
+            raise
         if self._trouble:
             raise self._trouble
         counts = self._manifest.counts()

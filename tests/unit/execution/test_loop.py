@@ -112,6 +112,7 @@ class Stage:
         self.events: list[CampaignEvent] = []
         self.started: list[Played] = []
         self.stop = False
+        self.over = False
         self.on_start: Callable[[Played], object] = lambda attempt: attempt.end()
         self.on_event: Callable[[CampaignEvent], object] = lambda event: None
 
@@ -137,7 +138,7 @@ class Stage:
             self.events.append(event)
             self.on_event(event)
 
-        return Loop(self.bench, self.manifest, standing, observe, lambda: self.stop, lambda: False).run()
+        return Loop(self.bench, self.manifest, standing, observe, lambda: self.stop, lambda: self.over).run()
 
     @property
     def at_work(self) -> list[Played]:
@@ -331,6 +332,24 @@ def test_asked_to_stop_all_that_is_at_work_is_stopped_and_pending_again(tmp_path
         stage.run()
     assert [attempt.stopped for attempt in stage.started] == [True] * 4
     assert stage.counts() == (0, 0, 16)
+
+
+def test_told_that_its_time_is_over_it_watches_what_is_at_work_and_ends_with_the_rest_pending(tmp_path: Path) -> None:
+    stage = parallel(tmp_path, gaps={"experiment_s": 3600})
+
+    def event(event: CampaignEvent) -> None:
+        """One rests when the time is over; then the others end."""
+        if isinstance(event, RunStarted) and len(stage.told(RunStarted)) == 4:
+            stage.started[0].end()
+        if isinstance(event, GapStarted):
+            stage.over = True
+            for attempt in stage.at_work:
+                attempt.end()
+
+    stage.on_start, stage.on_event = (lambda _: None), event
+    assert stage.run() == CampaignEnded("base", 4, 0, 12)
+    assert not any(attempt.stopped for attempt in stage.started)
+    assert stage.counts() == (4, 0, 12)
 
 
 def test_what_is_at_work_is_watched_to_its_end_when_the_machine_starts_no_more(tmp_path: Path) -> None:
