@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from orchestrator.errors import MachineError
 from runners.contract.folders import sync
 
 
@@ -38,3 +41,20 @@ def replace_durably(draft: Path, path: Path) -> None:
     sync(draft)
     draft.replace(path)
     sync(path.parent)
+
+
+@contextmanager
+def disk_errors() -> Iterator[None]:
+    """What the system says of files, in our words.
+
+    Raises:
+        MachineError: in place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise MachineError(
+            f"{where}{error.strerror or error}",
+            hint="check that the folder is there, has room and can be written; then `orchestrate resume`",
+        ) from error

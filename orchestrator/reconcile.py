@@ -7,12 +7,13 @@ that is alive is handed back, to be watched to its end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.dispatch.base import Dispatcher, LiveAttempt
 from orchestrator.manifest.store import Manifest, Status
 from orchestrator.results.folders import CampaignFolder, UnverifiedError
+from runners.contract.paths import AttemptName
 
 
 @dataclass(slots=True)
@@ -65,12 +66,24 @@ def survey(manifest: Manifest, folder: CampaignFolder, live: Sequence[LiveAttemp
     return standing
 
 
-def reconcile(manifest: Manifest, folder: CampaignFolder, dispatcher: Dispatcher) -> Standing:
-    """Make rows and folders agree. Only the holder of the campaign's lock may."""
-    live = _one_a_run(dispatcher.find_live(folder.attempts), folder.published())
+def reconcile(
+    manifest: Manifest,
+    folder: CampaignFolder,
+    dispatcher: Dispatcher,
+    fits: Callable[[AttemptName], bool] = lambda name: True,
+) -> Standing:
+    """Make rows and folders agree. Only the holder of the campaign's lock may.
+
+    Args:
+        manifest: of the campaign.
+        folder: its results.
+        dispatcher: which finds what is alive.
+        fits: whether an attempt measures as the campaign does now; one that does not is stopped, or not published.
+    """
+    live = _one_a_run(dispatcher.find_live(folder.attempts), folder.published(), fits)
     for name in {*folder.attempt_names()} - {attempt.name for attempt in live}:
         folder.clear_caches(name)
-    finished = _publish_finished(folder, live)
+    finished = _publish_finished(folder, live, fits)
     standing = survey(manifest, folder, live)
     watched = [attempt for _, attempt in standing.alive]
     for stranger in live:
@@ -83,13 +96,15 @@ def reconcile(manifest: Manifest, folder: CampaignFolder, dispatcher: Dispatcher
     return standing
 
 
-def _one_a_run(found: Sequence[LiveAttempt], published: set[tuple[str, int]]) -> list[LiveAttempt]:
-    """Stop attempts whose run is complete or has an earlier one alive; the others."""
+def _one_a_run(
+    found: Sequence[LiveAttempt], published: set[tuple[str, int]], fits: Callable[[AttemptName], bool]
+) -> list[LiveAttempt]:
+    """Stop attempts that do not fit, or whose run is complete or has an earlier one alive; the others."""
     taken = set(published)
     live = []
     for attempt in sorted(found, key=lambda attempt: attempt.name):
         run = (attempt.name.experiment_id, attempt.name.cycle)
-        if run in taken:
+        if run in taken or not fits(attempt.name):
             attempt.stop()
         else:
             taken.add(run)
@@ -97,14 +112,14 @@ def _one_a_run(found: Sequence[LiveAttempt], published: set[tuple[str, int]]) ->
     return live
 
 
-def _publish_finished(folder: CampaignFolder, live: Sequence[LiveAttempt]) -> int:
+def _publish_finished(folder: CampaignFolder, live: Sequence[LiveAttempt], fits: Callable[[AttemptName], bool]) -> int:
     """Publish attempts that wrote their result before a crash kept them from being published."""
     busy = {attempt.name for attempt in live}
     finished = 0
     for name in sorted(folder.attempt_names()):
         if name in busy or not folder.has_result(name):
             continue
-        if folder.run_folder(name.experiment_id, name.cycle).exists():
+        if folder.run_folder(name.experiment_id, name.cycle).exists() or not fits(name):
             continue
         try:
             folder.verify(name)

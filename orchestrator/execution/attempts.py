@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from orchestrator.campaign.inputs import model_folder, prompt_file
 from orchestrator.campaign.schema import Campaign
 from orchestrator.campaign.settings import Settings
@@ -57,6 +59,16 @@ class Bench:
     def limits(self) -> Limits:
         """The time limits of each attempt."""
         return Limits(self.campaign.file.timeout_s, self.campaign.file.silence_timeout_s)
+
+    def measures_as(self, name: AttemptName) -> bool:
+        """Whether an attempt that was begun earlier measures as the campaign does now, whose file may have changed."""
+        try:
+            begun = RunRequest.model_validate_json((self.folder.attempt_folder(name) / REQUEST).read_bytes())
+        except (OSError, ValidationError):
+            return True
+        file, measurement = self.campaign.file, begun.measurement
+        now = self.measurement.model_copy(update={"cpu_tdp_w": measurement.cpu_tdp_w})  # the user config may tell it
+        return (measurement, begun.seed, begun.force_cold_start) == (now, file.seed, file.force_cold_start)
 
     def gpus_of(self, experiment: Experiment, position: int = 0, cycle: int = 1) -> tuple[Gpu, ...]:
         """The GPUs that a run gets and is measured on; none for one that stays on the CPU.

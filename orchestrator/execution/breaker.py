@@ -50,6 +50,10 @@ class Breaker:
             return now_s >= self._until_s and at_work == 0
         return self.state == "closed"
 
+    def admits(self, run: int) -> bool:
+        """Whether a run that paused since it was let through may still be started."""
+        return self.state == "closed" or run == self._probe
+
     def started(self, run: int) -> None:
         """A run is started; the first one after a pause is the probe."""
         if self.state == "open":

@@ -303,7 +303,7 @@ def _carry_out(
     should_stop: Callable[[], bool],
     until: Callable[[], bool],
 ) -> CampaignEnded:
-    standing = reconcile(manifest, bench.folder, bench.dispatcher)
+    standing = reconcile(manifest, bench.folder, bench.dispatcher, bench.measures_as)
     on_event(
         CampaignStarted(
             bench.campaign.name,

@@ -23,7 +23,8 @@ from orchestrator.execution.placing import Placing
 from orchestrator.execution.settling import Settling
 from orchestrator.execution.slots import Ended, Ready, Said, Slot, Word
 from orchestrator.execution.supervise import in_charge_of
-from orchestrator.manifest.store import Manifest, RunRow, Status
+from orchestrator.files import disk_errors
+from orchestrator.manifest.store import Manifest, Status
 from orchestrator.reconcile import Standing
 from runners.contract.host import Neighbour
 from runners.contract.paths import FailureKind, run_id
@@ -62,7 +63,8 @@ class Loop:
         self._coolness: Coolness | None = None
         self._breaker = Breaker(bench.settings.failures)
         self._settling = Settling(bench, manifest, self._pending, self._breaker, observer)
-        self._idle = False
+        self._idle = frozenset[str]()
+        """What nothing could be started on when it was looked for last."""
         self._slots: list[Slot] = []
         self._words: SimpleQueue[Word] = SimpleQueue()
         self._hold = threading.Event()
@@ -90,8 +92,9 @@ class Loop:
             while self._slots or (self._pending and not self._hold.is_set()):
                 self._start_what_can_be()
                 self._heed()
-        finally:
+        except BaseException:
             self._abandon()
+            raise
         if self._trouble:
             raise self._trouble
         counts = self._manifest.counts()
@@ -107,18 +110,20 @@ class Loop:
 
     def _start_what_can_be(self) -> None:
         while not self._hold.is_set() and self._breaker.may_start(time.monotonic(), len(self._slots)):
-            busy = frozenset[str]().union(*(slot.resources for slot in self._slots))
-            found = self._pending.take(busy, time.monotonic())
+            found = self._pending.take(self._busy(), time.monotonic())
             if found is None:
                 break
             self._launch(*found)
-        # If nothing is at work, a back-off or the breaker holds what is left.
-        self._idle = not self._slots
+        # What is free now is so because of a back-off, the breaker, or a run that waits for more.
+        self._idle = self._placing.everything - self._busy()
+
+    def _busy(self) -> frozenset[str]:
+        return frozenset[str]().union(*(slot.resources for slot in self._slots))
 
     def _launch(self, order_index: int, need: Need) -> None:
         row, experiment, gpus = self._placing.of(order_index)
         slot = Slot(self._bench, row, experiment, gpus, need.resources, self._words, self._hold, self._stop)
-        slot.pause = self._pacing.before(need.resources, need.cycle, waited=self._idle)
+        slot.pause = self._pacing.before(need.resources, need.cycle, waited=need.resources <= self._idle)
         if slot.pause and (left_s := slot.pause.end_s - time.monotonic()) > 0:
             resting = gpus if self._several and slot.pause.between == "experiments" else self._bench.gpus
             if self._coolness and self._coolness.known(resting):
@@ -178,9 +183,12 @@ class Loop:
 
     def _start(self, slot: Slot, gap: Gap | None) -> None:
         live = None
+        run = slot.row.order_index
         try:
-            if not self._hold.is_set():
+            if not self._hold.is_set() and self._breaker.admits(run):
                 live = self._begin(slot, gap)
+            elif not self._hold.is_set():
+                self._pending.again(run, time.monotonic())
         except OrchestratorError as error:
             self._wind_down(error)
         finally:
@@ -188,8 +196,9 @@ class Loop:
 
     def _begin(self, slot: Slot, gap: Gap | None) -> LiveAttempt:
         row = slot.row
-        name = self._bench.folder.make_attempt(row.experiment_id, row.cycle, row.attempts + 1)
-        attempt = prepare(self._bench, name, slot.experiment, row.order_index, slot.gpus, gap)
+        with disk_errors():
+            name = self._bench.folder.make_attempt(row.experiment_id, row.cycle, row.attempts + 1)
+            attempt = prepare(self._bench, name, slot.experiment, row.order_index, slot.gpus, gap)
         self._manifest.begin_attempt(row.order_index, name.attempt)
         try:
             live = self._bench.dispatcher.start(attempt)
@@ -210,35 +219,35 @@ class Loop:
             self._cycle = row.cycle
             self._observe(CycleStarted(row.cycle, self._bench.campaign.file.cycles))
         indices = tuple(gpu.index for gpu in slot.gpus)
-        place, runs = row.order_index + 1, self._standing.runs
+        place, runs = self._manifest.place(row.order_index), self._standing.runs
         self._observe(RunStarted(row.experiment_id, row.cycle, live.name.attempt, place, runs, adopted, indices))
 
     def _settle(self, slot: Slot, outcome: Published | RunFailure | BaseException | None) -> None:
         row, live = slot.row, slot.live
         if live:
             self._pacing.ended(slot.resources, time.monotonic())
-        if isinstance(outcome, OrchestratorError):
-            if live:
-                self._settling.cut_short(row, live.name.attempt, FailureKind.CRASHED, str(outcome))
-            elif isinstance(outcome, MachineError):
-                resume = f"`orchestrate resume {self._bench.campaign.name}`"
-                outcome = MachineError(str(outcome), hint=f"{outcome.hint}; then {resume}")
-            self._wind_down(outcome)
-        elif isinstance(outcome, BaseException):
-            raise outcome
-        elif live and isinstance(outcome, Published):
-            self._settling.published(row, live.name.attempt, outcome)
-        elif live and isinstance(outcome, RunFailure):
-            self._settle_failure(row, live.name.attempt, outcome)
-
-    def _settle_failure(self, row: RunRow, attempt: int, failure: RunFailure) -> None:
-        if failure.kind is FailureKind.INTERRUPTED and self._stop.is_set():
-            self._settling.cut_short(row, attempt, failure.kind, failure.message)
-            return
         try:
-            self._settling.failed(row, attempt, failure)
-        except MachineError as error:
+            if isinstance(outcome, OrchestratorError):
+                self._wind_down(outcome if live else self._to_be_resumed(outcome))
+                if live:
+                    self._settling.cut_short(row, live.name.attempt, FailureKind.CRASHED, str(outcome))
+            elif isinstance(outcome, BaseException):
+                raise outcome
+            elif live and isinstance(outcome, Published):
+                self._settling.published(row, live.name.attempt, outcome)
+            elif live and isinstance(outcome, RunFailure):
+                if outcome.kind is FailureKind.INTERRUPTED and self._stop.is_set():
+                    self._settling.cut_short(row, live.name.attempt, outcome.kind, outcome.message)
+                else:
+                    self._settling.failed(row, live.name.attempt, outcome)
+        except OrchestratorError as error:
             self._wind_down(error)
+
+    def _to_be_resumed(self, error: OrchestratorError) -> OrchestratorError:
+        if not isinstance(error, MachineError):
+            return error
+        resume = f"`orchestrate resume {self._bench.campaign.name}`"
+        return MachineError(str(error), hint=f"{error.hint}; then {resume}" if error.hint else resume)
 
     def _wind_down(self, error: OrchestratorError) -> None:
         """Start nothing more; what is at work goes on, for it is measured as well as ever."""

@@ -39,6 +39,8 @@ class Pending:
         self._everything = everything
         self._cycles_apart = cycles_apart
         self._cycle = 0
+        self._in_vain: frozenset[str] | None = None
+        """What was taken when nothing could be started; beside as much or more nothing can be, either."""
 
     def __bool__(self) -> bool:
         return bool(self._runs or self._again or self._waiting)
@@ -58,6 +60,9 @@ class Pending:
         """
         while self._waiting and self._waiting[0][0] <= now_s:
             insort(self._again, heapq.heappop(self._waiting)[1])
+            self._in_vain = None
+        if self._in_vain is not None and self._in_vain <= frozenset(busy):
+            return None
         taken = set(busy)
         for place, run in enumerate(chain(self._again, self._runs)):
             if taken >= self._everything:
@@ -69,8 +74,10 @@ class Pending:
                 self._remove(place)
                 del self._known[run]
                 self._cycle = max(self._cycle, need.cycle)
+                self._in_vain = None
                 return run, need
             taken |= need.resources
+        self._in_vain = frozenset(busy)
         return None
 
     def _remove(self, place: int) -> None:

@@ -34,7 +34,7 @@ def plan(
         manifest_path: where; one that is there is replaced.
         should_stop: asked again and again.
         revision: how often the campaign's file changed.
-        taken: the order indexes of complete runs.
+        taken: the order indexes of runs that are complete or under way.
         before: the manifest of an earlier revision.
 
     Returns:

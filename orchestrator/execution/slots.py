@@ -18,6 +18,7 @@ from orchestrator.execution.events import CampaignEvent, GapEnded, RunProgress
 from orchestrator.execution.pacing import Coolness, Pause, rest
 from orchestrator.execution.supervise import in_charge_of
 from orchestrator.execution.vacant import await_vacant
+from orchestrator.files import disk_errors
 from orchestrator.manifest.store import RunRow
 from runners.contract.host import Neighbour
 from runners.contract.request import Experiment, Gap, Gpu
@@ -127,7 +128,7 @@ class Slot:
 
     def _follow(self, live: LiveAttempt) -> Published | RunFailure:
         row = self.row
-        with in_charge_of(live):
+        with disk_errors(), in_charge_of(live):
             return follow(
                 self.bench,
                 live,

@@ -117,8 +117,8 @@ class Manifest:
             order: called with the number of experiments; yields (position of the experiment, cycle) in
                 the order to run.
             revision: how often the campaign's file changed.
-            taken: the order indexes that complete runs have, by (experiment_id, cycle): they keep them, whether
-                they are still planned or not, and no other run gets one of them.
+            taken: the order indexes that complete runs have, and those under way, by (experiment_id, cycle): they
+                keep them, whether they are still planned or not, and no other run gets one of them.
             before: the manifest of an earlier revision, whose runs that are still planned keep what became of them.
         """
         draft = path.with_suffix(".new")
@@ -234,6 +234,10 @@ class Manifest:
     def position(self, order_index: int) -> int:
         """The place of a run's experiment in the campaign file, from 0."""
         return int(self._rows("SELECT position FROM runs WHERE order_index = ?", (order_index,))[0][0])
+
+    def place(self, order_index: int) -> int:
+        """The place of a run among all that are planned, from 1; order indexes have holes once a file changed."""
+        return int(self._rows("SELECT count(*) FROM runs WHERE order_index <= ?", (order_index,))[0][0])
 
     def config(self, experiment_id: str) -> str:
         """The canonical JSON of an experiment."""

@@ -12,7 +12,16 @@ from pydantic import ValidationError
 from orchestrator.errors import InputError
 from runners.contract.host import NO_OTHER_PROCESS, HostReport, with_host_checks
 from runners.contract.messages import first_fault
-from runners.contract.paths import HOST, RESULT, RUNS, parse_cycle_name
+from runners.contract.paths import (
+    ATTEMPTS,
+    FAILURE,
+    HOST,
+    REQUEST,
+    RESULT,
+    RUNS,
+    parse_attempt_name,
+    parse_cycle_name,
+)
 from runners.contract.result import SCHEMA_VERSION, Check, RunFailure, RunResult
 from runners.contract.upgrade import upgraded_result
 
@@ -68,22 +77,37 @@ def run_folders(campaign_folder: Path) -> list[Path]:
 
 
 def order_indexes(campaign_folder: Path) -> dict[tuple[str, int], int]:
-    """The order index that each complete run has, by experiment_id and cycle; no two the same.
+    """The order index that each run has which is complete or was begun and not ended, by experiment_id and cycle.
 
-    What cannot be read, or has that of another run, is left out.
+    No two are the same. What cannot be read, or has that of another run, is left out.
     """
     found: dict[tuple[str, int], int] = {}
     used: set[int] = set()
-    for folder in run_folders(campaign_folder):
+    for experiment_id, cycle, file in (*_complete(campaign_folder), *_begun(campaign_folder)):
         try:
-            index = json.loads((folder / RESULT).read_bytes())["order_index"]
+            index = json.loads(file.read_bytes())["order_index"]
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue
-        cycle = parse_cycle_name(folder.name)
-        if isinstance(index, int) and 0 <= index < 2**62 and index not in used and cycle is not None:
+        run = experiment_id, cycle
+        if isinstance(index, int) and 0 <= index < 2**62 and index not in used and run not in found:
             used.add(index)
-            found[folder.parent.name, cycle] = index
+            found[run] = index
     return found
+
+
+def _complete(campaign_folder: Path) -> Iterator[tuple[str, int, Path]]:
+    for folder in run_folders(campaign_folder):
+        cycle = parse_cycle_name(folder.name)
+        if cycle is not None:
+            yield folder.parent.name, cycle, folder / RESULT
+
+
+def _begun(campaign_folder: Path) -> Iterator[tuple[str, int, Path]]:
+    """Attempts that did not fail: at work still, or killed; the latest of a run first."""
+    folders = ((parse_attempt_name(path.name), path) for path in (campaign_folder / ATTEMPTS).glob("*"))
+    for name, folder in sorted(((name, folder) for name, folder in folders if name), reverse=True):
+        if not (folder / FAILURE).exists():
+            yield name.experiment_id, name.cycle, folder / REQUEST
 
 
 def parse_result(content: bytes) -> RunResult:

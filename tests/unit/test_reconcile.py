@@ -174,3 +174,17 @@ def test_caches_of_a_cold_start_that_was_killed_are_removed(
     assert (folder.attempt_folder(alive) / CACHES / "triton_cache_dir" / "kernel.so").exists()
     assert not (folder.attempt_folder(dead) / CACHES).exists()
     assert (shared / "kept").exists()
+
+
+def test_what_measures_in_another_way_than_the_campaign_does_now_is_neither_watched_nor_published(
+    manifest: Manifest, folder: CampaignFolder
+) -> None:
+    finished, alive = NAME, AttemptName(E0, 2, 1)
+    finished_attempt(folder, finished)
+    for index in (0, 1):
+        manifest.begin_attempt(index, 1)
+    attempt = FakeAttempt(alive)
+    standing = reconcile(manifest, folder, FakeDispatcher([attempt]), lambda name: False)
+    assert attempt.stopped
+    assert (standing.pending, standing.alive, folder.published()) == ([0, 1], [], set())
+    assert reconcile(manifest, folder, FakeDispatcher(), lambda name: True).completed == 1

@@ -44,3 +44,13 @@ def test_blocks_of_one_size_are_the_same_or_disjoint(sizes: tuple[int, int], pos
 
 def test_the_list_decides_not_the_indices() -> None:
     assert [assigned((5, 2, 7), 1, 0, cycle) for cycle in (1, 2, 3, 4)] == [(5,), (2,), (7,), (5,)]
+
+
+@given(st.sampled_from([(2, 2), (4, 2), (4, 4), (8, 2), (8, 4), (8, 8)]), st.integers(0, 7), st.integers(1, 100))
+def test_experiments_whose_places_recur_as_the_gpus_do_share_them_all_the_same(
+    case: tuple[int, int], first: int, cycle: int
+) -> None:
+    named, period = case  # sizes alternate: every second, fourth or eighth experiment works on one GPU
+    places = range(first % period, named * named, period)
+    met = Counter(assigned(range(named), 1, position, cycle) for position in places)
+    assert set(met.values()) == {named // period}

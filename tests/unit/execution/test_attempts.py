@@ -123,3 +123,15 @@ def test_caches_of_a_cold_start_that_was_killed_are_removed(bench: Bench) -> Non
     outcome = follow(bench, FakeAttempt(NAME), OF, lambda _: None, lambda: False)
     assert not isinstance(outcome, Published)
     assert [path.name for path in bench.folder.attempt_folder(NAME).iterdir()] == ["failure.json"]
+
+
+def test_whether_an_attempt_measures_as_the_campaign_does_now(bench: Bench, tmp_path: Path) -> None:
+    given(bench, NAME)
+    assert bench.measures_as(NAME)
+    told = bench.measurement.model_copy(update={"cpu_tdp_w": 65.0})
+    assert replace(bench, measurement=told).measures_as(NAME), "what the user config tells of the machine"
+    assert not replace(bench, measurement=bench.measurement.model_copy(update={"baseline_s": 3.0})).measures_as(NAME)
+    for changed in ({"seed": 7}, {"force_cold_start": True}):
+        assert not replace(bench, campaign=campaign(tmp_path, **changed)).measures_as(NAME)
+    (bench.folder.attempt_folder(NAME) / REQUEST).write_text("{}")
+    assert bench.measures_as(NAME), "nothing speaks against it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from orchestrator.manifest.store import Manifest, Status
 from orchestrator.reconcile import reconcile
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.frozen import thaw
-from runners.contract.paths import AttemptName, FailureKind
+from runners.contract.paths import FAILURE, REQUEST, AttemptName, FailureKind
 from tests.builders import campaign, finished_attempt
 from tests.unit.fakes import FakeDispatcher
 
@@ -119,6 +120,33 @@ def test_no_two_runs_ever_get_one_order_index(begun: Begun) -> None:
     assert not set(gone) & set(numbers.values())
     pending = [run for _, run, _, status in standing if status == "pending"]
     assert pending == [run for run in ids(begun.declared(**sizes(4, 8, 2, 16))) if (run, 1) not in kept]
+
+
+def test_a_run_that_is_under_way_keeps_its_order_index_which_its_request_holds(begun: Begun) -> None:
+    begun.open(**sizes(1, 2, 4)).close()
+    begun.complete(0)
+    with Manifest.open(begun.path) as manifest:
+        under_way, failed = (manifest.run(index).experiment_id for index in (1, 2))
+    for experiment_id, index in ((under_way, 1), (failed, 2)):
+        for attempt in (1, 2):
+            folder = begun.folder.attempt_folder(AttemptName(experiment_id, 1, attempt))
+            folder.mkdir(parents=True)
+            (folder / REQUEST).write_text(json.dumps({"order_index": index}))
+            if attempt == 1 or experiment_id == failed:
+                (folder / FAILURE).write_text("{}")
+    with begun.open(accept=True, **sizes(8, 16, 1, 2, 4)) as manifest:
+        numbers = {run: index for index, run, *_ in manifest.standing()}
+        assert [manifest.place(index) for index in sorted(numbers.values())] == [1, 2, 3, 4, 5]
+    new = ids(begun.declared(**sizes(8, 16)))
+    assert [numbers[run] for run in (under_way, *new, failed)] == [1, 2, 3, 4]
+
+
+def test_the_place_of_a_run_counts_those_that_are_planned(begun: Begun) -> None:
+    begun.open(**sizes(1, 2)).close()
+    for index in (0, 1):
+        begun.complete(index)
+    with begun.open(accept=True, **sizes(4, 8)) as manifest:
+        assert [(index, manifest.place(index)) for index, *_ in manifest.standing()] == [(2, 1), (3, 2)]
 
 
 def test_one_that_comes_back_is_not_measured_again(begun: Begun) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -111,6 +112,7 @@ class Stage:
         self.events: list[CampaignEvent] = []
         self.started: list[Played] = []
         self.stop = False
+        self.over = False
         self.on_start: Callable[[Played], object] = lambda attempt: attempt.end()
         self.on_event: Callable[[CampaignEvent], object] = lambda event: None
 
@@ -136,7 +138,7 @@ class Stage:
             self.events.append(event)
             self.on_event(event)
 
-        return Loop(self.bench, self.manifest, standing, observe, lambda: self.stop, lambda: False).run()
+        return Loop(self.bench, self.manifest, standing, observe, lambda: self.stop, lambda: self.over).run()
 
     @property
     def at_work(self) -> list[Played]:
@@ -332,6 +334,24 @@ def test_asked_to_stop_all_that_is_at_work_is_stopped_and_pending_again(tmp_path
     assert stage.counts() == (0, 0, 16)
 
 
+def test_told_that_its_time_is_over_it_watches_what_is_at_work_and_ends_with_the_rest_pending(tmp_path: Path) -> None:
+    stage = parallel(tmp_path, gaps={"experiment_s": 3600})
+
+    def event(event: CampaignEvent) -> None:
+        """One rests when the time is over; then the others end."""
+        if isinstance(event, RunStarted) and len(stage.told(RunStarted)) == 4:
+            stage.started[0].end()
+        if isinstance(event, GapStarted):
+            stage.over = True
+            for attempt in stage.at_work:
+                attempt.end()
+
+    stage.on_start, stage.on_event = (lambda _: None), event
+    assert stage.run() == CampaignEnded("base", 4, 0, 12)
+    assert not any(attempt.stopped for attempt in stage.started)
+    assert stage.counts() == (4, 0, 12)
+
+
 def test_what_is_at_work_is_watched_to_its_end_when_the_machine_starts_no_more(tmp_path: Path) -> None:
     stage = parallel(tmp_path)
 
@@ -479,3 +499,122 @@ def test_a_fault_of_ours_in_a_thread_is_raised_and_nothing_is_left(
     with pytest.raises(ZeroDivisionError):
         stage.run()
     assert all(attempt.stopped for attempt in stage.started)
+
+
+def test_a_disk_that_cannot_be_written_stops_the_campaign_and_what_is_at_work_is_watched_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = parallel(tmp_path)
+    make = stage.folder.make_attempt
+
+    def full(*arguments: Any) -> AttemptName:
+        if len(stage.started) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device", "results")
+        return make(*arguments)
+
+    def event(event: CampaignEvent) -> None:
+        if isinstance(event, Notice):
+            for attempt in stage.started:
+                attempt.end()
+
+    monkeypatch.setattr(stage.folder, "make_attempt", full)
+    stage.on_start, stage.on_event = (lambda _: None), event
+    with pytest.raises(MachineError, match="results: No space left on device") as raised:
+        stage.run()
+    assert "orchestrate resume" in str(raised.value.hint)
+    assert stage.counts() == (3, 0, 13)
+
+
+def test_a_run_that_cannot_be_published_stops_the_campaign_and_not_the_others_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = parallel(tmp_path)
+    publish = stage.folder.publish
+    first: list[AttemptName] = []
+
+    def broken(name: AttemptName) -> Path | None:
+        first.append(name)
+        if len(first) == 1:
+            raise OSError(errno.EIO, "Input/output error", "runs")
+        return publish(name)
+
+    def event(event: CampaignEvent) -> None:
+        if isinstance(event, RunStarted) and len(stage.told(RunStarted)) == 4:
+            stage.started[0].end()
+        if isinstance(event, Notice):
+            for attempt in stage.started[1:]:
+                attempt.end()
+
+    monkeypatch.setattr(stage.folder, "publish", broken)
+    stage.on_start, stage.on_event = (lambda _: None), event
+    with pytest.raises(MachineError, match="runs: Input/output error"):
+        stage.run()
+    assert stage.counts() == (3, 0, 13)
+    assert not any(attempt.stopped for attempt in stage.started[1:])
+
+
+def test_a_manifest_that_cannot_be_written_does_not_stop_what_is_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = parallel(tmp_path)
+    complete = stage.manifest.complete
+
+    def broken(*arguments: Any) -> None:
+        if not stage.told(Notice):
+            raise MachineError("the manifest cannot be written")
+        complete(*arguments)
+
+    def event(event: CampaignEvent) -> None:
+        if isinstance(event, RunStarted) and len(stage.told(RunStarted)) == 4:
+            stage.started[0].end()
+        if isinstance(event, Notice):
+            for attempt in stage.started[1:]:
+                attempt.end()
+
+    monkeypatch.setattr(stage.manifest, "complete", broken)
+    stage.on_start, stage.on_event = (lambda _: None), event
+    with pytest.raises(MachineError, match="the manifest cannot be written"):
+        stage.run()
+    assert not any(attempt.stopped for attempt in stage.started)
+    assert len(stage.folder.published()) == 4
+    assert stage.counts()[0] == 3, "resume finds the fourth"
+
+
+def test_what_pauses_while_the_breaker_opens_is_not_started(tmp_path: Path) -> None:
+    settings = {"retries": 0, "breaker": 1, "breaker_pause_s": 0.05, "breaker_probes": 2}
+    stage = parallel(tmp_path, cycles=2, gaps={"experiment_s": 0.5}, failures=settings)
+
+    def event(event: CampaignEvent) -> None:
+        """Three rest already when the fourth fails."""
+        if isinstance(event, RunStarted) and len(stage.started) == 4:
+            for attempt in stage.started[:3]:
+                attempt.end()
+        if isinstance(event, GapStarted) and len(stage.told(GapStarted)) == 3:
+            stage.started[3].end(CRASH)
+        if isinstance(event, RunStarted) and len(stage.started) > 4:
+            if not stage.told(BreakerClosed):
+                assert stage.told(BreakerOpened)
+                assert stage.at_work == [stage.started[-1]]
+                assert len(stage.started) == 5, "only the probe"
+            stage.started[-1].end()
+
+    stage.on_start, stage.on_event = (lambda _: None), event
+    assert stage.run() == CampaignEnded("base", 7, 1, 0)
+
+
+def test_one_tried_again_later_paused_though_others_were_at_work_elsewhere(tmp_path: Path) -> None:
+    stage = parallel(tmp_path, cycles=1, batches=2, failures={"retries": 1, "backoff_s": 0.6})
+
+    def start(attempt: Played) -> None:
+        if attempt.name.attempt == 2:
+            attempt.end()
+            stage.started[1].end()
+        elif not stage.started:
+            attempt.end(CRASH)
+
+    stage.on_start = start
+    assert stage.run().completed == 2
+    gap = stage.request(stage.started[2]).gap
+    assert gap is not None
+    assert gap.duration_s >= 0.6
+    assert stage.request(stage.started[1]).gap is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Set
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -100,3 +102,35 @@ def test_what_a_run_needs_is_asked_once_and_only_when_it_may_be_next() -> None:
         busy |= found[1].resources
     assert runs.take(busy, 0.0) is None
     assert asked == [0, 1, 2, 3]
+
+
+def test_what_was_looked_through_in_vain_is_not_again_until_something_comes_free() -> None:
+    looks: list[int] = []
+
+    class Looked(Set[str]):
+        """The GPUs a, b and c; d is needed by none, and so always free."""
+
+        _from_iterable = set
+
+        def __contains__(self, one: object) -> bool:
+            return one in set("abc")
+
+        def __iter__(self) -> Iterator[str]:
+            looks.append(1)
+            return iter("abc")
+
+        def __len__(self) -> int:
+            return 3
+
+    needed = Looked()
+    runs = Pending(range(100), lambda run: Need(1, needed), GPUS, cycles_apart=False)  # type: ignore[arg-type]
+    assert taken(runs) == 0
+    assert taken(runs, "abc") is None
+    looks.clear()
+    assert [taken(runs, "abc"), taken(runs, "abcd")] == [None, None]
+    assert not looks
+    assert taken(runs, "d") == 1
+    runs.again(0, 5.0)
+    assert taken(runs, "abc") is None
+    assert taken(runs, "abc", now_s=5.0) is None
+    assert taken(runs, now_s=5.0) == 0
