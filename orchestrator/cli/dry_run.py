@@ -18,6 +18,7 @@ from orchestrator.errors import InputError, Issue, MachineError
 from orchestrator.execution.changes import changes_of, require_comparable
 from orchestrator.execution.preflight.look import Preflight, preflight
 from orchestrator.execution.readiness import argument_issues
+from orchestrator.report.counting import counted
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.system.project import Project
 from runners.contract.paths import run_id
@@ -106,7 +107,7 @@ def show(
     if funnel.duplicates:
         click.echo(f"{-funnel.duplicates:>9,} declared twice")
     click.echo(f"{funnel.experiments:>9,} experiment{'s' * (funnel.experiments != 1)}")
-    click.echo(f"{runs:>9,} run{'s' * (runs != 1)} ({_counted(file.cycles, 'cycle')}, {file.order})")
+    click.echo(f"{runs:>9,} run{'s' * (runs != 1)} ({counted(file.cycles, 'cycle')}, {file.order})")
     for line in ahead.lines():
         click.echo(f"{'':>9} ahead: {line}")
     for line in excess:
@@ -125,10 +126,6 @@ def show(
             click.echo(f"… and {runs - index:,} more runs (all of them: --json)")
             break
         click.echo(f"{index + 1:>9,}  {run_id(head[position], cycle)}")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _print_json(
