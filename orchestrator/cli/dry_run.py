@@ -13,6 +13,7 @@ from orchestrator.campaign.expand import Funnel, expand
 from orchestrator.campaign.order import order_runs
 from orchestrator.campaign.schema import Campaign
 from orchestrator.cli.consent import chosen
+from orchestrator.cli.console import print_lines
 from orchestrator.cli.options import Running
 from orchestrator.errors import InputError, Issue, MachineError
 from orchestrator.execution.changes import changes_of, require_comparable
@@ -108,13 +109,13 @@ def show(
         click.echo(f"{-funnel.duplicates:>9,} declared twice")
     click.echo(f"{funnel.experiments:>9,} experiment{'s' * (funnel.experiments != 1)}")
     click.echo(f"{runs:>9,} run{'s' * (runs != 1)} ({counted(file.cycles, 'cycle')}, {file.order})")
-    for line in ahead.lines():
-        click.echo(f"{'':>9} ahead: {line}")
-    for line in excess:
-        click.echo(f"{'':>9} to be asked: {line}")
-    click.echo(f"{'':>9} dispatch: {dispatch}")
-    for issue in (*issues, *ahead.unfit()):
-        click.echo(f"{'':>9} {issue.severity}: {issue.describe(None)}")
+    remarks = [
+        *(f"ahead: {line}" for line in ahead.lines()),
+        *(f"to be asked: {line}" for line in excess),
+        f"dispatch: {dispatch}",
+        *(f"{issue.severity}: {issue.describe(None)}" for issue in (*issues, *ahead.unfit())),
+    ]
+    print_lines(f"{'':>9} {remark}" for remark in remarks)
     click.echo()
     if funnel.experiments > _SHOWN:
         for identity in head:

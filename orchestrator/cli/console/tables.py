@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console, JustifyMethod
-from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from orchestrator.cli.console.terminal import new_console
+from orchestrator.cli.console.terminal import hanging, new_console
 from orchestrator.report.tables import Table
 
 _PROSE = 30
@@ -36,8 +35,7 @@ def print_lines(lines: Iterable[str], *, to_stderr: bool = False) -> None:
     """Print lines; on a terminal one that is too long goes on below, as far indented as it begins."""
     console = new_console(to_stderr=to_stderr)
     for line in lines:
-        text = line.lstrip(" ")
-        console.print(Padding(Text(text), (0, 0, 0, len(line) - len(text)), expand=False))
+        console.print(hanging(line))
 
 
 def _width_needed(table: Table) -> int:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from orchestrator.cli.console import print_event, print_table, tries
 from orchestrator.cli.console.at_work import AtWork
+from orchestrator.cli.console.terminal import hanging
 from orchestrator.cli.console.words import pause_in_words
 from orchestrator.execution.events import GapStarted
 from orchestrator.execution.scheduling import StartAwaited
@@ -88,6 +91,14 @@ def test_a_changed_file_is_agreed_to_before_a_schedule_that_keeps_the_name(one: 
     assert (status["completed"], len(status["retired"])) == (1, 1)
 
 
+def test_what_is_ahead_of_a_changed_campaign_is_what_its_file_now_says(one: Path) -> None:
+    assert call("campaign", one).returncode == 0
+    one.write_text(ONE_RUN.replace("100000", "[100000, 50000, 20000]") + "cycles: 2\n")
+    assert json.loads(call("campaign", one, "--dry-run", "--json").stdout)["ahead"]["runs"] == 5
+    assert "ahead: 5 runs" in call("campaign", one, "--yes").stderr
+    assert "ahead" not in call("campaign", one).stderr
+
+
 def test_moments_are_iso_8601_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
     print_event(StartAwaited("nightly", datetime(2026, 11, 22, 22, tzinfo=UTC), goes_on=False))
     assert json.loads(capsys.readouterr().out)["at"] == "2026-11-22T22:00:00+00:00"
@@ -111,3 +122,14 @@ def test_a_title_longer_than_its_table_stays_on_its_line(capsys: pytest.CaptureF
     title = "a title that is longer by far than the only column of its table is wide"
     print_table(Table(title, [Column("run")], [["1"]]))
     assert capsys.readouterr().out.splitlines()[0] == title
+
+
+def test_a_long_line_goes_on_below_between_words_and_as_far_indented() -> None:
+    console = Console(width=30, file=io.StringIO())
+    console.print(hanging("      hint: use a smaller batch_size or a shorter prompt"))
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().splitlines() == [
+        "      hint: use a smaller",
+        "      batch_size or a shorter",
+        "      prompt",
+    ]
