@@ -128,7 +128,7 @@ def test_a_long_line_goes_on_below_between_words_and_as_far_indented() -> None:
     console = Console(width=30, file=io.StringIO())
     console.print(hanging("      hint: use a smaller batch_size or a shorter prompt"))
     assert isinstance(console.file, io.StringIO)
-    assert console.file.getvalue().splitlines() == [
+    assert [line.rstrip() for line in console.file.getvalue().splitlines()] == [
         "      hint: use a smaller",
         "      batch_size or a shorter",
         "      prompt",
