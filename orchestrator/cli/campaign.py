@@ -33,10 +33,12 @@ def command(
     from orchestrator.cli.several import load_all, run_one, run_several
     from orchestrator.execution.campaigns import campaigns
     from orchestrator.execution.readiness import campaign_issues
+    from orchestrator.results.known_issues import known_issues
     from orchestrator.system.project import find_project
 
     loaded = load_all(files, name)
     project = find_project(running.project_dir)
+    known_issues(project.folder)
     if must_exist:
         begun = set(campaigns(project))
         new = [campaign.name for campaign in loaded if campaign.name not in begun]

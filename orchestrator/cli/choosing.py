@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from datetime import datetime
 
 import click
 
+from orchestrator.cli.asking import can_ask
 from orchestrator.cli.console import print_table
 from orchestrator.errors import InputError, OrchestratorError
 from orchestrator.execution.campaigns import campaign_status, unfinished_campaigns
@@ -24,19 +24,24 @@ class _Unfinished:
     last_at: datetime | None
 
 
-def choose_unfinished(project: Project) -> str | None:
+def choose_unfinished(project: Project, *, quiet: bool) -> str | None:
     """The name of a campaign to go on with; None where there is none, or the user wants none.
+
+    Args:
+        project: whose campaigns.
+        quiet: do not say that there is none.
 
     Raises:
         InputError: there are several, and nobody can be asked.
     """
     names = unfinished_campaigns(project)
     if not names:
-        click.echo(f"nothing to resume in {project.results}")
+        if not quiet:
+            click.echo(f"nothing to resume in {project.results}")
         return None
     if len(names) == 1:
         return names[0]
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not can_ask():
         raise InputError(
             f"several campaigns are unfinished: {', '.join(names)}", hint="name one: orchestrate resume NAME"
         )

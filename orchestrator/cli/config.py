@@ -32,6 +32,10 @@ def command(context: click.Context, as_json: bool, project_dir: str | None) -> i
     It only looks. What is broken here `orchestrate doctor` says.
     """
     if context.invoked_subcommand is not None:
+        # What was given before the subcommand holds for it too.
+        given = {"as_json": as_json or None, "project_dir": project_dir}
+        said = {name: value for name, value in given.items() if value is not None}
+        context.default_map = {context.invoked_subcommand: said}
         return EXIT_DONE
     from orchestrator.cli.console import print_json, print_table
     from orchestrator.execution.effective import effective
@@ -59,7 +63,7 @@ def command(context: click.Context, as_json: bool, project_dir: str | None) -> i
     return EXIT_DONE
 
 
-@command.command("show")
+@command.command("show", short_help="Show every setting, and where it was set.")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option(
     "gap_experiment_s",
@@ -106,7 +110,7 @@ def show_settings(
     return EXIT_DONE
 
 
-@command.command("validate")
+@command.command("validate", short_help="Check campaign files and the user config.")
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
 @json_option
 @project_option
@@ -129,7 +133,7 @@ def validate(paths: Sequence[Path], as_json: bool, project_dir: str | None) -> i
     return EXIT_DONE if all(entry.right for entry in entries) else EXIT_WRONG_INPUT
 
 
-@command.command("list")
+@command.command("list", short_help="List campaign and experiment files.")
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @json_option
 @project_option
@@ -171,7 +175,7 @@ def list_files(folder: Path | None, as_json: bool, project_dir: str | None) -> i
     return EXIT_DONE
 
 
-@command.command("schema")
+@command.command("schema", short_help="Print the JSON Schema of a file, for editors.")
 @click.option("--user-config", is_flag=True, help="Of the user config, not of a campaign file.")
 def schema(user_config: bool) -> int:
     """Print the JSON Schema of a campaign file, by which an editor completes and checks it."""
@@ -217,7 +221,7 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
         "kind": entry.kind,
         "name": entry.name,
         "experiments": entry.experiments,
-        "cycles": entry.cycles,
+        "cycles": None if entry.experiments is None else entry.cycles,
         "ok": entry.right,
         "issues": [asdict(issue) for issue in entry.issues],
     }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 import click
 
 from orchestrator.campaign.schema import Campaign
 from orchestrator.campaign.validate import require_sound
+from orchestrator.cli.asking import can_ask
 from orchestrator.cli.console import print_lines
 from orchestrator.cli.interrupts import caught_signals
 from orchestrator.cli.options import Running
@@ -136,7 +136,7 @@ def confirmed(question: str, agreed: bool, about: str) -> bool:
         agreed: whether it was agreed to beforehand.
         about: what has to be known to answer.
     """
-    if not agreed and not sys.stdin.isatty():
+    if not agreed and not can_ask():
         return False
     print_lines(about.splitlines(), to_stderr=True)
     return agreed or click.confirm(question, err=True)

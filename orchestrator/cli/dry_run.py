@@ -13,11 +13,13 @@ from orchestrator.campaign.expand import Funnel, expand
 from orchestrator.campaign.order import order_runs
 from orchestrator.campaign.schema import Campaign
 from orchestrator.cli.consent import chosen
+from orchestrator.cli.console import print_lines
 from orchestrator.cli.options import Running
 from orchestrator.errors import InputError, Issue, MachineError
 from orchestrator.execution.changes import changes_of, require_comparable
 from orchestrator.execution.preflight.look import Preflight, preflight
 from orchestrator.execution.readiness import argument_issues
+from orchestrator.report.counting import counted
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.system.project import Project
 from runners.contract.paths import run_id
@@ -106,14 +108,14 @@ def show(
     if funnel.duplicates:
         click.echo(f"{-funnel.duplicates:>9,} declared twice")
     click.echo(f"{funnel.experiments:>9,} experiment{'s' * (funnel.experiments != 1)}")
-    click.echo(f"{runs:>9,} run{'s' * (runs != 1)} ({_counted(file.cycles, 'cycle')}, {file.order})")
-    for line in ahead.lines():
-        click.echo(f"{'':>9} ahead: {line}")
-    for line in excess:
-        click.echo(f"{'':>9} to be asked: {line}")
-    click.echo(f"{'':>9} dispatch: {dispatch}")
-    for issue in (*issues, *ahead.unfit()):
-        click.echo(f"{'':>9} {issue.severity}: {issue.describe(None)}")
+    click.echo(f"{runs:>9,} run{'s' * (runs != 1)} ({counted(file.cycles, 'cycle')}, {file.order})")
+    remarks = [
+        *(f"ahead: {line}" for line in ahead.lines()),
+        *(f"to be asked: {line}" for line in excess),
+        f"dispatch: {dispatch}",
+        *(f"{issue.severity}: {issue.describe(None)}" for issue in (*issues, *ahead.unfit())),
+    ]
+    print_lines(f"{'':>9} {remark}" for remark in remarks)
     click.echo()
     if funnel.experiments > _SHOWN:
         for identity in head:
@@ -125,10 +127,6 @@ def show(
             click.echo(f"… and {runs - index:,} more runs (all of them: --json)")
             break
         click.echo(f"{index + 1:>9,}  {run_id(head[position], cycle)}")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _print_json(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +34,7 @@ def command(folder: Path, non_interactive: bool, force: bool) -> int:
     At last it shows what `orchestrate doctor` does. Exits with 3 if something is missing or broken that the first
     campaign needs; an image that is still to be built is not: the campaign asks whether to build it.
     """
+    from orchestrator.cli.asking import can_ask
     from orchestrator.cli.console import print_table
     from orchestrator.cli.doctor import tables_of
     from orchestrator.cli.questions import ask, default_plan
@@ -52,7 +52,7 @@ def command(folder: Path, non_interactive: bool, force: bool) -> int:
     config = load_user_config(folder / CONFIG_FILE)
     files = project_files(folder)
     environment = detect(folder)
-    asking = not non_interactive and sys.stdin.isatty()
+    asking = not non_interactive and can_ask()
     if not asking and not non_interactive:
         click.echo("there is no terminal to ask at: the defaults are taken, as with --non-interactive", err=True)
     plan = ask(environment, folder, config) if asking else default_plan(environment, folder)

@@ -23,7 +23,7 @@ def command(file: Path | None, project_dir: str | None, as_json: bool) -> int:
 
     from orchestrator.campaign.load import load_campaign
     from orchestrator.campaign.settings import declared, settle
-    from orchestrator.cli.console import print_json
+    from orchestrator.cli.console import print_json, tries
     from orchestrator.cli.interrupts import caught_signals
     from orchestrator.execution.notices import environment_of, send, trial
     from orchestrator.execution.readiness import settled
@@ -51,5 +51,5 @@ def command(file: Path | None, project_dir: str | None, as_json: bool) -> int:
     else:
         signed = "signed" if webhook.secret else f"not signed: {ENV_SECRET} is not set"
         outcome = f"taken ({signed})" if notified.delivered else "not taken"
-        click.echo(f"{webhook.shown}: {outcome}; {'; '.join(notified.attempts)}")
+        click.echo(f"{webhook.shown}: {outcome}; {tries(notified.attempts)}")
     return EXIT_DONE if notified.delivered else EXIT_MACHINE

@@ -73,7 +73,8 @@ def ask(environment: Environment, folder: Path, config: UserConfig) -> Plan:
         Abort: the user gave up, or there is no more input.
     """
     plan = Plan()
-    click.echo("A few questions; Enter takes what stands in brackets, Ctrl-C leaves everything as it is.", err=True)
+    click.echo("A few questions. Enter takes what stands in brackets.", err=True)
+    click.echo("Ctrl-C leaves everything as it is.", err=True)
     if not _there(folder / FIRST):
         _settle_first(plan, _first(environment))
     backend = plan.answers.offer.backend if plan.answers else None
@@ -122,12 +123,12 @@ def _settings(environment: Environment, config: UserConfig, backend: str | None)
     about("gaps.experiment_s", "Pause before each run, to let the machine cool, in seconds")
     about("gaps.cycle_s", "Pause before each cycle, in seconds")
     if not environment.rapl and not (environment.gpus and backend != "llamacpp"):
-        click.echo("The CPU's energy cannot be measured here; it is estimated from its power at full load.", err=True)
-        about("cpu_tdp_w", "That power in watts, as its data sheet has it (empty: 10 W a logical core)")
+        click.echo("The CPU's energy cannot be measured here. It is estimated from its full power.", err=True)
+        about("cpu_tdp_w", "That power in watts, from its data sheet (empty: 10 W a logical core)")
     if os.environ.get(_URL_VARIABLE):
         click.echo(f"{_URL_VARIABLE} is set: it is told when a campaign ends.", err=True)
     else:
-        click.echo(f"An address that is secret belongs into {_URL_VARIABLE} of the environment, not here.", err=True)
+        click.echo(f"A secret address does not belong here, but into the environment:\n{_URL_VARIABLE}", err=True)
     url = about("notify.webhook_url", "Webhook to call when a campaign ends (empty: none)")
     if url or os.environ.get(_URL_VARIABLE):
         for name, question in (

@@ -13,7 +13,7 @@ def command() -> None:
     """List and show the results of campaigns."""
 
 
-@command.command("list")
+@command.command("list", short_help="List every complete run of a campaign.")
 @click.argument("name")
 @json_option
 @project_option
@@ -77,7 +77,7 @@ def show_run(run: str, as_json: bool, project_dir: str | None) -> int:
     return EXIT_DONE
 
 
-@command.command("recompute")
+@command.command("recompute", short_help="Compute every joule of a run again, and compare.")
 @click.argument("run")
 @json_option
 @project_option
@@ -87,6 +87,7 @@ def recompute_run(run: str, as_json: bool, project_dir: str | None) -> int:
     RUN as for `orchestrate results show`. Exit code 1 where a figure differs or a file was changed.
     """
     from orchestrator.cli.console import print_json, print_table
+    from orchestrator.report.counting import counted
     from orchestrator.report.loading import find_run
     from orchestrator.report.recomputed import recomputed_tables
     from orchestrator.results.recompute import recompute
@@ -111,6 +112,8 @@ def recompute_run(run: str, as_json: bool, project_dir: str | None) -> int:
             print_table(table)
         differ = sum(not figure.agrees for figure in found.figures)
         click.echo(
-            "All figures agree." if found.agrees else f"{differ} figures differ, {len(found.changed_files)} files."
+            "All figures agree."
+            if found.agrees
+            else f"{counted(differ, 'figure')} unlike, {counted(len(found.changed_files), 'file')} changed."
         )
     return EXIT_DONE if found.agrees else EXIT_RUNS_FAILED

@@ -37,6 +37,7 @@ def command(
     from orchestrator.execution.preflight.forecast import Forecast
     from orchestrator.execution.preflight.look import preflight
     from orchestrator.execution.readiness import campaign_issues
+    from orchestrator.results.known_issues import known_issues
     from orchestrator.system.project import find_project
 
     project = find_project(running.project_dir)
@@ -50,7 +51,7 @@ def command(
     if name is None:
         from orchestrator.cli.choosing import choose_unfinished
 
-        name = choose_unfinished(project)
+        name = choose_unfinished(project, quiet=running.silent)
         if name is None:
             return EXIT_DONE
     if dry_run:
@@ -61,6 +62,7 @@ def command(
             click.echo(f"campaign {name} is complete: nothing to run")
         finish(name, project, quiet=running.quiet, as_json=running.as_json)
         return EXIT_DONE
+    known_issues(project.folder)
     campaign = begun_campaign(name, project=project)
     heeded(campaign_issues(campaign), force=running.force, quiet=running.silent)
     dispatcher = chosen(campaign, project, running)
@@ -89,6 +91,7 @@ def _show(name: str, project_dir: str | None, *, as_json: bool) -> None:
     from orchestrator.cli.console import print_json
     from orchestrator.execution.campaigns import begun_campaign, dispatcher_for, runs_to_resume
     from orchestrator.execution.readiness import argument_issues, campaign_issues
+    from orchestrator.report.counting import counted
     from orchestrator.system.project import find_project
     from runners.contract.paths import run_id
 
@@ -104,7 +107,7 @@ def _show(name: str, project_dir: str | None, *, as_json: bool) -> None:
         runs = [{"run_id": run_id(row.experiment_id, row.cycle), "status": row.status} for row in rows]
         print_json({"campaign": name, "to_run": runs, "to_mend": mended, "issues": [asdict(issue) for issue in issues]})
         return
-    click.echo(f"campaign {name}: {len(rows)} runs left")
+    click.echo(f"campaign {name}: {counted(len(rows), 'run')} left")
     for issue in issues:
         click.echo(f"{issue.severity}: {issue.describe(None)}")
     for line in mended:

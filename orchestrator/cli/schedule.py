@@ -51,7 +51,7 @@ def command(
     """
     from orchestrator.campaign.load import load_campaign
     from orchestrator.campaign.schema import NAME_PATTERN
-    from orchestrator.cli.consent import agreed, chosen, consented, heeded
+    from orchestrator.cli.consent import agreed, changes_agreed, chosen, consented, heeded
     from orchestrator.cli.console import ScheduleLines
     from orchestrator.cli.interrupts import caught_signals
     from orchestrator.execution.campaigns import campaigns
@@ -59,6 +59,7 @@ def command(
     from orchestrator.execution.readiness import campaign_issues
     from orchestrator.execution.scheduling import LONGEST_NAME, Scheduler, StandingFile
     from orchestrator.manifest.lock import held
+    from orchestrator.results.known_issues import known_issues
     from orchestrator.system.clock import local_zone
     from orchestrator.system.project import find_project
 
@@ -77,7 +78,11 @@ def command(
         _list_starts(schedule, zone, standing.read(), shown or _SHOWN, as_json=running.as_json)
         return EXIT_DONE
     heeded(campaign_issues(campaign), force=running.force, quiet=running.silent)
-    # Now, while somebody may be there to answer.
+    known_issues(project.folder)
+    # Now, while somebody may be there to answer. What is at work goes on as it began.
+    stands = standing.read()
+    at_work = stands is not None and stands.begun is not None
+    accept_changes = not schedule.every and not at_work and changes_agreed(campaign, project, running)
     dispatcher, begun = chosen(campaign, project, running), campaign.name in campaigns(project)
     in_containers = dispatcher.dispatching.dispatcher == "compose"
     ahead = preflight(campaign, project, in_containers=in_containers, flags=running.flags)
@@ -91,7 +96,7 @@ def command(
             schedule,
             zone,
             standing,
-            _carry_out(file, campaign, project, running, interrupts.came),
+            _carry_out(file, campaign, project, running, accept_changes, interrupts.came),
             ScheduleLines(running, zone),
             interrupts.came,
         ).run()
@@ -127,7 +132,12 @@ def _settled(campaign: Campaign, at: str | None, every: str | None, between: str
 
 
 def _carry_out(
-    file: Path, begun_as: Campaign, project: Project, running: Running, should_stop: Callable[[], bool]
+    file: Path,
+    begun_as: Campaign,
+    project: Project,
+    running: Running,
+    accept_changes: bool,
+    should_stop: Callable[[], bool],
 ) -> CarryOut:
     """How a start is carried out: by the file as it is then, or as the campaign was begun."""
     from orchestrator.campaign.load import load_campaign
@@ -178,6 +188,7 @@ def _carry_out(
                     project=project,
                     dispatcher=dispatcher,
                     force=running.force,
+                    accept_changes=accept_changes,
                     flags=running.flags,
                     on_event=observer,
                     should_stop=should_stop,

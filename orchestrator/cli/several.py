@@ -31,6 +31,7 @@ from orchestrator.execution.campaigns import campaigns, run_campaign
 from orchestrator.execution.events import CampaignEnded
 from orchestrator.execution.preflight.forecast import Forecast
 from orchestrator.execution.preflight.look import Preflight, preflight
+from orchestrator.report.counting import counted
 from orchestrator.report.tables import Column, Table
 from orchestrator.system.project import Project
 from runners.contract.messages import first_fault
@@ -157,7 +158,7 @@ def run_several(found: Sequence[tuple[Campaign, Sequence[Issue]]], project: Proj
             rows.append([each.campaign.name, f"stopped: {str(error).splitlines()[0]}"])
             continue
         failed = f", {ended.failed:,} failed" if ended.failed else ""
-        rows.append([each.campaign.name, f"{ended.completed:,} runs complete{failed}"])
+        rows.append([each.campaign.name, f"{counted(ended.completed, 'run')} complete{failed}"])
         worst = max(worst, EXIT_RUNS_FAILED if ended.failed else EXIT_DONE)
     _tell(rows, running)
     return worst

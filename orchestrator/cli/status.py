@@ -19,6 +19,7 @@ def command(name: str | None, as_json: bool, project_dir: str | None) -> int:
     from orchestrator.cli.console import print_json, print_table
     from orchestrator.execution.campaigns import CampaignStatus, campaign_runs, campaign_status, campaigns
     from orchestrator.manifest.store import Status
+    from orchestrator.report.counting import counted
     from orchestrator.report.failed import hints
     from orchestrator.report.tables import Column, Table
     from orchestrator.system.project import find_project
@@ -78,7 +79,10 @@ def command(name: str | None, as_json: bool, project_dir: str | None) -> int:
         print_json({**as_mapping(status), "run_list": listed})
         return EXIT_DONE
     counts = ", ".join(f"{count} {state}" for state, count in status.counts.items() if count)
-    click.echo(f"campaign {name}: {status.runs} runs ({status.experiments} experiments × {status.cycles} cycles)")
+    click.echo(
+        f"campaign {name}: {counted(status.runs, 'run')}"
+        f" ({counted(status.experiments, 'experiment')} × {counted(status.cycles, 'cycle')})"
+    )
     click.echo(f"{counts}{' · in use by an orchestrator' if status.in_use else ''}")
     if status.retired:
         click.echo(f"besides, {len(status.retired):,} retired: complete, and no longer in the campaign's file")

@@ -8,6 +8,7 @@ from orchestrator.cli.consent import confirmed
 from orchestrator.cli.options import Running
 from orchestrator.errors import InputError
 from orchestrator.execution.wipe import Wiping, wipe, wiping
+from orchestrator.report.counting import counted
 from orchestrator.system.project import Project
 
 
@@ -22,7 +23,12 @@ def wipe_campaign(name: str, project: Project, running: Running, *, dry_run: boo
     from orchestrator.cli.console import print_json
 
     if dry_run:
-        click.echo(_about(wiping(name, project)))
+        found = wiping(name, project)
+        if running.as_json:
+            would = {"complete": found.complete, "attempts": found.attempts, "results": found.folder.path}
+            print_json({"campaign": name, "would_move": would})
+        else:
+            click.echo(_about(found))
         return
 
     def agreed(found: Wiping) -> bool:
@@ -41,6 +47,7 @@ def wipe_campaign(name: str, project: Project, running: Running, *, dry_run: boo
 
 def _about(found: Wiping) -> str:
     return (
-        f"campaign {found.name}: {found.complete:,} complete runs and {found.attempts:,} other attempts in"
+        f"campaign {found.name}: {counted(found.complete, 'complete run')} and"
+        f" {counted(found.attempts, 'other attempt')} in"
         f" {found.folder.path}\nare moved aside, not deleted; its manifest is forgotten, what is still at work stopped"
     )

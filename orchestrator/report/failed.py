@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.manifest.store import RunRow
+from orchestrator.report.counting import counted
 from orchestrator.report.engine_messages import issue_notes
 from orchestrator.results.known_issues import KnownIssue, issue_of_failure
 from runners.contract.failures import FAILURES
@@ -56,19 +57,15 @@ def _by_kind(rows: Iterable[RunRow]) -> dict[str, list[RunRow]]:
 def _of_kind(name: str, kind: str, rows: Sequence[RunRow], results: Path) -> list[str]:
     messages = list(dict.fromkeys(_one_line(row.message) for row in rows))
     explained = next(iter(hints([kind])), kind)
-    lines = [f"  {_counted(len(rows), 'run')} · {explained}", f"    {messages[0]}"]
+    lines = [f"  {counted(len(rows), 'run')} · {explained}", f"    {messages[0]}"]
     if len(messages) > 1:
-        lines[-1] += f" (and {_counted(len(messages) - 1, 'other message')})"
+        lines[-1] += f" (and {counted(len(messages) - 1, 'other message')})"
     for row in rows[:_MOST_RUNS]:
         attempt = AttemptName(row.experiment_id, row.cycle, row.attempts)
         lines.append(f"    {short_run_id(row.experiment_id, row.cycle)}: {results / ATTEMPTS / str(attempt) / LOG}")
     if len(rows) > _MOST_RUNS:
         lines.append(f"    … and {len(rows) - _MOST_RUNS:,} more: `orchestrate status {name}`")
     return lines
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _one_line(message: str | None) -> str:

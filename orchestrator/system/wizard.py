@@ -123,6 +123,8 @@ def offer_named(text: str, offered: Sequence[Offer]) -> Offer:
     for number, offer in enumerate(offered, start=1):
         if answer in (str(number), offer.backend):
             return offer
+    if answer in _ON_GPU_ONLY:
+        raise ValueError(f"{answer} cannot run here: it takes an NVIDIA GPU, and Docker or {answer} installed")
     if answer in OPTIONS:
         raise ValueError(f"{answer} cannot run here: {OPTIONS[answer].INSTALL_HINT or 'see above'}")
     raise ValueError(f"answer with a number or a name: {', '.join(offer.backend for offer in offered)}")

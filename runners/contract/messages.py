@@ -10,13 +10,16 @@ from pydantic import ValidationError
 
 Place = tuple[str | int, ...]
 
+_MAPPING_FAULTS = ("dict_type", "model_type")
+
 
 def validation_messages(error: ValidationError) -> Iterator[tuple[Place, str]]:
     """Each fault that pydantic found, as a path and a sentence; unions tell of one fault, not of each arm."""
     faults: dict[Place, str] = {}
     for fault in error.errors(include_url=False):
         path = tuple(part for part in fault["loc"] if not _names_union_arm(part))
-        message = fault["msg"][0].lower() + fault["msg"][1:]
+        said = "input should be a mapping of keys" if fault["type"] in _MAPPING_FAULTS else fault["msg"]
+        message = said[0].lower() + said[1:]
         shown = "" if isinstance(fault["input"], dict | list) else f", not {_shown(fault['input'])}"
         faults.setdefault(path, message.removeprefix("value error, ") + shown)
     around = {path[:length] for path in faults for length in range(len(path))}

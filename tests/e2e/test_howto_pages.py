@@ -56,7 +56,7 @@ def test_the_page_on_cold_starts_names_every_variable() -> None:
 def test_the_page_on_messages_of_engines(project: Project) -> None:
     printed = " ".join(carried_out("engine-messages.md", project).split())
     said = (DOCS / "how-to" / "engine-messages.md").read_text(encoding="utf-8")
-    (note,) = re.findall(r"^Note: (no-half-precision-here.*?)^```$", said, re.DOTALL | re.MULTILINE)
+    (note,) = re.findall(r"^(no-half-precision-here.*?)^```$", said, re.DOTALL | re.MULTILINE)
     assert " ".join(note.split()) in printed
 
 

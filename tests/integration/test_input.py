@@ -24,6 +24,7 @@ FILES: dict[str, tuple[str | bytes, list[str]]] = {
     "no number": (BASE + "timeout_s: .nan\n", ["c.yaml:5: timeout_s:"]),
     "too many": (BASE + "cycles: 1000000000000\n", ["c.yaml:5: cycles:", "1000000"]),
     "5000 digits": (BASE + f"seed: {'9' * 5000}\n", ["c.yaml:5: seed:", "can be read"]),
+    "no mapping": (BASE + "gaps: [1]\n", ["c.yaml:5: gaps: input should be a mapping of keys\n"]),
     "twice": (BASE + "name: other\n", ["c.yaml:5: name: the key stands twice"]),
     "empty axis": (BASE.replace("[1, 2]", "[]"), ["c.yaml:4: backends.simulated.batch_size: an axis without values"]),
     "empty file": ("", ["c.yaml:1: a campaign is a mapping"]),

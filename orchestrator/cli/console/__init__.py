@@ -10,7 +10,7 @@ from orchestrator.cli.console.live import LiveLines
 from orchestrator.cli.console.schedule import ScheduleLines, wall_clock
 from orchestrator.cli.console.tables import print_lines, print_table
 from orchestrator.cli.console.terminal import can_move, new_console
-from orchestrator.cli.console.words import PlainLines, near, print_failures
+from orchestrator.cli.console.words import PlainLines, near, print_failures, tries
 from orchestrator.cli.options import Running
 from orchestrator.execution.events import Observer
 
@@ -21,6 +21,7 @@ __all__ = [
     "print_json",
     "print_lines",
     "print_table",
+    "tries",
     "wall_clock",
     "watching",
 ]

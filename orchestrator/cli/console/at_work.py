@@ -106,11 +106,11 @@ class AtWork:
 
     @property
     def energy(self) -> str | None:
-        """The energy of the runs that ended this time, with how it came about; None where there is none."""
+        """That of the windows of the runs that ended this time, with how it came about; None where there is none."""
         if not self.energy_j:
             return None
         how = f" ({', '.join(sorted(self.methods))})" if self.methods - {"nvml", "rapl"} else ""
-        return f"{_joules(self.energy_j)}{how}"
+        return f"windows {_joules(self.energy_j)}{how}"
 
     def live(self) -> list[tuple[str, list[str]]]:
         """Each run at work: its id, and what it does."""
@@ -145,4 +145,4 @@ def _joules(energy_j: float) -> str:
     for factor, unit in ((1e6, "MJ"), (1e3, "kJ")):
         if energy_j >= factor:
             return f"{energy_j / factor:.1f} {unit}"
-    return f"{energy_j:.0f} J"
+    return f"{energy_j:.3g} J"

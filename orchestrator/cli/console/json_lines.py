@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from datetime import datetime
 from typing import Any
 
 import click
@@ -44,4 +45,6 @@ def _fields(event: Any) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, RunResult | RunnerEvent):
         return value.model_dump(mode="json")
+    if isinstance(value, datetime):
+        return value.isoformat()
     return str(value)

@@ -8,7 +8,7 @@ from rich.live import Live
 from rich.text import Text
 
 from orchestrator.cli.console.at_work import AtWork
-from orchestrator.cli.console.terminal import fitted, fitted_end
+from orchestrator.cli.console.terminal import fitted, fitted_end, hanging
 from orchestrator.cli.console.words import PlainLines
 from orchestrator.execution.events import CampaignEvent
 from orchestrator.execution.preflight.estimate import duration
@@ -45,7 +45,7 @@ class LiveLines(PlainLines):
         self._at_work.heed(event)
 
     def _print(self, line: str) -> None:
-        self._console.print(Text(line))
+        self._console.print(hanging(line))
 
 
 class _View:

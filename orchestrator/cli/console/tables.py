@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console, JustifyMethod
-from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from orchestrator.cli.console.terminal import new_console
+from orchestrator.cli.console.terminal import hanging, new_console
 from orchestrator.report.tables import Table
 
 _PROSE = 30
@@ -23,6 +22,7 @@ def print_table(table: Table, *, to_stderr: bool = False) -> None:
     Off a terminal nothing is folded or cut. On one that is too narrow each row becomes a block of lines.
     """
     console = new_console(to_stderr=to_stderr)
+    console.print(Text(table.title, style="bold"))
     if _width_needed(table) <= console.width:
         console.print(_drawn(table))
     else:
@@ -35,8 +35,7 @@ def print_lines(lines: Iterable[str], *, to_stderr: bool = False) -> None:
     """Print lines; on a terminal one that is too long goes on below, as far indented as it begins."""
     console = new_console(to_stderr=to_stderr)
     for line in lines:
-        text = line.lstrip(" ")
-        console.print(Padding(Text(text), (0, 0, 0, len(line) - len(text)), expand=False))
+        console.print(hanging(line))
 
 
 def _width_needed(table: Table) -> int:
@@ -51,10 +50,7 @@ def _width_needed(table: Table) -> int:
 
 def _drawn(table: Table) -> RichTable:
     drawn = RichTable(
-        title=Text(table.title),
         box=box.SIMPLE_HEAD,
-        title_justify="left",
-        title_style="bold",
         pad_edge=False,
         padding=(0, 1, 0, 0),
         show_header=any(column.title for column in table.columns),
@@ -68,7 +64,6 @@ def _drawn(table: Table) -> RichTable:
 
 
 def _print_blocks(console: Console, table: Table) -> None:
-    console.print(Text(table.title, style="bold"))
     for row in table.rows:
         console.print()
         for column, cell in zip(table.columns, row, strict=True):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
 
 _UNBOUNDED = 10_000
 
@@ -24,6 +26,12 @@ def is_terminal(console: Console) -> bool:
 def can_move(console: Console) -> bool:
     """Whether it can draw over what it drew."""
     return is_terminal(console) and console.is_terminal and not console.is_dumb_terminal
+
+
+def hanging(line: str) -> Padding:
+    """A line that, if it is too long, goes on below, as far indented as it begins."""
+    text = line.lstrip(" ")
+    return Padding(Text(text), (0, 0, 0, len(line) - len(text)), expand=False)
 
 
 def fitted(text: str, width: int) -> str:

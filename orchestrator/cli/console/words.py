@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 
 import click
@@ -27,6 +28,7 @@ from orchestrator.execution.events import (
     RunStarted,
 )
 from orchestrator.execution.preflight.estimate import duration, energy
+from orchestrator.report.counting import counted
 from orchestrator.report.tables import HEADLINES, value_of
 from runners.contract.paths import LOG, run_id
 from runners.contract.quantities import QUANTITIES
@@ -130,7 +132,7 @@ def failure_lines(event: RunFailed, place: str = "") -> Iterator[str]:
 
 def pause_in_words(gap: GapStarted, left_s: float) -> str:
     """A pause, with the seconds that are left of it."""
-    parts = [f"pause {max(0.0, left_s):.0f} s"]
+    parts = [f"pause {_seconds(max(0.0, left_s))} s"]
     if gap.until_cool:
         parts.append("until the GPUs are cool" if len(gap.gpus) != 1 else "until the GPU is cool")
     if gap.gpus:
@@ -138,6 +140,10 @@ def pause_in_words(gap: GapStarted, left_s: float) -> str:
     if gap.between == "cycles":
         parts.append("before the next cycle")
     return " · ".join(parts)
+
+
+def _seconds(left_s: float) -> str:
+    return f"{left_s:.0f}" if left_s >= 1 or not left_s else f"{left_s:.1g}"
 
 
 def gpus_in_words(indices: tuple[int, ...]) -> str:
@@ -152,8 +158,8 @@ def near(path: Path) -> Path:
 
 def _heading(event: CampaignStarted) -> Iterator[str]:
     repeated = f" over {event.cycles} cycles" if event.cycles > 1 else ""
-    runs = f"{event.runs} run{'s' * (event.runs != 1)}"
-    yield f"campaign {event.campaign}: {runs}{repeated}, {event.completed} complete, {event.to_run} to run"
+    runs = f"{counted(event.runs, 'run')}{repeated}"
+    yield f"campaign {event.campaign}: {runs}, {event.completed:,} complete, {event.to_run:,} to run"
     yield f"dispatch: {event.dispatcher} ({event.how}) · device: {event.device} · results: {near(event.results)}"
     for mended in event.mended:
         yield f"mended: {mended}"
@@ -176,7 +182,7 @@ def _foreseen_lines(event: Foreseen) -> Iterator[str]:
     spending = spent = ""
     if event.left_j is not None and event.spent_j is not None:
         spending, spent = f" and {energy(event.left_j)}", f", {energy(event.spent_j)} spent so far ({event.method})"
-    runs = f"{event.left:,} run{'s' * (event.left != 1)} left"
+    runs = f"{counted(event.left, 'run')} left"
     yield f"estimated from the first {event.runs:,}: about {duration(event.left_s)}{spending} for {runs}{spent}"
     for line in event.above:
         yield f"WARNING: {line}; Ctrl-C stops it, and `orchestrate resume` goes on"
@@ -185,7 +191,13 @@ def _foreseen_lines(event: Foreseen) -> Iterator[str]:
 def _notified(event: Notified) -> str:
     if event.delivered:
         return f"told {event.webhook}: {event.notice}"
-    return f"warning: {event.webhook} could not be told of {event.notice}: {'; '.join(event.attempts)}"
+    return f"warning: {event.webhook} could not be told of {event.notice}: {tries(event.attempts)}"
+
+
+def tries(attempts: Iterable[str]) -> str:
+    """What came of each try; what came of several in a row is said once."""
+    runs = ((said, len(list(group))) for said, group in groupby(attempts))
+    return "; ".join(f"{said} ({times} times)" if times > 1 else said for said, times in runs)
 
 
 def _retry_lines(event: RunRetried) -> Iterator[str]:

@@ -15,12 +15,14 @@ from orchestrator.campaign.settings import Gaps
 from orchestrator.campaign.validate import gpus_wanted
 from orchestrator.errors import Issue, MachineError, OrchestratorError
 from orchestrator.execution.campaigns import campaign_status
+from orchestrator.execution.changes import changes_of
 from orchestrator.execution.preflight import estimate as estimates
 from orchestrator.execution.preflight import models
 from orchestrator.execution.preflight.estimate import Asked, Estimate, Plan
 from orchestrator.execution.preflight.memory import Room, Weights, memory_issue, need
 from orchestrator.execution.readiness import campaign_gpus, settled
 from orchestrator.manifest.store import Status
+from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.known import known_runs
 from orchestrator.system.config import UserConfig
 from orchestrator.system.doctor.finding import Finding
@@ -195,8 +197,11 @@ def _asked(experiment: Experiment, identity: str, gpus: Sequence[Gpu]) -> Asked:
 
 
 def _left(campaign: Campaign, project: Project) -> int | None:
-    """How many runs are left of a campaign that was begun; None: it was not."""
+    """How many runs are left of a campaign that was begun, by its file as it is now; None: it was not."""
     try:
+        changed = changes_of(campaign, CampaignFolder(project.results / campaign.name))
+        if changed:
+            return changed.experiments * changed.cycles[1] - changed.kept
         status = campaign_status(campaign.name, project=project)
     except OrchestratorError:
         return None

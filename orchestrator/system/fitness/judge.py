@@ -183,5 +183,5 @@ def _load(found: HostSettings) -> Finding:
         return Finding("load", Status.UNKNOWN, "the machine does not tell its load")
     seen = f"{found.load:.1f} of {found.cpus} CPUs were wanted over the last minute"
     if found.load > max(_BUSY_LEAST, _BUSY_SHARE * found.cpus):
-        return Finding("load", Status.WARNING, f"{seen}: something else computes", "see `top`; wait, or end it")
+        return Finding("load", Status.WARNING, f"{seen}: something computes, or did", "see `top`; wait, or end it")
     return Finding("load", Status.OK, seen)

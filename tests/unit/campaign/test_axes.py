@@ -75,7 +75,7 @@ def test_a_mapping_where_none_is_taken_is_refused() -> None:
         ({"a": {"b": [0, math.inf]}}, "a.b[1]: must be a finite number, not inf"),
         ({"a": (1, 2)}, "a: a tuple is none of JSON's values; write it as text"),
         ({"a": "\ud800"}, "a: holds a NUL or half a surrogate pair, which no file can carry"),
-        ("x", "input should be a valid dictionary, not 'x'"),
+        ("x", "input should be a mapping of keys, not 'x'"),
     ],
 )
 def test_what_a_file_cannot_carry_is_named_with_its_place(value: object, message: str) -> None:

@@ -90,8 +90,8 @@ def test_a_mapping_is_given_as_json() -> None:
         ('{"a": {"b": "\\u0000"}}', "a.b: holds a NUL or half a surrogate pair, which no file can carry"),
         ('{"a": ' + "[" * 99 + "]" * 99 + "}", "nested more than 50 levels deep"),
         ("[" * 50_000, "nested more than 50 levels deep"),
-        ("5", "input should be a valid dictionary, not 5"),
-        ("[1]", "input should be a valid dictionary"),
+        ("5", "input should be a mapping of keys, not 5"),
+        ("[1]", "input should be a mapping of keys"),
         ('{"seed": 1}', "seed cannot be set: the campaign's seed says it"),
     ],
 )

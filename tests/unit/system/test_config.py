@@ -38,7 +38,7 @@ def test_what_is_set_holds(tmp_path: Path) -> None:
         ("results_dir: ~nobody-has-this-name/r\n", 1, "leads nowhere"),
         ("results_dir: loop/r\n", 1, "leads nowhere"),
         ("gaps:\n  cycle_s: -1\n", 2, "gaps.cycle_s: input should be greater than or equal to 0, not -1"),
-        ("notify: [a]\n", 1, "notify: input should be a valid dictionary"),
+        ("notify: [a]\n", 1, "notify: input should be a mapping of keys"),
         ("failures:\n  retris: 1\n  breaker: x\n", 2, "failures.retris: unknown key (did you mean 'retries'?)"),
         ("results_dir: 3\n", 1, "results_dir"),
         ("results_dir: ''\n", 1, "results_dir"),

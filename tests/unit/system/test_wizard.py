@@ -94,6 +94,8 @@ def test_an_offer_is_named_by_number_or_name_and_else_told_why_not() -> None:
     assert offer_named(" 1 ", offered) == offer_named("PyTorch", offered) == offered[0]
     with pytest.raises(ValueError, match="vllm cannot run here: run it in its container"):
         offer_named("vllm", offered)
+    with pytest.raises(ValueError, match="tensorrt cannot run here: it takes an NVIDIA GPU"):
+        offer_named("tensorrt", offered)
     for wrong in ("0", "3", "", "-1", "ü"):
         with pytest.raises(ValueError, match="a number or a name: pytorch, simulated"):
             offer_named(wrong, offered)
