@@ -109,6 +109,20 @@ def test_messages_have_a_source_a_level_and_a_count_and_ours_stay_warnings(tmp_p
     assert len(collector.messages(tmp_path / "gone")) == 2
 
 
+def test_a_record_that_cannot_be_formatted_does_no_harm_to_who_wrote_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    logger = logging.getLogger("careless")
+    logger.propagate = False
+    logger.addHandler(collector := WarningCollector())
+    try:
+        logger.warning("%d tokens", "many")
+        logger.warning("sound")
+    finally:
+        logger.removeHandler(collector)
+    assert [message.text for message in collector.messages(Path("none"))] == ["sound"]
+
+
+
 def test_a_flood_is_cut_and_said_to_be(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     collector = WarningCollector()
     for number in range(5000):
