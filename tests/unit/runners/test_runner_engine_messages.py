@@ -122,7 +122,6 @@ def test_a_record_that_cannot_be_formatted_does_no_harm_to_who_wrote_it(monkeypa
     assert [message.text for message in collector.messages(Path("none"))] == ["sound"]
 
 
-
 def test_a_flood_is_cut_and_said_to_be(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     collector = WarningCollector()
     for number in range(5000):
