@@ -88,6 +88,14 @@ def test_what_the_log_has_of_this_process_is_not_said_twice() -> None:
     ]
 
 
+def test_each_line_is_counted_with_the_message_that_it_begins() -> None:
+    texts = ["request 1 late", "request 1 late and lost", "request 10 late", "request 2 late"]
+    collected = [EngineMessage(source="vllm", level="warning", text=text, count=1) for text in reversed(texts)]
+    told = [Said("vllm", "warning", text) for text in (*texts, "request 2 late", "request 3")]
+    counts = {message.text: message.count for message in merged(collected, told)}
+    assert counts == {**dict.fromkeys(texts, 1), "request 2 late": 2, "request 3": 1}
+
+
 def record(name: str, level: int, text: str) -> logging.LogRecord:
     return logging.LogRecord(name, level, "f", 1, text, None, None)
 
