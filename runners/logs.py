@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from runners.contract import paths
+from runners.contract.messages import redact
 from runners.contract.result import EngineMessage
 from runners.engine_messages import OURS, Said, merged, one_line, package_of, told_in
-from runners.failures import redact
 
 LOGGER = logging.getLogger("runners")
 
