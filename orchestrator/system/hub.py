@@ -21,7 +21,8 @@ _ANSWER_S = 3.0
 _PATIENCE_S = 6.0
 """For all answers together, name resolution included."""
 _MOST_ANSWER_BYTES = 32 * 2**20
-_MOST_FILE_BYTES = 2**60
+_NO_SIZE = 2**60
+"""Nothing has so many bytes or parameters."""
 
 
 class Wanted(NamedTuple):
@@ -214,9 +215,13 @@ def _get(place: str, token: str | bool | None, params: Mapping[str, str]) -> byt
     return bytes(body)
 
 
+def _is_size(told: object) -> bool:
+    return type(told) is int and 0 <= told < _NO_SIZE
+
+
 def _understood(wanted: Wanted, told: dict[str, Any], snapshot: Path | None) -> Found:
     sizes = {
-        name: size if type(size := file.get("size")) is int and 0 <= size < _MOST_FILE_BYTES else None
+        name: size if _is_size(size := file.get("size")) else None
         for file in told.get("siblings") or ()
         if _matches(name := str(file["rfilename"]), wanted.files)
     }
@@ -230,7 +235,7 @@ def _understood(wanted: Wanted, told: dict[str, Any], snapshot: Path | None) -> 
         found,
         download_bytes=None if None in left else sum(size or 0 for size in left),
         weights_bytes=None if None in weights or not weights else sum(size or 0 for size in weights),
-        parameters={str(name): count for name, count in counts.items() if type(count) is int and count >= 0},
+        parameters={str(name): count for name, count in counts.items() if _is_size(count)},
         config=read_config(snapshot) if snapshot else {},
         without_weights=wanted.kind == "model" and bool(sizes) and not any(name.endswith(WEIGHTS) for name in sizes),
     )

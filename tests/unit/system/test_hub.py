@@ -88,6 +88,13 @@ def test_a_size_that_is_none_is_unknown(size: object, monkeypatch: pytest.Monkey
     assert (told.state, told.download_bytes, told.weights_bytes) == ("to download", None, None)
 
 
+@pytest.mark.parametrize("count", [-5, True, "10", 10**400, None])
+def test_a_number_of_parameters_that_is_none_is_left_out(count: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = {"F32": count, "BF16": 2}
+    told = found(json.dumps({**SOUND, "safetensors": {"parameters": parameters, "total": 2}}), monkeypatch)
+    assert told.parameters == {"BF16": 2}
+
+
 def test_an_answer_without_end_is_not_read_on(monkeypatch: pytest.MonkeyPatch) -> None:
     given_up = threading.Event()
 
