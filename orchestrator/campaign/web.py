@@ -34,3 +34,10 @@ def seems_secret(url: str) -> bool:
     """Whether a URL holds what looks like a token: whoever reads it can post there."""
     parts = urlsplit(url)
     return bool(parts.query) or any(map(_TOKEN.fullmatch, parts.path.split("/")))
+
+
+def shown_url(url: str) -> str:
+    """A URL as it may be shown and written down: its user, path and query can hold tokens."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}" + ("/…" if parts.path.strip("/") or parts.query else "")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from orchestrator.campaign.schema import CampaignFile
 from orchestrator.campaign.settings import Settings, Source, declared, settle
+from orchestrator.campaign.web import shown_url
 from orchestrator.system.config import UserConfig
 
 _WEBHOOK = "notify.webhook_url"
@@ -60,15 +60,5 @@ def _settled(
     for section, values in settled.settings.model_dump().items():
         for key, value in values.items():
             name = f"{section}.{key}"
-            shown = address(value) if name == _WEBHOOK and value else value
+            shown = shown_url(value) if name == _WEBHOOK and value else value
             yield Setting(name, shown, settled.sources.get(name, "default"))
-
-
-def address(url: str) -> str:
-    """Where a URL leads, without its path, user and query, which may be as good as a password."""
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-        return f"{parts.scheme}://{parts.hostname}{port}/…" if parts.scheme and parts.hostname else "…"
-    except ValueError:
-        return "…"

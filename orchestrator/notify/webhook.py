@@ -6,10 +6,9 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from orchestrator.campaign.settings import Notify
-from orchestrator.campaign.web import check_url
+from orchestrator.campaign.web import check_url, shown_url
 from orchestrator.errors import InputError
 
 ENV_URL = "ORCHESTRATE_WEBHOOK_URL"
@@ -25,10 +24,8 @@ class Webhook:
 
     @property
     def shown(self) -> str:
-        """The URL as it may be shown and written down: its path and query can hold tokens."""
-        parts = urlsplit(self.url)
-        host = parts.netloc.rpartition("@")[2]
-        return f"{parts.scheme}://{host}" + ("/…" if parts.path.strip("/") or parts.query else "")
+        """The URL as it may be shown and written down."""
+        return shown_url(self.url)
 
     def headers(self, event: str, delivery: str, timestamp: str, body: bytes) -> dict[str, str]:
         """What a notice is posted with.

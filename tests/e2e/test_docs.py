@@ -35,7 +35,7 @@ def test_the_tutorial_works_as_it_is_written(project: Project) -> None:
                 done = project.run(*arguments)
                 assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
                 commands += 1
-    assert commands == 8
+    assert commands == 9
 
 
 def test_the_page_on_campaign_files_shows_what_the_commands_print(project: Project) -> None:
@@ -81,7 +81,7 @@ def test_the_campaign_file_in_the_readme_is_right(project: Project) -> None:
     ((_, _, body),) = [fence for fence in FENCE.findall(readme) if fence[0] == "yaml"]
     done = project.run("campaign", str(project.write("readme.yaml", body)), "--dry-run")
     assert done.returncode == 0, done.stderr
-    assert "51 runs (3 cycles, shuffled)" in done.stdout
+    assert "99 runs (3 cycles, shuffled)" in done.stdout
 
 
 def test_the_reference_pages_are_current() -> None:

