@@ -9,6 +9,7 @@ import click
 
 from orchestrator.campaign.schema import Campaign
 from orchestrator.campaign.validate import require_sound
+from orchestrator.cli.console import print_lines
 from orchestrator.cli.interrupts import caught_signals
 from orchestrator.cli.options import Running
 from orchestrator.dispatch.base import Dispatcher
@@ -36,9 +37,9 @@ def heeded(issues: Sequence[Issue], *, force: bool, quiet: bool) -> None:
         require_sound(issues)
     for issue in issues:
         if issue.severity == "error":
-            click.echo(f"warning: forced in spite of an error: {issue.describe(None)}", err=True)
+            print_lines([f"warning: forced in spite of an error: {issue.describe(None)}"], to_stderr=True)
         elif not quiet:
-            click.echo(f"warning: {issue.describe(None)}", err=True)
+            print_lines([f"warning: {issue.describe(None)}"], to_stderr=True)
 
 
 def consented(ahead: Preflight, config: UserConfig, running: Running, *, begun: bool) -> None:
@@ -56,8 +57,7 @@ def consented(ahead: Preflight, config: UserConfig, running: Running, *, begun: 
     """
     heeded([*ahead.issues, *ahead.unfit()], force=running.force, quiet=running.silent)
     if not running.silent:
-        for line in ahead.lines():
-            click.echo(f"ahead: {line}", err=True)
+        print_lines((f"ahead: {line}" for line in ahead.lines()), to_stderr=True)
     much = ahead.excess(config)
     if not much or begun:
         return
@@ -118,7 +118,7 @@ def changes_agreed(campaign: Campaign, project: Project, running: Running) -> bo
     about = "\n".join([f"campaign {campaign.name!r} was begun, and its file changed since", *found.lines()])
     if not found.touches_runs:
         if not running.silent:
-            click.echo(f"changed in the file, and holds from now on: {', '.join(found.fields)}", err=True)
+            print_lines([f"changed in the file, and holds from now on: {', '.join(found.fields)}"], to_stderr=True)
         return False
     if not confirmed("Take it over?", running.yes, about):
         raise InputError(
@@ -138,5 +138,5 @@ def confirmed(question: str, agreed: bool, about: str) -> bool:
     """
     if not agreed and not sys.stdin.isatty():
         return False
-    click.echo(about, err=True)
+    print_lines(about.splitlines(), to_stderr=True)
     return agreed or click.confirm(question, err=True)

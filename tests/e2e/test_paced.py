@@ -67,7 +67,7 @@ def test_a_gap_ends_early_once_the_gpu_is_cool_again(project: Project, gpus: Cal
             time.sleep(1.5)
             gpus(temperature_c=42)
         elif event["event"] == "GapEnded":
-            assert event["gap"]["ended_by"] == "cool"
+            assert event["ended_by"] == "cool"
     assert host.wait() == 0
     assert (seen["RunCompleted"], seen["GapStarted"], seen["GapEnded"]) == (3, 2, 2)
     gaps = [request["gap"] for request in requests(project, "cool")]

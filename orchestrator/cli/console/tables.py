@@ -31,9 +31,9 @@ def print_table(table: Table, *, to_stderr: bool = False) -> None:
         console.print(Text(f"Note: {note}"))
 
 
-def print_lines(lines: Iterable[str]) -> None:
+def print_lines(lines: Iterable[str], *, to_stderr: bool = False) -> None:
     """Print lines; on a terminal one that is too long goes on below, as far indented as it begins."""
-    console = new_console()
+    console = new_console(to_stderr=to_stderr)
     for line in lines:
         text = line.lstrip(" ")
         console.print(Padding(Text(text), (0, 0, 0, len(line) - len(text)), expand=False))

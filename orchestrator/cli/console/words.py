@@ -152,7 +152,8 @@ def near(path: Path) -> Path:
 
 def _heading(event: CampaignStarted) -> Iterator[str]:
     repeated = f" over {event.cycles} cycles" if event.cycles > 1 else ""
-    yield f"campaign {event.campaign}: {event.runs} runs{repeated}, {event.completed} complete, {event.to_run} to run"
+    runs = f"{event.runs} run{'s' * (event.runs != 1)}"
+    yield f"campaign {event.campaign}: {runs}{repeated}, {event.completed} complete, {event.to_run} to run"
     yield f"dispatch: {event.dispatcher} ({event.how}) · device: {event.device} · results: {near(event.results)}"
     for mended in event.mended:
         yield f"mended: {mended}"
