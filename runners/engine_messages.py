@@ -7,7 +7,9 @@ formats in which vLLM, PyTorch, TensorRT-LLM, NCCL and Python write; what has no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal, NamedTuple
 
 from runners.contract.result import EngineMessage
@@ -66,17 +68,24 @@ def merged(collected: Iterable[EngineMessage], told: Iterable[Said]) -> list[Eng
     The log has the records of this process too, so the greater count is the whole one.
     """
     found = {(message.source, message.level, message.text): message for message in collected}
-    counts: dict[tuple[str, Level, str], int] = {}
-    for said in told:
-        if said.source == OURS or not said.text:
-            continue
-        key = next((known for known in found if known[:2] == said[:2] and known[2].startswith(said.text)), (*said,))
-        counts[key] = counts.get(key, 0) + 1
+    ordered = sorted(found)
+    lines = Counter(said for said in told if said.source != OURS and said.text)
+    counts: Counter[tuple[str, Level, str]] = Counter()
+    for said, count in lines.items():
+        counts[_whole(said, ordered)] += count
     for key, count in counts.items():
         source, level, text = key
         count = max(count, found[key].count if key in found else 0)
         found[key] = EngineMessage(source=source, level=level, text=text, count=count)
     return list(found.values())
+
+
+def _whole(said: Said, ordered: Sequence[tuple[str, Level, str]]) -> tuple[str, Level, str]:
+    """The collected message, of those in order, that a line of the log begins; else what the line says."""
+    place = bisect_left(ordered, said)
+    if place < len(ordered) and ordered[place][:2] == said[:2] and ordered[place][2].startswith(said.text):
+        return ordered[place]
+    return said.source, said.level, said.text
 
 
 def one_line(text: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from runners.contract import paths
 from runners.contract.failures import FAILURES, kind_of_words
+from runners.contract.messages import redact
 from runners.contract.options import OPTIONS
 from runners.contract.paths import FailureKind
 from runners.contract.request import RunRequest
@@ -80,15 +81,6 @@ def import_failure(error: Exception, backend: str) -> Exception:
 def missing_modules(modules: Iterable[str]) -> list[str]:
     """Which of these modules are not installed."""
     return [module for module in modules if importlib.util.find_spec(module) is None]
-
-
-def redact(text: str, environment: Mapping[str, str]) -> str:
-    """The text with the value of every secret variable replaced by the variable's name."""
-    for name in paths.SECRET_VARIABLES:
-        secret = environment.get(name, "").strip()
-        if secret:
-            text = text.replace(secret, f"[{name}]")
-    return text
 
 
 def failure_of(

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from runners.contract import paths
+from runners.contract.messages import redact
 from runners.contract.result import EngineMessage
 from runners.engine_messages import OURS, Said, merged, one_line, package_of, told_in
-from runners.failures import redact
 
 LOGGER = logging.getLogger("runners")
 
@@ -42,7 +42,11 @@ class WarningCollector(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Counts one log record, free of secrets."""
-        message = redact(record.getMessage(), os.environ)  # before the cut, which could leave half a secret
+        try:
+            message = redact(record.getMessage(), os.environ)  # before the cut, which could leave half a secret
+        except Exception:  # noqa: BLE001 (a record that its own author cannot format must not end the run)
+            self.handleError(record)
+            return
         level: Literal["warning", "error"] = "error" if record.levelno >= logging.ERROR else "warning"
         said = Said(record.name.partition(".")[0], level, one_line(message))
         if said in self._counts or len(self._counts) < _MOST_DISTINCT:

@@ -37,11 +37,15 @@ _SCALARS: tuple[tuple[str, str, str, Callable[[str], Any]], ...] = (
     ),
     ("str", r"(?s:.*)", "", str),
 )
+_MOST_BITS = 4096
 _CONSTRUCT = {_TAG + name: (re.compile(pattern), construct) for name, pattern, _, construct in _SCALARS}
 
 
 def _integer(text: str) -> int:
-    return int(text, 10) if text[:2] not in ("0o", "0x") else int(text, 0)
+    number = int(text, 10) if text[:2] not in ("0o", "0x") else int(text, 0)
+    if number.bit_length() > _MOST_BITS:  # Python reads it, and cannot show it
+        raise ValueError
+    return number
 
 
 class _Loader(yaml.SafeLoader):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
 from orchestrator.dispatch.base import Ending
 from orchestrator.execution.supervise import Verdict
 from runners.contract.failures import FAILURES, kind_of_words
+from runners.contract.messages import redact
 from runners.contract.paths import EXIT_CODES, FailureKind
 
 _TAIL_BYTES = 16 * 1024
@@ -64,7 +66,9 @@ def _last_lines(log: Path) -> list[str]:
             content = file.read()
     except OSError:
         return []
-    lines = (line.strip() for line in content.decode(errors="replace").splitlines())
+    # Engines write there past any format of ours.
+    text = redact(content.decode(errors="replace"), os.environ)
+    lines = (line.strip() for line in text.splitlines())
     return [line[:_MOST_CHARACTERS] for line in lines if line][-_LAST_LINES:]
 
 

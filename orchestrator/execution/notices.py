@@ -27,6 +27,7 @@ from orchestrator.notify.webhook import Webhook, webhook_of
 from orchestrator.results.frozen import program_version
 from orchestrator.system.project import Project
 from orchestrator.system.project_env import read_env
+from runners.contract.messages import redact
 from runners.contract.paths import CAMPAIGN, run_id
 
 NOTIFICATIONS = "notifications.jsonl"
@@ -51,6 +52,8 @@ class Notices:
     started_s: float = field(default_factory=time.monotonic)
     counts: Counts | None = None
     failed: Sequence[RunRow] = ()
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Whose secrets no notice tells."""
 
     @classmethod
     def of(
@@ -67,8 +70,10 @@ class Notices:
             InputError: the URL that the environment names is none; seen before anything is started.
         """
         notify = settled(campaign, project, flags).settings.notify
-        webhook = webhook_of(notify, environment_of(project))
-        return cls(webhook, notify, campaign.name, project.results / campaign.name, on_event, should_stop)
+        environment = environment_of(project)
+        webhook = webhook_of(notify, environment)
+        results = project.results / campaign.name
+        return cls(webhook, notify, campaign.name, results, on_event, should_stop, environment=environment)
 
     @contextmanager
     def counted(self, manifest: Manifest) -> Iterator[None]:
@@ -121,15 +126,19 @@ class Notices:
             duration_s=round(time.monotonic() - self.started_s, 3),
             runs=self.counts,
             failed_runs=tuple(
-                FailedRun(run_id(row.experiment_id, row.cycle), row.failure_kind, row.message) for row in self.failed
+                FailedRun(run_id(row.experiment_id, row.cycle), row.failure_kind, self._told_of(row.message))
+                for row in self.failed
             ),
-            error=error,
-            hint=hint,
+            error=self._told_of(error),
+            hint=self._told_of(hint),
             results=str(self.results),
         )
         notified = send(self.webhook, notice, self.should_stop)
         self._write_down(notice, notified)
         self.on_event(notified)
+
+    def _told_of(self, text: str | None) -> str | None:
+        return text and redact(text, self.environment)
 
     def _write_down(self, notice: Notice, notified: Notified) -> None:
         if not (self.results / CAMPAIGN).exists():

@@ -233,6 +233,7 @@ class Scheduler:
         campaign = self._campaign_of(due)
         if self._now() - due > timedelta(minutes=1):
             self._observer.show(StartedLate(campaign, due))
+        self._heed_stop(campaign)  # else it would be begun, and made up for however late the schedule is taken up
         standing = standing.model_copy(update={"due": due, "begun": campaign})
         self._file.write(standing)
         return standing

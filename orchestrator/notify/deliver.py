@@ -102,7 +102,7 @@ def _bounded(post: Callable[[], _Answer], seconds: float, should_stop: Callable[
         if should_stop():
             return _Answer("interrupted")
         thread.join(_STEP_S)
-    return answers[0] if answers else _Answer(f"no answer within {seconds:.0f} s", again=True)
+    return answers[0] if answers else _Answer(f"no answer within {seconds:.2g} s", again=True)
 
 
 def _post(url: str, headers: Mapping[str, str], body: bytes) -> _Answer:
@@ -146,7 +146,10 @@ def _judged(status: int, headers: Mapping[str, str]) -> _Answer:
     if 200 <= status < 300:
         return _Answer(what, delivered=True)
     if 300 <= status < 400:
-        target = urlsplit(headers.get("Location", ""))
+        try:
+            target = urlsplit(headers.get("Location", ""))
+        except ValueError:
+            target = urlsplit("")
         where = f" to {target.scheme}://{target.netloc.rpartition('@')[2]}" if target.scheme and target.netloc else ""
         return _Answer(f"{what}: redirected{where}, and redirects are not followed")
     return _Answer(what, again=status in (408, 429) or status >= 500, wait_s=_asked_to_wait_s(headers))

@@ -23,6 +23,8 @@ _READ_AT_ONCE = 1000
 """So many results are read at most; further ones the next time."""
 _KEPT = 20_000
 _STARTS_WITHIN_S = 300.0
+_MOST = 1e18
+"""No figure of a run is larger."""
 
 
 class KnownRun(NamedTuple):
@@ -98,7 +100,7 @@ def _read(index: Path) -> dict[str, KnownRun | None]:
         if told["version"] != _VERSION:
             return {}
         return {name: None if run is None else _checked(run) for name, run in told["runs"].items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return {}
 
 
@@ -107,9 +109,9 @@ def _checked(told: list[Any]) -> KnownRun:
     texts = (run.experiment_id, run.backend, run.model, run.device, run.method or "")
     numbers = (*run[4:6], run.window_j or 0, run.other_j, *run[9:])
     if not all(isinstance(text, str) for text in texts) or not all(
-        isinstance(number, int | float) for number in numbers
+        isinstance(number, int | float) and 0 <= number < _MOST for number in numbers
     ):
-        raise ValueError("not an index of ours")
+        raise ValueError("no figures of a run")
     return run
 
 
@@ -118,7 +120,7 @@ def _known(file: Path) -> KnownRun | None:
     try:
         run = known_run(json.loads(file.read_bytes()))
         return _checked(list(run._replace(wall_s=_wall_s(file, run.wall_s))))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
 
 

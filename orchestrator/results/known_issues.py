@@ -26,6 +26,8 @@ _MOST_CHARACTERS = 500
 _MOST_PATTERN = 500
 _MOST_REPEATS = 2
 _MOST_WAYS = 64
+_MOST_WAYS_OF_REPEATS = 4
+"""Each way goes through all that two repeated parts can share out between them."""
 _SINGLE = frozenset({"LITERAL", "NOT_LITERAL", "ANY", "IN", "CATEGORY", "RANGE"})
 _REPEATS = frozenset({"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"})
 
@@ -47,8 +49,10 @@ def bounded_pattern(pattern: str) -> str:
         raise ValueError(
             f"{effort.repeats} parts are repeated, which may take very long; at most {_MOST_REPEATS}, such as two .*"
         )
-    if effort.ways > _MOST_WAYS:
-        raise ValueError(f"{effort.ways:,} ways through alternatives may take very long; at most {_MOST_WAYS}")
+    most = _MOST_WAYS if effort.repeats < _MOST_REPEATS else _MOST_WAYS_OF_REPEATS
+    if effort.ways > most:
+        beside = f" beside {effort.repeats} repeated parts" if most < _MOST_WAYS else ""
+        raise ValueError(f"{effort.ways:,} ways through alternatives{beside} may take very long; at most {most}")
     return pattern
 
 

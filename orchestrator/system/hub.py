@@ -13,12 +13,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
+from urllib.parse import quote
 
 from orchestrator.system.weights import WEIGHTS, count_parameters, read_config, weight_files
 
 _ANSWER_S = 3.0
 _PATIENCE_S = 6.0
 """For all answers together, name resolution included."""
+_MOST_ANSWER_BYTES = 32 * 2**20
+_NO_SIZE = 2**60
+"""Nothing has so many bytes or parameters."""
 
 
 class Wanted(NamedTuple):
@@ -150,7 +154,6 @@ def _ask(wanted: Wanted, token: str | bool | None, cache: Path | None, answers: 
 
 
 def _asked(wanted: Wanted, token: str | bool | None, cache: Path | None) -> Found:
-    from huggingface_hub import HfApi
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
@@ -158,13 +161,16 @@ def _asked(wanted: Wanted, token: str | bool | None, cache: Path | None) -> Foun
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
+    from huggingface_hub.utils import validate_repo_id
 
-    api = HfApi(token=token)
+    place = f"{wanted.kind}s/{wanted.name}"
+    revision = f"/revision/{quote(wanted.revision, safe='')}" if wanted.revision else ""
     try:
-        ask = api.model_info if wanted.kind == "model" else api.dataset_info
-        told: Any = ask(wanted.name, revision=wanted.revision, files_metadata=bool(wanted.files), timeout=_ANSWER_S)
-        if getattr(told, "gated", False):
-            api.auth_check(wanted.name, repo_type=wanted.kind)
+        validate_repo_id(wanted.name)
+        told = json.loads(_get(place + revision, token, {"blobs": "true"} if wanted.files else {}))
+        if told.get("gated"):
+            _get(f"{place}/auth-check", token, {})
+        return _understood(wanted, told, _snapshot(wanted, cache) if cache else None)
     except GatedRepoError:
         return Found(wanted, "gated")
     except (RepositoryNotFoundError, HFValidationError):
@@ -174,28 +180,62 @@ def _asked(wanted: Wanted, token: str | bool | None, cache: Path | None) -> Foun
     except HfHubHTTPError as error:
         status = error.response.status_code
         return Found(wanted, "gated") if status == 403 else Found(wanted, "unknown", f"the hub answers with {status}")
+    except _EndlessError as error:
+        return Found(wanted, "unknown", str(error))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return Found(wanted, "unknown", "the hub's answer cannot be understood")
     except Exception as error:  # noqa: BLE001 (whatever keeps the library from asking, the campaign is not to suffer)
         return Found(wanted, "unknown", f"the hub cannot be asked ({type(error).__name__})")
-    return _understood(wanted, told, _snapshot(wanted, cache) if cache else None)
 
 
-def _understood(wanted: Wanted, told: Any, snapshot: Path | None) -> Found:
+class _EndlessError(Exception):
+    """An answer is too long, in bytes or in time."""
+
+
+def _get(place: str, token: str | bool | None, params: Mapping[str, str]) -> bytes:
+    """What the hub answers; its library would read on for as long as it is sent anything.
+
+    Raises:
+        HfHubHTTPError: it refuses.
+        _EndlessError: the answer has no end.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+
+    until_s = time.monotonic() + _PATIENCE_S
+    url, headers = f"{constants.ENDPOINT}/api/{place}", build_hf_headers(token=token)
+    with get_session().stream("GET", url, params=params, headers=headers, timeout=_ANSWER_S) as answer:
+        body = bytearray()
+        for part in answer.iter_bytes():
+            body += part
+            if len(body) > _MOST_ANSWER_BYTES or time.monotonic() > until_s:
+                raise _EndlessError("the hub's answer has no end")
+        code = {name: value for name, value in answer.headers.items() if name.lower().startswith("x-error-")}
+        hf_raise_for_status(type(answer)(answer.status_code, headers=code, content=bytes(body), request=answer.request))
+    return bytes(body)
+
+
+def _is_size(told: object) -> bool:
+    return type(told) is int and 0 <= told < _NO_SIZE
+
+
+def _understood(wanted: Wanted, told: dict[str, Any], snapshot: Path | None) -> Found:
     sizes = {
-        str(file.rfilename): file.size if isinstance(file.size, int) else None
-        for file in told.siblings or ()
-        if _matches(str(file.rfilename), wanted.files)
+        name: size if _is_size(size := file.get("size")) else None
+        for file in told.get("siblings") or ()
+        if _matches(name := str(file["rfilename"]), wanted.files)
     }
     found = Found(wanted, "to download")
     if not wanted.files:
         return replace(found, download_bytes=0)
     left = [size for name, size in sizes.items() if snapshot is None or not (snapshot / name).exists()]
     weights = [sizes[name] for name in weight_files(sizes)]
-    counts = getattr(getattr(told, "safetensors", None), "parameters", None) or {}
+    counts = (told.get("safetensors") or {}).get("parameters") or {}
     return replace(
         found,
         download_bytes=None if None in left else sum(size or 0 for size in left),
         weights_bytes=None if None in weights or not weights else sum(size or 0 for size in weights),
-        parameters={str(name): count for name, count in counts.items() if isinstance(count, int)},
+        parameters={str(name): count for name, count in counts.items() if _is_size(count)},
         config=read_config(snapshot) if snapshot else {},
         without_weights=wanted.kind == "model" and bool(sizes) and not any(name.endswith(WEIGHTS) for name in sizes),
     )

@@ -12,6 +12,8 @@ from typing import Any
 
 _MOST_HEADER_BYTES = 64 * 2**20
 _MOST_CONFIG_BYTES = 16 * 2**20
+_MOST_VALUES = 2**60
+_MOST_DIMENSIONS = 32
 WEIGHTS = (".safetensors", ".gguf")
 """How files of weights end."""
 
@@ -43,7 +45,14 @@ def _tensors(file: Path) -> Iterator[tuple[str, int]]:
     counts: Counter[str] = Counter()
     for name, tensor in header.items():
         if name != "__metadata__":
-            counts[str(tensor["dtype"])] += math.prod(tensor["shape"])
+            shape = tensor["shape"]
+            if len(shape) > _MOST_DIMENSIONS or not all(
+                type(size) is int and 0 <= size < _MOST_VALUES for size in shape
+            ):
+                raise ValueError("no shape of a tensor")
+            if (values := math.prod(shape)) >= _MOST_VALUES:
+                raise ValueError("larger than any file")
+            counts[str(tensor["dtype"])] += values
     yield from counts.items()
 
 

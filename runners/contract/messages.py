@@ -1,12 +1,14 @@
-"""Faults in words: what pydantic found, and the name that was probably meant. Pure."""
+"""Faults in words: what pydantic found, the name that was probably meant, and no secret. Pure."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
+
+from runners.contract.paths import SECRET_VARIABLES
 
 Place = tuple[str | int, ...]
 
@@ -46,3 +48,12 @@ def _names_union_arm(part: str | int) -> bool:
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def redact(text: str, environment: Mapping[str, str]) -> str:
+    """The text with the value of every secret variable replaced by the variable's name."""
+    for name in SECRET_VARIABLES:
+        secret = environment.get(name, "").strip()
+        if secret:
+            text = text.replace(secret, f"[{name}]")
+    return text

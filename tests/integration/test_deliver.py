@@ -95,6 +95,11 @@ def test_redirects_are_told_and_not_followed(status: int) -> None:
     assert elsewhere.posts == []
 
 
+def test_a_redirect_to_what_is_no_address_is_told_too() -> None:
+    with served(answers(302, {"Location": "http://[bad"})) as hook:
+        assert post(hook.url).attempts == ("HTTP 302: redirected, and redirects are not followed",)
+
+
 def test_nobody_there() -> None:
     delivery = post(f"http://127.0.0.1:{hooks.nobodys_port()}/t0ps3cret")
     assert delivery == Delivery(False, ("no connection: refused or unreachable",) * 3)

@@ -21,10 +21,6 @@ class Span(NamedTuple):
     mean: float
     high: float
 
-    def scaled(self, factor: float) -> Span:
-        """So many times as much."""
-        return Span(self.low * factor, self.mean * factor, self.high * factor)
-
     def plus(self, more: float) -> Span:
         """So much more of it, for certain."""
         return Span(self.low + more, self.mean + more, self.high + more)
@@ -107,12 +103,13 @@ def estimate(plan: Plan, known: Iterable[KnownRun]) -> Estimate:
         measured = [spent for run in alike if (spent := _energy_j(asked, run, plan.min_window_s)) is not None]
         if measured:
             joules.append(_span(measured))
-    gaps_s = _gaps_s(plan)
-    took = _total(seconds, plan.runs)
+    rounds, cycles = _rounds(plan)
+    gaps_s = _gaps_s(plan, rounds, cycles)
+    took = _total(seconds, rounds)
     sizes = [run.size_bytes for run in used.values()]
     return Estimate(
         plan.runs,
-        took.scaled(1 / plan.slots).plus(gaps_s) if took else None,
+        took.plus(gaps_s) if took else None,
         _total(joules, plan.runs),
         gaps_s,
         len(same),
@@ -151,14 +148,23 @@ def _energy_j(asked: Asked, run: KnownRun, min_window_s: float) -> float | None:
     return run.other_j + run.window_j / run.window_s * _window_s(asked, run, min_window_s)
 
 
-def _gaps_s(plan: Plan) -> float:
-    """All pauses that are left; side by side where several runs go on at once."""
+def _rounds(plan: Plan) -> tuple[int, int]:
+    """How many runs follow one another on the slot that has most of them, and how many cycles wait for the one before.
+
+    Where cycles are held apart, a slot that has nothing left to do in one waits for the others.
+    """
     if plan.runs < 1:
-        return 0.0
-    cycles = 1 if plan.grouped else -(-plan.runs // max(plan.experiments, 1))
-    between_runs = (plan.runs - cycles) / plan.slots * plan.gaps.experiment_s
-    between_cycles = (cycles - 1) * (plan.gaps.cycle_s or plan.gaps.experiment_s)
-    return between_runs + between_cycles
+        return 0, 0
+    if plan.grouped or not plan.gaps.cycle_s:
+        return -(-plan.runs // plan.slots), 1
+    whole, rest = divmod(plan.runs, max(plan.experiments, 1))
+    rounds = whole * -(-plan.experiments // plan.slots) + -(-rest // plan.slots)
+    return rounds, whole + (rest > 0)
+
+
+def _gaps_s(plan: Plan, rounds: int, cycles: int) -> float:
+    """All pauses that are left; those of several slots are side by side."""
+    return (rounds - cycles) * plan.gaps.experiment_s + max(cycles - 1, 0) * plan.gaps.cycle_s
 
 
 def told(found: Estimate, *, until_cool: bool = False) -> Iterator[str]:

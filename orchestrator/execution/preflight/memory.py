@@ -12,6 +12,8 @@ _GB = 1e9
 _BITS = {"F64": 64, "F32": 32, "BF16": 16, "F16": 16, "I64": 64, "I32": 32, "I16": 16}
 _FLOATS = ("F64", "F32", "BF16", "F16")
 _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+_NO_SIZE = 2**40
+"""No model has so many of anything that its configuration counts."""
 _QUARTER = 0.5
 """Bytes that a weight takes at least, quantised to four bits."""
 _PAGED = ("vllm", "tensorrt")
@@ -77,7 +79,7 @@ def _cache_bytes(config: Mapping[str, Any], experiment: Experiment) -> float:
 
     def number(name: str) -> int | None:
         value = shape.get(name)
-        return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+        return value if type(value) is int and 0 < value < _NO_SIZE else None
 
     layers, heads, hidden = (number(name) for name in ("num_hidden_layers", "num_attention_heads", "hidden_size"))
     width = number("head_dim") or (hidden // heads if hidden and heads else None)

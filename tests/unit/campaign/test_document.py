@@ -103,6 +103,7 @@ def _laughs(levels: int) -> str:
         ('a: "\\U99999999"', None, "an escape stands for no character"),
         ('a: "\\UFFFFFFFF"', None, "an escape stands for no character"),
         ("a: " + "9" * 5000, 1, "is not a int that can be read"),
+        ("a: 0x" + "f" * 6000, 1, "is not a int that can be read"),
         ("a:\n\tb: 1", 2, "not valid YAML"),
         ("a: [1, 2", 1, "not valid YAML"),
         ("a: 'open", 1, "not valid YAML"),

@@ -45,5 +45,13 @@ def test_died(tmp_path: Path, ending: Ending, log: str, kind: FailureKind, messa
     assert ("dmesg" in verdict.hint) is (ending.exit_code == -9)
 
 
+def test_no_secret_is_told_of_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_t0ps3cret")
+    (tmp_path / "runner.log").write_text("x" * 290 + " hf_t0ps3cret is refused\n")
+    message = died(Ending(1), tmp_path / "runner.log", on_gpu=False).message
+    assert "hf_" not in message
+    assert "[HF_TOKE" in message
+
+
 def test_without_a_log_it_died_of_what_its_code_says(tmp_path: Path) -> None:
     assert died(Ending(-15), tmp_path / "none", on_gpu=False).message == "the runner was killed by SIGTERM"

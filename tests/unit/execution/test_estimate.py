@@ -99,6 +99,24 @@ def test_slots_shorten_the_time_and_spend_the_same() -> None:
     assert found.joules == Span(4800.0, 4800.0, 4800.0)
 
 
+def test_slots_work_and_pause_side_by_side_in_whole_runs() -> None:
+    gaps = Gaps(experiment_s=5.0, cycle_s=60.0)
+    three = tuple(ASKED._replace(experiment_id=f"{name}-1") for name in "abc")
+    # Two and one in each of three cycles, whose second begins when all of the first has ended.
+    found = expected(plan(*three, runs=9, slots=2, gaps=gaps))
+    assert found.gaps_s == 3 * 5 + 2 * 60
+    assert found.seconds == Span(6 * 30 + 135.0, 6 * 30 + 135.0, 6 * 30 + 135.0)
+    assert found.joules == Span(10_800.0, 10_800.0, 10_800.0)
+    # Five and four, and nobody waits for a cycle.
+    found = expected(plan(*three, runs=9, slots=2, gaps=gaps, grouped=True))
+    assert (found.gaps_s, found.seconds and found.seconds.mean) == (4 * 5, 5 * 30 + 20.0)
+    # One experiment a slot, and no pause but those between cycles.
+    assert expected(plan(*three, runs=9, slots=3, gaps=gaps)).gaps_s == 2 * 60
+    # More slots than runs are of no use.
+    found = expected(plan(runs=1, slots=8))
+    assert found.seconds == Span(30.0, 30.0, 30.0)
+
+
 def test_what_is_made_up_says_so() -> None:
     line = next(told(expected(plan(), KNOWN._replace(method="estimated"))))
     assert line == "4 runs: about 2 min, 1.33 Wh estimated; estimated from 1 like run (1 of the same experiments)"

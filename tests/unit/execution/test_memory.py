@@ -44,7 +44,14 @@ def test_the_cache_is_that_of_all_sequences_at_once() -> None:
 
 @pytest.mark.parametrize(
     "config",
-    [{}, {"num_hidden_layers": "x"}, {**CONFIG, "num_hidden_layers": -1}, {"text_config": []}, {"hidden_size": 0}],
+    [
+        {},
+        {"num_hidden_layers": "x"},
+        {**CONFIG, "num_hidden_layers": -1},
+        {**CONFIG, "num_hidden_layers": 10**400},
+        {"text_config": []},
+        {"hidden_size": 0},
+    ],
 )
 def test_a_configuration_that_tells_nothing_is_no_cache(config: dict[str, Any]) -> None:
     assert need(BF16._replace(config=config), experiment("pytorch")).cache == 0

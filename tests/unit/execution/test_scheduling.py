@@ -117,6 +117,17 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path / "standing.json")
 
 
+def test_a_start_that_a_stop_came_before_is_not_made_up_for_days_later(world: World) -> None:
+    world.takes, world.ends = 2 * HOUR, NOON + HOUR
+    world.until_stopped(every="1h")  # while the first is at work, with the second due
+    assert list(world.done) == ["nightly-20260601t120000z"]
+    world.now, world.ends = NOON + timedelta(days=3, minutes=90), NOON + timedelta(days=3, minutes=91)
+    world.takes = timedelta(minutes=1)
+    world.until_stopped(every="1h")
+    assert "nightly-20260601t130000z" not in world.done
+    assert "nightly-20260601t140000z" not in world.done
+
+
 def test_each_start_is_a_campaign_of_its_own(world: World) -> None:
     world.until_stopped(at="22:00", every="24h")
     assert world.calls == [(f"nightly-2026060{day}t220000z", False) for day in (1, 2, 3, 4)]

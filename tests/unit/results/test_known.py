@@ -106,6 +106,22 @@ def test_results_that_are_none_are_passed_over(tmp_path: Path) -> None:
     assert len(of(tmp_path)) == 1, "one that cannot be read is kept as such"
 
 
+@pytest.mark.parametrize("figure", ["NaN", "1e400", "-1.0", "1" + "0" * 400])
+def test_figures_that_are_none_are_passed_over(tmp_path: Path, state: Path, figure: str) -> None:
+    folder = publish(tmp_path)
+    publish(tmp_path, cycle=2, model="org/other")
+    assert len(of(tmp_path)) == 2
+    index = json.loads((state / KNOWN_RUNS).read_text())
+    (name,) = (name for name in index["runs"] if name.endswith("c001"))
+    index["runs"][name][5] = "FIGURE"
+    (state / KNOWN_RUNS).write_text(json.dumps(index).replace('"FIGURE"', figure))
+    assert [run.window_s for run in of(tmp_path, keep=False)] == [10.0, 10.0], "an index that is wrong is made anew"
+    result = json.loads((folder / "result.json").read_text())
+    (folder / "result.json").write_text(json.dumps({**result, "energy_j": "FIGURE"}).replace('"FIGURE"', figure))
+    (state / KNOWN_RUNS).unlink()
+    assert [run.model for run in of(tmp_path)] == ["org/other"]
+
+
 def test_a_project_without_results_knows_nothing(tmp_path: Path) -> None:
     assert of(tmp_path) == []
     (tmp_path / "results").write_text("a file")

@@ -88,6 +88,14 @@ def test_what_the_log_has_of_this_process_is_not_said_twice() -> None:
     ]
 
 
+def test_each_line_is_counted_with_the_message_that_it_begins() -> None:
+    texts = ["request 1 late", "request 1 late and lost", "request 10 late", "request 2 late"]
+    collected = [EngineMessage(source="vllm", level="warning", text=text, count=1) for text in reversed(texts)]
+    told = [Said("vllm", "warning", text) for text in (*texts, "request 2 late", "request 3")]
+    counts = {message.text: message.count for message in merged(collected, told)}
+    assert counts == {**dict.fromkeys(texts, 1), "request 2 late": 2, "request 3": 1}
+
+
 def record(name: str, level: int, text: str) -> logging.LogRecord:
     return logging.LogRecord(name, level, "f", 1, text, None, None)
 
@@ -107,6 +115,19 @@ def test_messages_have_a_source_a_level_and_a_count_and_ours_stay_warnings(tmp_p
     ]
     assert collector.own() == ["runners: the baseline does not hold"]
     assert len(collector.messages(tmp_path / "gone")) == 2
+
+
+def test_a_record_that_cannot_be_formatted_does_no_harm_to_who_wrote_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    logger = logging.getLogger("careless")
+    logger.propagate = False
+    logger.addHandler(collector := WarningCollector())
+    try:
+        logger.warning("%d tokens", "many")
+        logger.warning("sound")
+    finally:
+        logger.removeHandler(collector)
+    assert [message.text for message in collector.messages(Path("none"))] == ["sound"]
 
 
 def test_a_flood_is_cut_and_said_to_be(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from runners.contract.failures import FAILURES
+from runners.contract.messages import redact
 from runners.contract.paths import EXIT_CODES, FailureKind
 from runners.contract.result import RunFailure
 from runners.errors import Interrupted, ModelNotFoundError
-from runners.failures import classify, failure_of, hint_for, import_failure, redact, write_failure
+from runners.failures import classify, failure_of, hint_for, import_failure, write_failure
 from runners.files import replaced, write_atomically
 from runners.harness.environment import identify, snapshot
 from runners.logs import WarningCollector, campaign_line, package_of

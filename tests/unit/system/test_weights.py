@@ -38,6 +38,11 @@ def test_a_file_that_is_none_counts_nothing(tmp_path: Path, content: bytes) -> N
     assert count_parameters([tmp_path]) == {}
 
 
+@pytest.mark.parametrize("shape", [[-3], [1.5], [True], [10**400], [2**40, 2**40], [2] * 60, "ab"])
+def test_a_tensor_of_no_size_counts_nothing(tmp_path: Path, shape: list[int]) -> None:
+    assert count_parameters([safetensors(tmp_path / "x.safetensors", {"a": ("BF16", shape)})]) == {}
+
+
 def test_the_real_library_writes_what_is_counted(tmp_path: Path) -> None:
     numpy = pytest.importorskip("numpy")
     real = pytest.importorskip("safetensors.numpy")
