@@ -158,11 +158,10 @@ _BEYOND = (
     "there is no prompt file",
     "unknown dataset",
     "are not supported yet by",
-    "min ",  # is greater than max
-    "64 is greater",
-    "2 is greater",
-    "1 is greater",
 )
+
+
+_OF_RANGES = (" one of the range's values: ", " is greater than ")
 
 
 @given(st.sampled_from(_PLACES), _values | st.lists(_values, max_size=2))
@@ -175,7 +174,7 @@ def test_schema_and_loader_agree_on_each_value(place: tuple[tuple[str, ...], str
     try:
         campaign_from_mapping(campaign)
     except FileError as error:
-        if any(" one of the range's values: " in issue.message for issue in error.issues):
+        if any(told in issue.message for issue in error.issues for told in _OF_RANGES):
             return  # which values a range has, a schema does not tell
         # Rules between parameters and files that are not there are the loader's own.
         refused = not all(issue.message.startswith(_BEYOND) for issue in error.issues)
