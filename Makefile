@@ -50,14 +50,19 @@ format: $(VENV)/.dev                ## Format and sort.
 	$(BIN)/ruff format --quiet .
 
 # Runs by hand mostly wait, so two such tests run side by side, each engine with one thread, or they would wait for one
-# another. Campaigns go one after another: each refuses to measure beside what another's killed orchestrator left. What
-# holds a meter or a clock against the truth, or a window of few milliseconds to be good, needs the machine as well.
+# another. So do campaigns that nobody kills; the others go one after another, since each refuses to measure beside what
+# another's killed orchestrator left. What holds a meter or a clock against the truth, or a window of few milliseconds to
+# be good, needs the machine as well.
 ALONE := $(addprefix tests/integration/test_,gpu_check.py gpu_tenants.py host_sampler.py meter_simulated_gpu.py \
   runner_sampler.py runner_standalone.py simulated_gpu.py)
+UNKILLED := $(addprefix tests/e2e/test_,docs.py docs_pacing.py doctor.py extends.py fitness.py howto_pages.py init.py \
+  notices.py preflight.py several.py terminal.py)
+SIDE_BY_SIDE := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 test: $(VENV)/.dev                  ## All tests, on the real engine.
 	$(BIN)/pytest -q -n auto tests/unit tests/contract
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/pytest -n 2 tests/integration $(addprefix --ignore=,$(ALONE))
-	$(BIN)/pytest tests/e2e tests/docker $(ALONE)
+	$(SIDE_BY_SIDE) $(BIN)/pytest -n 2 tests/integration $(addprefix --ignore=,$(ALONE))
+	$(SIDE_BY_SIDE) $(BIN)/pytest -n 2 $(UNKILLED)
+	$(BIN)/pytest tests/e2e $(addprefix --ignore=,$(UNKILLED)) tests/docker $(ALONE)
 
 # TensorRT-LLM has no image that can be built everywhere: its tests take a stand-in, and need none.
 test-runtime: $(VENV)/.dev          ## Inside the images: does every parameter reach its engine (BACKENDS=pytorch, vllm).
