@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -193,6 +194,7 @@ def test_a_container_out_of_memory_is_told_from_a_crash(container_project: Conta
 def test_one_dispatcher_serves_a_whole_campaign(container_project: ContainerProject) -> None:
     container_project.write("quick.yaml", QUICK)
     assert container_project.run("campaign", "quick.yaml", "--dispatch", "local").returncode == 0
+    shutil.rmtree(next(container_project.results.glob("quick/runs/*/c001")))
     for command in (["campaign", "quick.yaml"], ["resume", "quick"]):
         refused = container_project.run(*command, "--dispatch", "compose")
         assert refused.returncode == 2
@@ -259,15 +261,17 @@ class TestMissingImage:
             [ORCHESTRATE, "campaign", "quick.yaml", "--dispatch", "compose"],
             cwd=lacking.folder,
             stdin=slave,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+            stdout=slave,
+            stderr=slave,
         )
         os.close(slave)
         os.write(master, b"n\n")
-        said, _ = host.communicate(timeout=60)
+        said = ""
+        with contextlib.suppress(OSError):  # that the terminal is closed at its other end
+            while chunk := os.read(master, 4096):
+                said += chunk.decode()
         os.close(master)
-        assert host.returncode == 3
+        assert host.wait(60) == 3
         assert "Build now?" in said
         assert "docker compose build simulated" in said
 
@@ -358,6 +362,7 @@ class TestPersistent:
         assert inspect(left)["Id"] != first["Id"]
         container_project.write(".orchestrate.yaml", "container_strategy: persistent\n")
         for name in ("quick", "other"):
+            shutil.rmtree(next(container_project.results.glob(f"{name}/runs/*/c001")))
             assert container_project.run("resume", name, "--yes").returncode == 0
         assert container_project.containers() == []
 
