@@ -41,8 +41,8 @@ def test_a_container_that_does_not_answer_in_our_words(container_project: Contai
 def test_labels_of_strangers_are_read_whatever_they_hold(container_project: ContainerProject) -> None:
     container_project.write("quick.yaml", QUICK)
     stranger = docker(
-        *("run", "--detach", "--label", "orchestrate.attempts=a\nb\tc", "--entrypoint", "sleep"),
-        *("orchestrate/simulated:0.1.0", "60"),
+        *("run", "--detach", "--label", "orchestrate.attempts=a\nb\tc", "--entrypoint", "python3"),
+        *("orchestrate/simulated:0.1.0", "-c", "import time; time.sleep(60)"),
     ).strip()
     try:
         refused = container_project.run("campaign", "quick.yaml", "--dispatch", "compose")

@@ -119,7 +119,7 @@ experiments:
     (failure,) = project.results.glob("failing/attempts/*/failure.json")
     assert json.loads(failure.read_text())["kind"] == kind
     dry = project.run("resume", "--dry-run")
-    assert "1 runs left" in dry.stdout
+    assert "1 run left" in dry.stdout
     resumed = project.run("resume")
     assert resumed.returncode == 0, resumed.stdout
     status = project.json("status", "failing")

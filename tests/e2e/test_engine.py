@@ -13,6 +13,7 @@ CAMPAIGN = """
 name: real
 model: demo:smollm2-135m
 workload: {prompts: 4, input_tokens: 16, output_tokens: 8}
+failures: {retries: 0}
 backends:
   pytorch: {dtype: [float32, bfloat16], batch_size: 2}
 """
@@ -59,5 +60,6 @@ def test_a_model_that_is_not_there_is_a_failure_with_its_reason(project: Project
     file = project.write("absent.yaml", CAMPAIGN.replace("demo:smollm2-135m", "nobody/no-such-model"))
     done = project.run("campaign", str(file), environment={"HF_HUB_OFFLINE": "1"}, timeout_s=300)
     assert done.returncode == 1
-    assert done.stdout.count(": model_not_found: ") == 3  # of each run, and at the end what that kind means
+    assert done.stdout.count(": model_not_found: ") == 2  # of each run
+    assert "2 runs · model_not_found: the model is not there" in done.stdout
     assert "HF_TOKEN" in done.stdout
