@@ -39,7 +39,7 @@ def test_one_campaign_over_two_engines_ends_in_one_table(container_project: Cont
     assert (vllm.output_tokens, vllm.effective_config["max_num_seqs"]) == (24, 2)
     assert not [text for text in vllm.warnings if "the engine uses" in text]
     assert any(message.source == "vllm" and message.level == "warning" for message in vllm.engine_messages)
-    assert "vllm-seeds-this-process (wontfix) in 1 of 2 runs" in " ".join(done.stdout.split())
+    assert "vllm-seeds-this-process (wontfix) in 1" in " ".join(done.stdout.split())
     # Two of the four wait until the first two are answered; transformers batches all four and has no queue.
     assert vllm.queue_s is not None
     assert vllm.ttft_s is not None
