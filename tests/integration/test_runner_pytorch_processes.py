@@ -18,7 +18,7 @@ from tests.tiny import tiny_model
 pytestmark = pytest.mark.engine
 
 WORKLOAD = {"prompts": 5, "output_tokens": 6, "input_tokens": 12}
-MEASUREMENT = {"warmup": {"iterations": 1}, "baseline_s": 0, "loaded_idle_s": 0}
+MEASUREMENT = {"warmup": {"iterations": 1}, "baseline_s": 0, "loaded_idle_s": 0, "sample_hz": 100.0}
 
 
 @pytest.fixture(scope="module")
