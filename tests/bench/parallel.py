@@ -58,6 +58,7 @@ def _campaign(project: Path, runs: int, variables: dict[str, str]) -> float:
     }
     (project / "bench.yaml").write_text(json.dumps(declared))
     command = [str(Path(sys.executable).parent / "orchestrate"), "campaign", "bench.yaml", "--quiet"]
+    command += ["--project-dir", str(project)]
     started_s = time.perf_counter()
     subprocess.run(command, cwd=project, env=variables, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - started_s
