@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.dispatch.compose import Compose, exec_arguments, run_arguments
 from orchestrator.errors import InterruptedCampaignError, MachineError
-from tests.unit.dispatch.test_local import until
+from tests.e2e.test_local import until
 
 
 def test_a_run_is_removed_and_marked() -> None:
