@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +12,8 @@ from runners.contract.folders import sync
 
 
 def write_durably(path: Path, text: str) -> None:
-    """Write a text file so that after any crash it is there whole, or as it was before."""
-    draft = path.with_name(path.name + ".new")
+    """Write a text file so that after any crash it is there whole, or as before; also if several do so at once."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         with draft.open("w", encoding="utf-8") as file:
             file.write(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,9 +79,9 @@ def place(folder: Path, files: Mapping[Path, bytes], *, replace: bool, whole: bo
     try:
         for path, content in files.items():
             target = folder / path
-            if _holds(target, content):
-                continue
             if target.exists() or target.is_symlink():
+                if _holds(target, content):
+                    continue
                 if not replace:
                     placed.differing.append(path)
                     continue
@@ -157,7 +158,7 @@ def _move_aside(target: Path) -> Path:
 
 def _write(target: Path, content: bytes) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(target.name + ".new")
+    draft = target.with_name(f"{target.name}.{os.getpid()}.new")  # another process may be writing the same
     draft.write_bytes(content)
     if content.startswith(b"#!"):  # an installation from a zip file may have lost the mode
         draft.chmod(0o755)
