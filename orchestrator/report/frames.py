@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.report.loading import load_results
-from orchestrator.report.parameters import parameters
 from orchestrator.report.tables import value_of
+from orchestrator.results.parameters import parameters
 from orchestrator.system.project import Project
 from runners.contract.quantities import QUANTITIES
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 
 from orchestrator.report.outputs import output_notes, output_of
-from orchestrator.report.parameters import parameters, shown, varied_parameters
+from orchestrator.results.parameters import parameters, shown, varied_parameters
 from runners.contract.host import HostReport
 from runners.contract.paths import short_run_id
 from runners.contract.quantities import QUANTITIES

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.report.parameters import parameters
 from orchestrator.report.tables import Table, run_details, run_list, summary, value_of
+from orchestrator.results.parameters import parameters
 from runners.contract.request import Experiment
 from runners.contract.result import RunResult
 from tests.builders import experiment, run_result

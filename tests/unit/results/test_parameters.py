@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from orchestrator.report.frames import load_frame
-from orchestrator.report.parameters import parameters, varied_parameters
 from orchestrator.report.tables import Table, run_list, summary
+from orchestrator.results.parameters import parameters, varied_parameters
 from runners.contract.paths import RESULT, RUNS
 from runners.contract.result import RunResult
 from tests.builders import experiment, run_result
