@@ -95,7 +95,7 @@ def config() -> dict[str, Any]:
             "labelOverlap": True,
             "labelFlush": True,
         },
-        "legend": {**text, "title": None, "orient": "top", "direction": "horizontal", "symbolSize": 90},
+        "legend": {**text, "title": None, "orient": "top", "direction": "horizontal", "symbolSize": 90, "offset": 18},
         "text": {"color": colour("ink"), "fontSize": 12},
         "rule": {"color": colour("soft")},
     }
