@@ -19,13 +19,13 @@ class Html(str):
 
 def text(content: object) -> Html:
     """Content as text; characters that HTML does not allow become U+FFFD."""
-    return content if isinstance(content, Html) else Html(escape(_UNPRINTABLE.sub("\ufffd", str(content))))
+    return content if isinstance(content, Html) else _escaped(content)
 
 
 def element(tag: str, *children: object, **attributes: object) -> Html:
     """An element. Attributes that are None or False are left out; ``class_`` is ``class``, ``data_x`` is ``data-x``."""
     written = "".join(
-        f" {name.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{text(value)}"')
+        f" {name.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{_escaped(value)}"')
         for name, value in attributes.items()
         if value is not None and value is not False
     )
@@ -60,3 +60,7 @@ def inline_script(code: str) -> Html:
     if re.search(r"</script|<!--", code, re.IGNORECASE):
         raise ValueError("a script that holds </script or <!-- cannot be inlined")
     return Html(f"<script>{code}</script>")
+
+
+def _escaped(content: object) -> Html:
+    return Html(escape(_UNPRINTABLE.sub("\ufffd", str(content))))

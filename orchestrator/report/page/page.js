@@ -6,15 +6,10 @@
   };
   const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-  // Charts. `ast` has Vega interpret its expressions, so that the page needs no eval.
-  const draw = (element, spec) =>
-    vegaEmbed(element, spec, {
-      mode: "vega-lite", ast: true, actions: false, renderer: "svg", defaultStyle: false,
-      tooltip: { disableDefaultStyle: true, theme: "custom" },
-    });
+  // Charts: drawChart comes with the library.
   const drawn = [];
   for (const [id, spec] of Object.entries(island("charts") || {})) {
-    drawn.push(draw(document.getElementById(id), spec));
+    drawn.push(drawChart(document.getElementById(id), spec));
   }
 
   // Tables that sort and filter.
@@ -99,7 +94,7 @@
     document.getElementById("power-facts").textContent = run.facts;
     document.getElementById("power-title").textContent = run.title;
     if (shown) shown.finalize();
-    shown = await draw(document.getElementById("power"), spec);
+    shown = await drawChart(document.getElementById("power"), spec);
     if (turn !== wanted) shown.finalize();
   };
   if (series && picker) {
