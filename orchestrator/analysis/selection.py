@@ -44,6 +44,8 @@ class Selection:
     """Whether it may be the best."""
     beside_best: Floats
     """Its log less that of the best: estimate, lower and upper bound, the lower one 0 at least; NaN for a sole one."""
+    paired: float
+    """The share of the comparisons that are paired by cycle."""
 
 
 def select(logs: Floats, lost: float = 0.0, level: float = LEVEL) -> Selection:
@@ -63,20 +65,22 @@ def select(logs: Floats, lost: float = 0.0, level: float = LEVEL) -> Selection:
     count, side = len(logs), (1 - level) / 2
     possible, beside_best = np.ones(count, dtype=bool), np.full((count, 3), np.nan)
     if count < 2:
-        return Selection(possible, beside_best)
+        return Selection(possible, beside_best, 1.0)
     others, ranks, winner = count - 1, np.arange(1, count), int(np.nanmean(logs, axis=1).argmin())
-    for rows, difference, error, freedom in _pairs(logs, logs, lost):
+    in_pairs = 0
+    for rows, difference, error, freedom, paired in _pairs(logs, logs, lost):
+        in_pairs += int(paired.sum())
         p_values = np.sort(_without_own(stdtr(freedom, -difference / error), rows), axis=1)
         possible[rows] = (p_values * others / ranks).min(axis=1) > side
     possible[winner] = True
     beside = np.flatnonzero(possible)
-    for rows, difference, error, freedom in _pairs(logs, logs[beside], lost):
+    for rows, difference, error, freedom, _ in _pairs(logs, logs[beside], lost):
         half = error * stdtrit(freedom, 1 - side / others)
         half[beside[None, :] == np.arange(count)[rows, None]] = 0.0
         beside_best[rows, 0] = difference[:, beside == winner][:, 0]
         beside_best[rows, 1] = np.maximum(0.0, (difference - half).min(axis=1))
         beside_best[rows, 2] = np.maximum(0.0, (difference + half).max(axis=1))
-    return Selection(possible, beside_best)
+    return Selection(possible, beside_best, (in_pairs - count) / (count * others))
 
 
 def _without_own(p_values: Floats, rows: slice) -> Floats:
@@ -87,8 +91,8 @@ def _without_own(p_values: Floats, rows: slice) -> Floats:
     return p_values[np.arange(count) != np.arange(count)[rows, None]].reshape(-1, count - 1)
 
 
-def _pairs(logs: Floats, beside: Floats, lost: float) -> Iterator[tuple[slice, Floats, Floats, Floats]]:
-    """Rows, and for each of them beside each other: difference of the means, its standard error, degrees of freedom.
+def _pairs(logs: Floats, beside: Floats, lost: float) -> Iterator[tuple[slice, Floats, Floats, Floats, Bools]]:
+    """Rows; and for each beside each other: difference of means, its standard error, degrees of freedom, if paired.
 
     Paired where the two share more than half of the cycles of the one that has more; else by Welch, which needs no
     pairs, and takes what their cycles have in common for noise.
@@ -117,6 +121,7 @@ def _pairs(logs: Floats, beside: Floats, lost: float) -> Iterator[tuple[slice, F
             np.where(paired, mean, np.subtract.outer(one.mean, other.mean)),
             np.maximum(np.sqrt(np.where(paired, square, apart)), _ERROR_LEAST),
             np.where(paired, freedom, unpaired),
+            paired,
         )
 
 
