@@ -79,11 +79,11 @@ def ratio_ticks(lows: Sequence[float], highs: Sequence[float]) -> list[float]:
     """Ratios that are round as a change in per cent, far enough from one another on a log scale; 1 is among them."""
     low, high = math.log(min([1.0, *lows])), math.log(max([1.0, *highs]))
     apart = max((high - low) / _TICKS, 1e-6)
-    percents = [digit * 10**power for power in range(-3, 7) for digit in (1, 2, 5)]
+    percents = [digit * 10**power for power in range(-3, 7) for digit in range(1, 10)]
     taken = [0.0]
     for sign, end in ((1, high), (-1, low)):
         last = 0.0
-        for percent in [*percents, *((75, 90, 95, 99) if sign < 0 else ())]:
+        for percent in [*percents, *((95, 99) if sign < 0 else ())]:
             at = math.log1p(sign * percent / 100) if sign * percent > -100 else -math.inf
             if abs(at) <= abs(end) and abs(at - last) >= apart:
                 taken.append(at)

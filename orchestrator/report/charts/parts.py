@@ -52,7 +52,7 @@ def interval_rows(
     marked = kind_of_mark(kinds, [row["kind"] for row in rows])
     limit = {"expr": "width - 6"}
     return {
-        "height": {"step": _ROW_PX},
+        "height": max(len(rows), 1) * _ROW_PX,
         "data": {"values": list(rows)},
         "encoding": {"y": {"field": "row", "type": "ordinal", "axis": None, "sort": "ascending"}},
         "layer": [
