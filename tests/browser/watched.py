@@ -63,11 +63,20 @@ class Watched:
 
 @contextmanager
 def watched(
-    browser: Browser, file: Path, width_px: int = DESKTOP_PX, scheme: Literal["light", "dark"] = "light"
+    browser: Browser,
+    file: Path,
+    *,
+    width_px: int = DESKTOP_PX,
+    scheme: Literal["light", "dark"] = "light",
+    scripts: bool = True,
 ) -> Iterator[Watched]:
     """Open a file in a window of its own, without a network."""
     window = browser.new_context(
-        viewport={"width": width_px, "height": _HEIGHT_PX}, color_scheme=scheme, offline=True, reduced_motion="reduce"
+        viewport={"width": width_px, "height": _HEIGHT_PX},
+        color_scheme=scheme,
+        java_script_enabled=scripts,
+        offline=True,
+        reduced_motion="reduce",
     )
     opened = Watched(window.new_page())
     address = file.as_uri()
