@@ -48,7 +48,7 @@ def figure(chart: Chart) -> Html:
     return element(
         "figure",
         element("figcaption", chart.title),
-        element("div", class_="chart", id=chart.id),
+        element("div", class_="chart", data_chart=chart.id),
         element("details", element("summary", "The chart in words"), element("p", chart.description)),
     )
 
@@ -261,7 +261,7 @@ def power_section(answers: Answers, runs: Sequence[OpenedRun]) -> Html:
             "figure",
             element("figcaption", "", id="power-title", dir="auto"),
             element("p", "", id="power-facts", class_="soft", aria_live="polite"),
-            element("div", class_="chart", id="power"),
+            element("div", class_="chart", data_chart="power"),
         ),
     )
 
