@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,12 +25,13 @@ WHO: Final = (
 
 HOW: Final = (
     "environment_id", "energy_method", "energy_scope", "gpus", "order", "cold_start", "concurrency_on_host",
-    "failed_checks", "asked", "output_sha256",
+    "failed_checks", "asked", "output_sha256", "retired",
 )  # fmt: skip
 """Columns that say how a run came about.
 
 ``gpus``: the UUIDs, joined by a blank, empty on a CPU. ``failed_checks``: their names, joined by a blank. ``asked``:
 equal where runs asked the same prompts of the same weights, so that equal ``output_sha256`` means equal answers.
+``retired``: no longer planned, since the campaign's file changed.
 """
 
 
@@ -42,7 +44,8 @@ class RunTable:
     frame: pd.DataFrame
     """The columns of ``WHO`` and ``HOW``, each parameter under its dotted name, each quantity in its SI unit.
 
-    A parameter that a backend does not have, and whatever was not measured, is missing (``isna``), never 0.
+    A parameter that a backend does not have, and whatever was not measured, is missing (``isna``), never 0. Values
+    of parameters are as they were declared: 8 stays 8 beside a run that has none.
     """
     parameters: tuple[str, ...]
     """Which columns are parameters, such as ``model``, ``workload.output_tokens``, ``vllm.max_num_seqs``."""
@@ -50,23 +53,49 @@ class RunTable:
     """What is wrong with results that could not be read, in words."""
 
 
-def read_table(folder: Path) -> RunTable:
-    """The complete runs below a campaign's results folder, in the order they ran."""
+def read_table(folder: Path, retired: Collection[tuple[str, int]] = ()) -> RunTable:
+    """The complete runs below a campaign's results folder, in the order they ran.
+
+    Args:
+        folder: the campaign's results.
+        retired: the experiment_id and the cycle of the runs that are no longer planned.
+    """
     results, faults = readable_results(folder)
-    return as_table(folder, results, faults)
+    return as_table(folder, results, faults, retired)
 
 
-def as_table(folder: Path, results: Iterable[RunResult], faults: Iterable[str] = ()) -> RunTable:
+def as_table(
+    folder: Path,
+    results: Iterable[RunResult],
+    faults: Iterable[str] = (),
+    retired: Collection[tuple[str, int]] = (),
+) -> RunTable:
     """Results as a table, in the order they ran."""
     import pandas as pd
 
     found = sorted(results, key=lambda result: (result.order_index, result.cycle))
-    names = dict.fromkeys(name for result in found for name in parameters(result))
-    frame = pd.DataFrame([_row(result) for result in found], columns=[*WHO, *HOW, *names, *QUANTITIES])
-    return RunTable(folder.name, folder, frame, tuple(names), tuple(faults))
+    rows = [_row(result, (result.experiment_id, result.cycle) in retired) for result in found]
+    names = tuple(dict.fromkeys(name for result in found for name in parameters(result)))
+    columns = {
+        name: _column([row.get(name) for row in rows], number=name in QUANTITIES)
+        for name in (*WHO, *HOW, *names, *QUANTITIES)
+    }
+    return RunTable(folder.name, folder, pd.DataFrame(columns), names, tuple(faults))
 
 
-def _row(result: RunResult) -> dict[str, Any]:
+def _column(values: list[Any], *, number: bool) -> pd.Series[Any]:
+    """Quantities are floats; of the others, only those that are all of one type keep it, the rest stay as they are."""
+    import pandas as pd
+
+    if number:
+        return pd.Series(values, dtype="float64")
+    types = {type(value) for value in values}
+    if types == {datetime}:
+        return pd.Series(pd.to_datetime(values, utc=True))
+    return pd.Series(values, dtype=None if len(types) == 1 and types <= {int, float, bool} else "object")
+
+
+def _row(result: RunResult, retired: bool) -> dict[str, Any]:
     experiment = result.experiment
     asked = f"{experiment.model} {experiment.model_sha256} {experiment.workload.model_dump_json()} {result.requests}"
     return (
@@ -74,7 +103,7 @@ def _row(result: RunResult) -> dict[str, Any]:
         | {"concurrency_on_host": result.concurrency_on_host, "output_sha256": result.output_sha256}
         | {"environment_id": result.environment.environment_id, "gpus": " ".join(gpu.uuid for gpu in result.gpus)}
         | {"failed_checks": " ".join(check.name for check in result.checks if not check.passed)}
-        | {"asked": hashlib.sha256(asked.encode()).hexdigest()}
+        | {"asked": hashlib.sha256(asked.encode()).hexdigest(), "retired": retired}
         | parameters(result)
         | {name: quantity.of(result) for name, quantity in QUANTITIES.items()}
     )
