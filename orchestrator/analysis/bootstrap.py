@@ -34,7 +34,7 @@ def bca(sums: Floats, sizes: Floats, level: float) -> tuple[float, float, float]
 
     Sources: Efron, Better bootstrap confidence intervals, JASA 82 (1987) 171-185; Efron and Tibshirani, An
     Introduction to the Bootstrap (1993), chapter 14; Hesterberg, What teachers should know about the bootstrap, The
-    American Statistician 69 (2015) 371-386, section 3.2 and its expanded percentile interval.
+    American Statistician 69 (2015) 371-386, on expanded percentile intervals.
 
     Args:
         sums: of the values of each cluster, shape (clusters,), two at least.
