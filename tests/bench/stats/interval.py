@@ -9,7 +9,7 @@ import numpy as np
 from orchestrator.analysis.interval import interval_of
 from tests.bench.stats.harness import CAMPAIGNS, NOISES, SIGMA, Claim, seeded, share_of
 
-CYCLES = (3, 4, 5, 7, 10, 15, 19, 20)
+CYCLES = (3, 4, 5, 7, 10, 15, 19, 20, 30, 60)
 BOUNDS = {"normal": (0.93, 0.97), "mildly skewed": (0.93, 0.97), "heavy-tailed": (0.90, None)}
 
 
