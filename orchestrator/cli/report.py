@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     help="[default: as the file's name ends, else html]",
 )
 @click.option("--chart", metavar="FILE", help="Draw the main chart too, into a .png or .svg file.")
-@click.option("--metric", metavar="METRIC", help="What to rank by. [default: energy_per_output_token_j, where measured]")
+@click.option(
+    "--metric", metavar="METRIC", help="What to rank by. [default: energy_per_output_token_j, where measured]"
+)
 @click.option("by", "--group-by", multiple=True, metavar="COLUMN", help="Take runs together by this; may be repeated.")
 @click.option("--where", multiple=True, metavar="COND", help="What a candidate has to meet: 'ttft_s.p95 < 0.5'.")
 @click.option("--suspect", is_flag=True, help="Let suspect runs count.")
@@ -58,7 +60,15 @@ def command(
     from orchestrator.cli.console import near
     from orchestrator.execution.campaigns import existing
     from orchestrator.report.answers import Asked, answers_of
-    from orchestrator.report.writing import NAMES, check_picture, check_target, form_of, write_picture, write_report, written
+    from orchestrator.report.writing import (
+        NAMES,
+        check_picture,
+        check_target,
+        form_of,
+        write_picture,
+        write_report,
+        written,
+    )
     from orchestrator.system.project import find_project
 
     folder = existing(find_project(project_dir), name)

@@ -45,7 +45,7 @@ def metric_of(groups: Sequence[Group], wanted: str | None, choice: Choice) -> Me
     if wanted is not None and (wanted not in QUANTITIES or QUANTITIES[wanted].better is None):
         better = [name for name, quantity in QUANTITIES.items() if quantity.better]
         raise InputError(f"{wanted!r} is nothing to rank by", hint=nearest(wanted, better))
-    whys = []
+    whys: list[str] = []
     for name in (wanted,) if wanted else _BY_DEFAULT:
         candidates = [for_ranking(group, name, choice) for group in groups]
         found = [group for group in candidates if group.frame[name].notna().any()]

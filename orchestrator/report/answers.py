@@ -111,7 +111,7 @@ def answers_of(folder: Path, asked: Asked = Asked(), index: Path | None = None) 
     Raises:
         InputError: a column, a metric or a condition is not one.
     """
-    table = read_table(folder, retired(CampaignFolder(folder)))
+    table = read_table(folder, index, retired(CampaignFolder(folder)))
     frozen = frozen_campaign(folder)
     groups = groups_of(table, asked.by, asked.choice)
     metric = metric_of(groups, asked.metric, asked.choice)

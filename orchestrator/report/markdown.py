@@ -152,7 +152,11 @@ def _left_out(answers: Answers) -> list[str]:
 def _environment(answers: Answers) -> list[str]:
     facts = answers.circumstances.environments
     wanted = ("backend", "device", "cpu", "memory_bytes", "os", "driver", "cuda", "gpu 0.name", "image_digest")
-    lines = [f"- {text(field)}: {text(facts.alike[field])}" for field in wanted if facts.alike.get(field) not in (None, "null")]
+    lines = [
+        f"- {text(field)}: {text(facts.alike[field])}"
+        for field in wanted
+        if facts.alike.get(field) not in (None, "null")
+    ]
     lines += [
         f"- {text(field)}, by environment: " + "; ".join(text(value or "—") for value in facts.differing[field])
         for field in wanted

@@ -85,8 +85,8 @@ def runs_section(answers: Answers, openable: Collection[str]) -> Html:
     heads += [Head("Power", still=True)] if openable else []
     rows = []
     columns = ["run_id", "experiment_id", "cycle", "energy_method", "verdict", "failed_checks", "retired", *_FIGURES]
-    for run, identity, cycle, method, verdict, failed, retired, *figures in frame[columns].head(MOST_ROWS).itertuples(
-        index=False, name=None
+    for run, identity, cycle, method, verdict, failed, retired, *figures in (
+        frame[columns].head(MOST_ROWS).itertuples(index=False, name=None)
     ):
         cells = [Cell(element("code", short_run_id(identity, cycle))), Cell(name(labels.get(run, identity)))]
         cells.append(Cell(cycle, cycle, numeric=True))

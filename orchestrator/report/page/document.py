@@ -133,5 +133,3 @@ def _hash(content: str) -> str:
 
 def _asset(file_name: str) -> str:
     return files("orchestrator.report.page").joinpath(file_name).read_text(encoding="utf-8")
-
-
