@@ -94,7 +94,7 @@ def ratio_ticks(lows: Sequence[float], highs: Sequence[float]) -> list[float]:
 def _row(row: int, effect: Effect, level: Level, ratio: Interval, better: str | None) -> dict[str, Any]:
     within = f"{effect.within}: " if effect.within else ""
     first = shown(effect.levels[0].value)
-    changes = f"{ratio.estimate - 1:+.1%} ({ratio.low - 1:+.1%} to {ratio.high - 1:+.1%})"
+    changes = f"{_percent(ratio.estimate)} ({_percent(ratio.low)} to {_percent(ratio.high)})"
     return {
         "row": row,
         "label": f"{within}{effect.parameter} {first} → {shown(level.value)}",
@@ -102,9 +102,13 @@ def _row(row: int, effect: Effect, level: Level, ratio: Interval, better: str | 
         "low": ratio.low,
         "high": ratio.high,
         "kind": _kind(ratio, better),
-        "told": changes.replace("-", "−"),
+        "told": changes,
         "runs": level.runs,
     }
+
+
+def _percent(ratio: float) -> str:
+    return f"{100 * (ratio - 1):+.1f} %".replace("-", "−")
 
 
 def _kind(ratio: Interval, better: str | None) -> str:

@@ -10,7 +10,7 @@ from orchestrator.analysis.summary import Summary
 from orchestrator.report.charts.chart import POINTS, Chart, spec_of
 from orchestrator.report.charts.parts import Kinds, kind_of_mark, linear_axis
 from orchestrator.report.charts.theme import colour, config
-from orchestrator.report.charts.wording import axis_title, caveats, labelled, told
+from orchestrator.report.charts.wording import axis_title, caveats, labelled, sentence, told
 from runners.contract.quantities import QUANTITIES, Quantity
 
 _HEIGHT_PX: Final = 380
@@ -48,7 +48,7 @@ def front_chart(spots: Sequence[Spot]) -> Chart:
     x, y = QUANTITIES[drawn[0].x.metric], QUANTITIES[drawn[0].y.metric]
     of_all, of_each = caveats([spot.x.group for spot in drawn], [x, y])
     rows = [_row(spot, caveat, x, y) for spot, caveat in zip(drawn, of_each, strict=True)]
-    title = labelled(f"{y.title.capitalize()} against {x.title}", of_all)
+    title = labelled(f"{sentence(y.title)} against {x.title}", of_all)
     description = _in_words(rows, len(spots) - len(drawn), x, y, title)
     spec = _spec(rows, _steps(rows, x, y), axis_title(x), labelled(axis_title(y), of_all), description)
     return Chart("front", title, description, spec, len(rows))
@@ -113,7 +113,7 @@ def _spec(
 ) -> dict[str, Any]:
     x, y = linear_axis(x_title), {"title": y_title, "scale": {"zero": False}}
     marked = kind_of_mark(_KINDS, [row["kind"] for row in rows])
-    bar = {"type": "rule", "opacity": 0.45, "strokeWidth": 1.5, "aria": False}
+    bar = {"type": "rule", "opacity": 0.6, "strokeWidth": 1.5, "aria": False}
     across, up = {"field": "x", "type": "quantitative", **x}, {"field": "y", "type": "quantitative", **y}
     named = sum(row["kind"] == _ON for row in rows) <= _NAMED
     return spec_of(

@@ -59,7 +59,7 @@ def interval_rows(
             *behind,
             {
                 "name": "intervals",
-                "mark": {"type": "rule", "strokeWidth": 3, "opacity": 0.65, "yOffset": _LINE_PX, "aria": False},
+                "mark": {"type": "rule", "strokeWidth": 2.5, "yOffset": _LINE_PX, "aria": False},
                 "encoding": {
                     "x": {"field": "low", "type": "quantitative", **across},
                     "x2": {"field": "high"},

@@ -9,7 +9,7 @@ from orchestrator.analysis.interval import Interval
 from orchestrator.report.charts.chart import Chart, spec_of
 from orchestrator.report.charts.parts import Kinds, interval_rows, linear_axis
 from orchestrator.report.charts.theme import config
-from orchestrator.report.charts.wording import axis_title, caveats, labelled, told
+from orchestrator.report.charts.wording import axis_title, caveats, labelled, sentence, told
 from runners.contract.quantities import QUANTITIES, Quantity
 
 MOST: Final = 40
@@ -37,7 +37,7 @@ def ranking_chart(best: Best, most: int = MOST) -> Chart:
         _row(place, one, interval, standing(one, best), caveat, quantity)
         for place, ((one, interval), caveat) in enumerate(zip(known[:most], of_each, strict=False), 1)
     ]
-    title = labelled(f"{quantity.title.capitalize()}, {best.better} is better", of_all)
+    title = labelled(f"{sentence(quantity.title)}, {best.better} is better", of_all)
     description = _in_words(best, known, len(rows), labelled(quantity.title, of_all), quantity)
     tooltip = [
         {"field": "label", "title": "configuration"},
@@ -70,7 +70,7 @@ def _row(place: int, one: Ranked, interval: Interval, kind: str, caveat: str, qu
         "high": interval.high * quantity.scale,
         "kind": kind,
         "told": told(quantity, interval.estimate),
-        "between": f"{quantity.show(interval.low)} to {told(quantity, interval.high)} ({interval.level:.0%})",
+        "between": f"{quantity.show(interval.low)} to {told(quantity, interval.high)} ({100 * interval.level:g} %)",
         "cycles": interval.count,
     }
 
@@ -78,7 +78,7 @@ def _row(place: int, one: Ranked, interval: Interval, kind: str, caveat: str, qu
 def _in_words(best: Best, known: list[tuple[Ranked, Interval]], drawn: int, what: str, quantity: Quantity) -> str:
     if not known:
         return f"No configuration has an interval of {quantity.title}."
-    said = [f"{what.capitalize()} of {len(known)} configurations, each with its {known[0][1].level:.0%} interval"]
+    said = [f"{sentence(what)} of {len(known)} configurations, each with its {100 * known[0][1].level:g} % interval"]
     if drawn < len(known):
         said.append(f"the first {drawn} are drawn")
     if best.winner and best.winner.interval:

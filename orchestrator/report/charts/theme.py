@@ -1,9 +1,10 @@
 """The look of charts: two palettes under the same names, and how the parts of a chart use them.
 
 A specification names its colours (``var(--chart-best)``), so that a page switches between light and dark, and prints,
-by CSS alone. The hues are those of Okabe and Ito (2008), "Color universal design", which people tell apart whatever
-their kind of colour vision; they are darkened or lightened until each stands out from the surface by 3 to 1 (WCAG 2.2,
-1.4.11), and text by 4.5 to 1. No meaning rests on colour alone: shapes and words repeat it.
+by CSS alone. Each colour of a mark stands out from the surface by 3 to 1 (WCAG 2.2, 1.4.11), text by 4.5 to 1. Hue and
+lightness of those that meet in one chart were searched for so that people tell them apart whatever their kind of colour
+vision (simulated after Machado, Oliveira and Fernandes, 2009): a test holds them to it. No meaning rests on colour
+alone: shapes and words repeat it.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ PALETTES: Final[Mapping[Theme, Mapping[str, str]]] = {
         "ink": "#1b1f24",
         "soft": "#57606a",
         "grid": "#e4e7eb",
-        "best": "#00704f",
-        "tied": "#0072b2",
-        "rest": "#6b7480",
-        "fails": "#b54a00",
+        "best": "#0b5530",
+        "tied": "#0a90e2",
+        "rest": "#868b92",
+        "fails": "#dc6606",
         "band": "#dfe6ee",
-        "series-1": "#0072b2",
-        "series-2": "#b54a00",
-        "series-3": "#00805b",
-        "series-4": "#a3457f",
-        "series-5": "#8a6100",
+        "series-1": "#0548cc",
+        "series-2": "#da6d14",
+        "series-3": "#179a68",
+        "series-4": "#c46eb3",
+        "series-5": "#624507",
         "series-6": "#1b1f24",
     },
     "dark": {
@@ -38,16 +39,16 @@ PALETTES: Final[Mapping[Theme, Mapping[str, str]]] = {
         "ink": "#e8ebef",
         "soft": "#a8b1bc",
         "grid": "#2d343c",
-        "best": "#35c99a",
-        "tied": "#5cb8ee",
-        "rest": "#8d97a3",
-        "fails": "#f2813a",
+        "best": "#3fdf93",
+        "tied": "#3482da",
+        "rest": "#bdc3ca",
+        "fails": "#d35a10",
         "band": "#26303b",
-        "series-1": "#5cb8ee",
-        "series-2": "#f2813a",
-        "series-3": "#35c99a",
-        "series-4": "#dd8dbe",
-        "series-5": "#e0b03f",
+        "series-1": "#4586ed",
+        "series-2": "#cc5413",
+        "series-3": "#3fdf93",
+        "series-4": "#b0609a",
+        "series-5": "#efc94a",
         "series-6": "#e8ebef",
     },
 }

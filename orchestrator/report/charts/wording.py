@@ -13,6 +13,11 @@ def axis_title(quantity: Quantity) -> str:
     return f"{quantity.title} ({quantity.unit})" if quantity.unit else quantity.title
 
 
+def sentence(text: str) -> str:
+    """The text as the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
+
+
 def told(quantity: Quantity, value: float | None) -> str:
     """A figure with its unit."""
     return f"{quantity.show(value)} {quantity.unit}".strip()
