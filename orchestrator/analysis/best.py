@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 METHOD: Final = "subset selection by Simes's rule over t on logs"
+_USUAL: Final = Choice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def best_of(
     groups: Sequence[Group],
     metric: str,
     where: Sequence[Condition] = (),
-    choice: Choice = Choice(),
+    choice: Choice = _USUAL,
     better: Better | None = None,
     level: float = LEVEL,
 ) -> Best:
@@ -108,12 +109,14 @@ def best_of(
     found = [for_ranking(group, metric, choice) for group in groups]
     grid = by_cycle(found, metric)
     fails = [
-        [*(unmet(group, where) if len(group.frame) else []), *([] if whole else [f"{metric} is 0 or less: no ratio"])]
+        [
+            *(unmet(group, where) if len(group.frame) else []),
+            *([] if whole else [f"{metric} is 0 or less in a run: no ratios"]),
+        ]
         for group, whole in zip(found, grid.whole, strict=True)
     ]
-    measured = ~_missing(grid.logs).all(axis=1)
     if QUANTITIES[metric].of_energy:
-        _refuse_unlike_meters(found, fails, measured)
+        _fail_unlike_meters(found, fails, grid)
     return _ranked(metric, better, found, fails, grid, level)
 
 
@@ -123,7 +126,7 @@ def _ranked(
     import numpy as np
 
     sign = 1.0 if better == "lower" else -1.0
-    cycles = (~_missing(grid.logs)).sum(axis=1)
+    cycles = np.array(_cycles(grid.logs), dtype=int)
     known = np.array([not failed for failed in fails], dtype=bool) & (cycles >= 2)
     means = np.where(known | (cycles > 0), _row_means(grid.logs), np.inf * sign)
     selection = select(sign * grid.logs[known], grid.lost, level)
@@ -135,11 +138,13 @@ def _ranked(
         at, seen = place.get(row), int(cycles[row])
         candidate = bool(seen and not fails[row])
         beside = None if at is None else _beside(selection.beside_best[at], sign, level, seen)
-        separable = (None if rank == 0 else not (at is None or selection.possible[at])) if candidate else None
+        separable = not (at is None or selection.possible[at]) if candidate and rank and place else None
         interval = None if at is None else intervals[at]
         estimate = math.exp(means[row]) if seen else None
         ranking.append(Ranked(groups[row], interval, separable, fails[row], estimate, beside, seen))
-    pairs = {1.0: ", paired by cycle", 0.0: ", unpaired (Welch)"}.get(selection.paired, ", paired where cycles are shared")
+    pairs = {1.0: ", paired by cycle", 0.0: ", unpaired (Welch)"}.get(
+        selection.paired, ", paired where cycles are shared"
+    )
     method = METHOD + pairs + (", blocked by GPU" if grid.blocked else "")
     return Best(metric, better, ranking, method, level, grid.unlike_gpus)
 
@@ -157,7 +162,7 @@ def _simultaneous(logs: NDArray[np.float64], lost: float, level: float) -> list[
 
     if not len(logs):
         return []
-    count = (~_missing(logs)).sum(axis=1)
+    count = np.array(_cycles(logs))
     means = _row_means(logs)
     errors = np.nanstd(logs, axis=1, ddof=1) / np.sqrt(count * (1 - lost))
     halves = errors * stdtrit((count - 1) * (1 - lost), (1 + level ** (1 / len(logs))) / 2)
@@ -174,13 +179,11 @@ def _beside(logs: NDArray[np.float64], sign: float, level: float, cycles: int) -
     return Interval(math.exp(sign * logs[0]), low, high, level, "log-t", cycles)
 
 
-def _refuse_unlike_meters(
-    groups: Sequence[Group], fails: list[list[str]], measured: NDArray[np.bool_]
-) -> None:
+def _fail_unlike_meters(groups: Sequence[Group], fails: Sequence[list[str]], grid: ByCycle) -> None:
     """Add a failure to those whose joules mean something else than the first candidate's."""
     reference: list[str] | None = None
-    for group, failed, has_figure in zip(groups, fails, measured, strict=True):
-        if failed or not has_figure:
+    for group, failed, cycles in zip(groups, fails, _cycles(grid.logs), strict=True):
+        if failed or not cycles:
             continue
         meters = meters_of(group)
         reference = reference or meters
@@ -190,22 +193,24 @@ def _refuse_unlike_meters(
 
 def meters_of(group: Group) -> list[str]:
     """What its joules were measured by and of, such as ``nvml (gpu)``."""
-    frame = group.frame[["energy_method", "energy_scope"]].drop_duplicates().dropna(subset=["energy_method"])
-    return sorted(f"{method} ({scope})" for method, scope in frame.itertuples(index=False))
+    seen = set(zip(group.frame["energy_method"], group.frame["energy_scope"], strict=True))
+    return sorted(f"{method} ({scope})" for method, scope in seen if isinstance(method, str))
 
 
 def _listed(names: Sequence[str]) -> str:
     return " and ".join(names)
 
 
-def _missing(logs: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _cycles(logs: NDArray[np.float64]) -> list[int]:
+    """How many cycles each row has."""
     import numpy as np
 
-    return np.isnan(logs)
+    return [int(count) for count in np.count_nonzero(~np.isnan(logs), axis=1)]
 
 
 def _row_means(logs: NDArray[np.float64]) -> NDArray[np.float64]:
     import numpy as np
 
     known = ~np.isnan(logs)
-    return np.where(known, logs, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    means: NDArray[np.float64] = np.where(known, logs, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    return means

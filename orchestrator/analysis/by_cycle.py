@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.analysis.blocks import blocks_of
-from orchestrator.analysis.cycles import cycle_logs
+from orchestrator.analysis.cycles import two_way
 from orchestrator.analysis.groups import Group
 
 if TYPE_CHECKING:
@@ -34,6 +35,26 @@ class ByCycle:
         return self.lost > 0
 
 
+def cycle_values(
+    values: NDArray[np.float64], parts: NDArray[np.integer[Any]], cycles: NDArray[np.integer[Any]]
+) -> NDArray[np.float64]:
+    """One value a cycle, the mean over the parts that were measured in it, each held by an effect of its own.
+
+    Args:
+        values: to be put together.
+        parts: which part each is of, such as an experiment.
+        cycles: the number of its cycle, from 0 without gaps.
+    """
+    import numpy as np
+
+    count = int(cycles.max(initial=-1)) + 1
+    sizes = np.bincount(cycles, minlength=count)
+    levels = np.unique(parts, return_inverse=True)[1]
+    if len(values) in (count, count * (int(levels.max(initial=0)) + 1)):
+        return np.bincount(cycles, values, count) / sizes
+    return two_way(values, levels, cycles)
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """The runs that measured a figure, whichever group they are of."""
@@ -48,8 +69,8 @@ class Measured:
 def by_cycle(groups: Sequence[Group], metric: str) -> ByCycle:
     """Logs of a metric for each group and cycle.
 
-    Of a group of several experiments it is the mean over them (see :func:`cycle_logs`). Where experiments moved
-    between GPUs, what each GPU adds is taken out first: log y = experiment + cycle + GPU + noise, by least squares.
+    Of a group of several experiments it is the mean over them within a cycle. Where experiments moved between GPUs,
+    what each GPU adds is taken out first: log y = experiment + cycle + GPU + noise, by least squares.
     """
     import numpy as np
 
@@ -59,14 +80,13 @@ def by_cycle(groups: Sequence[Group], metric: str) -> ByCycle:
     table = np.full((int(whole.sum()), int(runs.cycle.max(initial=-1)) + 1), np.nan)
     order = np.argsort(runs.group, kind="stable")
     edges = np.searchsorted(runs.group[order], np.arange(len(table) + 1))
-    for row, (low, high) in enumerate(zip(edges, edges[1:], strict=False)):
+    for row, (low, high) in enumerate(itertools.pairwise(edges)):
         own = order[low:high]
-        cycles, values = cycle_logs(runs.experiment[own], runs.cycle[own], logs[own])
-        table[row, cycles] = values
+        cycles, place = np.unique(runs.cycle[own], return_inverse=True)
+        table[row, cycles] = cycle_values(logs[own], runs.experiment[own], place)
     full = np.full((len(groups), table.shape[1]), np.nan)
     full[whole] = table
-    unlike = not lost and len({frozenset(runs.gpus[runs.group == row].tolist()) for row in range(len(table))}) > 1
-    return ByCycle(full, whole, lost, unlike)
+    return ByCycle(full, whole, lost, not lost and _on_unlike_gpus(runs))
 
 
 def measured(groups: Sequence[Group], metric: str) -> Measured:
@@ -95,6 +115,15 @@ def without_gpus(runs: Measured) -> tuple[NDArray[np.float64], float]:
         return runs.logs, 0.0
     freedom = len(runs.logs) - int(runs.experiment.max()) - int(runs.cycle.max()) - 1
     return runs.logs - blocks.effects[blocks.codes(runs.gpus)], (len(blocks.names) - 1) / freedom
+
+
+def _on_unlike_gpus(runs: Measured) -> bool:
+    """Whether groups ran on GPUs that others did not run on."""
+    import pandas as pd
+
+    if len(set(runs.gpus.tolist())) < 2:
+        return False
+    return pd.Series(runs.gpus).groupby(runs.group).agg(frozenset).nunique() > 1
 
 
 def numbered(columns: Sequence[NDArray[Any]]) -> NDArray[np.intp]:

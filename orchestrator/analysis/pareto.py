@@ -25,10 +25,12 @@ def front(points: pd.DataFrame, metrics: Sequence[str] = TRADED) -> list[bool]:
     """
     import numpy as np
 
+    if not metrics:
+        return [False] * len(points)
     signs = [1.0 if QUANTITIES[name].better == "lower" else -1.0 for name in metrics]
     costs = points[list(metrics)].to_numpy(dtype=float, na_value=np.nan) * np.array(signs)
     on = np.zeros(len(costs), dtype=bool)
-    known = np.flatnonzero(~np.isnan(costs).any(axis=1)) if len(metrics) else np.array([], dtype=int)
+    known = np.flatnonzero(~np.isnan(costs).any(axis=1))
     # Whatever beats a point comes before it in this order, and is itself beaten, if at all, by one on the front.
     for index in known[np.lexsort(costs[known].T[::-1])]:
         beside = costs[on]

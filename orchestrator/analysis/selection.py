@@ -88,7 +88,8 @@ def _without_own(p_values: Floats, rows: slice) -> Floats:
     import numpy as np
 
     count = p_values.shape[1]
-    return p_values[np.arange(count) != np.arange(count)[rows, None]].reshape(-1, count - 1)
+    others: Floats = p_values[np.arange(count) != np.arange(count)[rows, None]].reshape(-1, count - 1)
+    return others
 
 
 def _pairs(logs: Floats, beside: Floats, lost: float) -> Iterator[tuple[slice, Floats, Floats, Floats, Bools]]:

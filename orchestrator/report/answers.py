@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.analysis.best import Best, Ranked, best_of
+from orchestrator.analysis.conditions import parse_condition
 from orchestrator.analysis.drift import Drift, drift_of
 from orchestrator.analysis.effects import Effect, main_effects
 from orchestrator.analysis.groups import Choice, Group, LeftOut, groups_of
@@ -71,7 +73,6 @@ class Answers:
     """Of this program."""
     asked: Asked
     table: RunTable
-    """The runs that are planned: without those that were retired."""
     metric: Metric | None
     """What is ranked; None where no run measured anything that could be."""
     best: Best | None
@@ -89,8 +90,8 @@ class Answers:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """A row a run."""
-        return self.table.frame
+        """A row a run; without those that were retired, of which the table tells too."""
+        return self.table.frame[~self.table.frame["retired"].astype(bool)]
 
     @property
     def winner(self) -> Standing | None:
@@ -110,11 +111,12 @@ def answers_of(folder: Path, asked: Asked = Asked(), index: Path | None = None) 
     Raises:
         InputError: a column, a metric or a condition is not one.
     """
-    table, gone = _planned(read_table(folder, index), retired(CampaignFolder(folder)))
+    table = read_table(folder, index, retired(CampaignFolder(folder)))
     frozen = frozen_campaign(folder)
     groups = groups_of(table, asked.by, asked.choice)
-    metric = metric_of(table, groups, asked.metric, asked.choice)
-    best = best_of(metric.rankable(groups), metric.name, asked.where) if metric else None
+    metric = metric_of(groups, asked.metric, asked.choice)
+    conditions = [parse_condition(text) for text in asked.where]
+    best = best_of(groups, metric.name, conditions, asked.choice) if metric else None
     standings = _standings(groups, metric, best)
     circumstances, readings = circumstances_of(table, [one.group for one in standings])
     return Answers(
@@ -128,22 +130,13 @@ def answers_of(folder: Path, asked: Asked = Asked(), index: Path | None = None) 
         standings=standings,
         effects=main_effects(table, metric.name, asked.choice) if metric else [],
         drifts=[drift for drift in [drift_of(groups, metric.name)] if drift] if metric else [],
-        left_out=_left_out(groups, metric, gone),
+        left_out=_left_out([one.group for one in best.ranking] if best else groups),
         incomplete=incomplete_of(folder, frozen),
         circumstances=circumstances,
         frozen=frozen,
         repeating=repeating(table.campaign, frozen, readings),
         readings=readings,
     )
-
-
-def _planned(table: RunTable, gone: set[tuple[str, int]]) -> tuple[RunTable, int]:
-    """The runs that are still planned, and how many are not."""
-    if not gone:
-        return table, 0
-    planned = [run not in gone for run in zip(table.frame["experiment_id"], table.frame["cycle"], strict=True)]
-    frame = table.frame[planned]
-    return replace(table, frame=frame), len(table.frame) - len(frame)
 
 
 def _standings(groups: Sequence[Group], metric: Metric | None, best: Best | None) -> list[Standing]:
@@ -153,18 +146,10 @@ def _standings(groups: Sequence[Group], metric: Metric | None, best: Best | None
     on_front = _front(summed, metric)
     standings = []
     for group in groups:
-        place, ranked = ranking.get(group.label, (None, None))
-        candidate = ranked is not None and ranked.interval is not None and not ranked.fails
-        standings.append(
-            Standing(
-                group,
-                summed[group.label],
-                ranked,
-                place + 1 if place is not None and candidate else None,
-                on_front.get(group.label),
-            )
-        )
-    return sorted(standings, key=lambda one: ranking.get(one.group.label, (len(ranking), None))[0])
+        place, ranked = ranking.get(group.label, (len(ranking), None))
+        placed = place + 1 if ranked and ranked.interval else None
+        standings.append(Standing(group, summed[group.label], ranked, placed, on_front.get(group.label)))
+    return sorted(standings, key=lambda one: ranking.get(one.group.label, (len(ranking),))[0])
 
 
 def _front(summed: Mapping[str, Mapping[str, Summary]], metric: Metric | None) -> dict[str, bool]:
@@ -186,15 +171,9 @@ def typical(summary: Summary) -> float | None:
     return summary.interval.estimate if summary.interval else summary.mean
 
 
-def _left_out(groups: Sequence[Group], metric: Metric | None, gone: int) -> list[LeftOut]:
+def _left_out(groups: Sequence[Group]) -> list[LeftOut]:
     """What no answer rests on, by reason."""
-    runs: dict[str, int] = {}
+    runs: Counter[str] = Counter()
     for group in groups:
-        for left in group.left_out:
-            runs[left.reason] = runs.get(left.reason, 0) + left.runs
-    if metric:
-        for left in metric.left_out:
-            runs[left.reason] = runs.get(left.reason, 0) + left.runs
-    if gone:
-        runs["retired: no longer in the campaign's file"] = gone
-    return [LeftOut(reason, count) for reason, count in runs.items()]
+        runs.update({left.reason: left.runs for left in group.left_out})
+    return [LeftOut(reason, count) for reason, count in runs.most_common()]

@@ -113,7 +113,9 @@ def _flat(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _environment(result: RunResult) -> dict[str, Any]:
     seen = result.environment.model_dump(mode="json", exclude={"environment_id", "gpus"})
     gpus = {f"gpu {place}": gpu for place, gpu in enumerate(result.environment.gpus)}
-    return {"backend": f"{result.backend} {result.backend_version or ''}".strip(), "device": result.device} | seen | gpus
+    return (
+        {"backend": f"{result.backend} {result.backend_version or ''}".strip(), "device": result.device} | seen | gpus
+    )
 
 
 def _chosen(table: RunTable, groups: Sequence[Group]) -> list[tuple[str, int]]:

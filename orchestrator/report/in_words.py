@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -35,15 +36,16 @@ def in_short(answers: Answers) -> list[Sentence]:
 
 def trust(answers: Answers) -> list[Sentence]:
     """What a reader must know before relying on it."""
-    return [*_energy(answers), *_sample(answers), *_alike(answers)]
+    why = answers.metric.why if answers.metric else None
+    ranked = [[f"Ranked by {answers.metric.quantity.title}: {why}."]] if answers.metric and why else []
+    return [*ranked, *_energy(answers), *_sample(answers), *_alike(answers)]
 
 
 def _best(answers: Answers) -> Iterator[Sentence]:
     metric = answers.metric
-    assert metric is not None and answers.best is not None
+    assert metric is not None
+    assert answers.best is not None
     quantity = metric.quantity
-    if metric.why:
-        yield [f"Ranked by {quantity.title}: {metric.why}."]
     winner = answers.winner
     if winner is None or winner.ranked is None or winner.ranked.interval is None:
         yield [_unranked(answers, quantity)]
@@ -54,15 +56,16 @@ def _best(answers: Answers) -> Iterator[Sentence]:
     if len(answers.standings) == 1:
         yield [Name(winner.group.label), f": {quantity.title}{caveat} {_with_interval(quantity, interval)}."]
         return
+    picked = f", corrected for having been picked as the best of {len(answers.best.candidates)}"
     yield [
         Name(winner.group.label),
-        f" has the {superlative} {quantity.title}{caveat}: {_with_interval(quantity, interval)}.",
+        f" has the {superlative} {quantity.title}{caveat}: {_with_interval(quantity, interval, picked)}.",
     ]
     yield _separation(answers, winner)
     last = [one for one in answers.standings if one.place is not None][-1]
     if last is not winner and last.ranked and last.ranked.interval:
         ratio = last.ranked.interval.estimate / interval.estimate
-        yield ["At the other end stands ", Name(last.group.label), f", with {ratio:.3g} times as much."]
+        yield ["At the other end stands ", Name(last.group.label), f", with {ratio:.3g} times that."]
 
 
 def _unranked(answers: Answers, quantity: Quantity) -> str:
@@ -78,16 +81,13 @@ def _separation(answers: Answers, winner: Standing) -> Sentence:
     ranked = [one for one in answers.standings if one.place is not None and one is not winner]
     tied = [one for one in ranked if one.ranked and one.ranked.separable is False]
     unknown = [one for one in ranked if one.ranked and one.ranked.separable is None]
-    assert answers.best is not None
-    how = f" (corrected for having been picked: {answers.best.method})"
     if not ranked:
         return ["No other configuration can be held against it."]
     if tied:
-        return [f"{counted(len(tied), 'configuration')} cannot be told apart from it", how, ": ", *_listed(tied), "."]
+        return [f"{counted(len(tied), 'other')} cannot be told apart from it: ", *_listed(tied), "."]
     if unknown:
-        return ["Whether the others differ from it cannot be said", how, "."]
-    return [f"It is told apart from all {len(ranked)} others" if len(ranked) > 1 else "It is told apart from the other",
-            how, "."]  # fmt: skip
+        return ["Whether the others differ from it cannot be said."]
+    return ["It is told apart from " + (f"all {len(ranked)} others." if len(ranked) > 1 else "the other.")]
 
 
 def _latency(answers: Answers) -> Iterator[Sentence]:
@@ -112,18 +112,20 @@ def _latency(answers: Answers) -> Iterator[Sentence]:
 
 
 def _effects(answers: Answers) -> Iterator[Sentence]:
-    strongest = max(
-        ((abs(_log(level.ratio)), effect, level) for effect in answers.effects for level in effect.levels if level.ratio),
-        key=lambda one: one[0],
-        default=None,
-    )  # fmt: skip
+    ratios = [
+        (abs(math.log(level.ratio.estimate)), effect, level)
+        for effect in answers.effects
+        for level in effect.levels
+        if level.ratio and level.ratio.estimate > 0
+    ]
+    strongest = max(ratios, key=lambda one: one[0], default=None)
     if strongest is None or answers.metric is None or strongest[0] == 0:
         return
     _, effect, level = strongest
     ratio = level.ratio
     assert ratio is not None
     known = ratio.high < 1 or ratio.low > 1
-    within = [" (within ", Name(effect.within), ")"] if effect.within else []
+    within: list[str | Name] = [" (within ", Name(effect.within), ")"] if effect.within else []
     yield [
         "Of what was varied, ", Name(effect.parameter), *within, " does most: ", Name(shown(level.value)), " beside ",
         Name(_reference(effect)), f" gives {ratio.estimate:.3g} times the {answers.metric.quantity.title}"
@@ -184,8 +186,9 @@ def _alike(answers: Answers) -> Iterator[Sentence]:
     texts = told.groupby("asked", sort=False)["output_sha256"].nunique() if len(told) else ()
     unlike = sum(count > 1 for count in texts)
     if unlike:
-        yield [f"Outputs differ: {counted(unlike, 'same question')} to the same weights gave different texts, so that"
-               " configurations may do unlike work."]  # fmt: skip
+        cases = f" in {unlike:,} cases" if unlike > 1 else ""
+        yield [f"Outputs differ: the same prompts to the same weights gave unlike texts{cases}, so configurations may"
+               " have done unlike work."]  # fmt: skip
 
 
 def _cycles(answers: Answers, standing: Standing) -> int | None:
@@ -202,15 +205,10 @@ def _listed(standings: Sequence[Standing]) -> list[str | Name]:
     return [*named, f" and {more:,} more"] if more > 0 else named
 
 
-def _with_interval(quantity: Quantity, interval: Interval) -> str:
+def _with_interval(quantity: Quantity, interval: Interval, how: str = "") -> str:
+    level, low, high = f"{100 * interval.level:.3g} %", quantity.show(interval.low), quantity.show(interval.high)
+    cycles = counted(interval.count, "cycle")
     return (
         f"{quantity.show(interval.estimate)} {quantity.unit}".strip()
-        + f", {interval.level:.0%} interval {quantity.show(interval.low)} to {quantity.show(interval.high)}"
-        + f" ({interval.method}, {counted(interval.count, 'cycle')})"
+        + f" ({level} interval {low} to {high}{how}; {interval.method}, {cycles})"
     )
-
-
-def _log(ratio: Interval) -> float:
-    from math import log
-
-    return log(ratio.estimate) if ratio.estimate > 0 else 0.0

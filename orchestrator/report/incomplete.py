@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.frozen import FrozenCampaign
 from runners.contract.failures import FAILURES
-from runners.contract.paths import AttemptName, run_id
+from runners.contract.paths import AttemptName, FailureKind, run_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +54,14 @@ def incomplete_of(folder: Path, frozen: FrozenCampaign | None) -> Incomplete:
         run = name.experiment_id, name.cycle
         if run not in published and (run not in last or name.attempt > last[run].attempt):
             last[run] = name
-    kinds: dict[str, tuple[list[str], dict[str, None]]] = {}
+    kinds: dict[FailureKind, tuple[list[str], dict[str, None]]] = {}
     for name in sorted(last.values()):
         if failure := campaign.failure(name):
             runs, messages = kinds.setdefault(failure.kind, ([], {}))
             runs.append(run_id(name.experiment_id, name.cycle))
             messages[" ".join(failure.message.split())] = None
     failed = [
-        FailedKind(kind, FAILURES[kind].meaning, FAILURES[kind].hint, runs, list(messages))
+        FailedKind(kind.value, FAILURES[kind].meaning, FAILURES[kind].hint, runs, list(messages))
         for kind, (runs, messages) in sorted(kinds.items(), key=lambda one: -len(one[1][0]))
     ]
     planned = frozen.experiments * frozen.campaign.file.cycles if frozen else None

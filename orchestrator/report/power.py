@@ -71,9 +71,7 @@ def power_of(folder: Path, result: RunResult) -> Power | None:
     marks = sorted(result.marks, key=lambda mark: (mark.start_s, -mark.end_s))
     if len(marks) > MOST_MARKS:
         marks = [mark for mark in marks if mark.phase not in ("prefill", "decode")][:MOST_MARKS]
-    shifted = [
-        Mark(phase=mark.phase, start_s=mark.start_s - start_s, end_s=mark.end_s - start_s) for mark in marks
-    ]
+    shifted = [Mark(phase=mark.phase, start_s=mark.start_s - start_s, end_s=mark.end_s - start_s) for mark in marks]
     return Power(traces, shifted, len(result.marks) - len(marks))
 
 

@@ -45,7 +45,9 @@ def repeating(name: str, frozen: FrozenCampaign | None, results: Sequence[RunRes
     """
     if frozen is None:
         if name == ADHOC:
-            note = "single runs: each run folder holds its request.json, which `python -m runners BACKEND --request` takes"
+            note = (
+                "single runs: each run folder holds its request.json, which `python -m runners BACKEND --request` takes"
+            )
         else:
             note = "campaign.json, which says how, is missing or of another version"
         return Repeating((), None, None, (note,))

@@ -48,7 +48,7 @@ def figure(chart: Chart) -> Html:
     return element(
         "figure",
         element("figcaption", chart.title),
-        element("div", class_="chart", id=chart.id),
+        element("div", class_="chart", data_chart=chart.id),
         element("details", element("summary", "The chart in words"), element("p", chart.description)),
     )
 
@@ -124,7 +124,7 @@ def _ranking_row(
         cells.append(figure_cell(QUANTITIES[metric], typical(summary), caveat[place] or None))
         if answers.metric and metric == answers.metric.name:
             interval = summary.interval
-            cells.append(Cell(_interval(interval, metric), interval and interval.relative_half_width, numeric=True))
+            cells.append(Cell(_interval(interval, metric), interval.relative_half_width if interval else None, numeric=True))
             cells.append(Cell(_standing(one, answers)))
     ranked_by = answers.metric.name if answers.metric else metrics[0]
     cycles = one.summaries[ranked_by].cycles
@@ -157,8 +157,8 @@ def _how_ranked(answers: Answers) -> Html:
     said = []
     if answers.best:
         said.append(
-            "Bars of the chart hold all at once, so also for whichever turns out best"
-            f" ({answers.best.method}); intervals of the table are each of one configuration."
+            f"What may be best, and what is told apart: {answers.best.method}. Bars of the chart hold all at once, so"
+            " also for whichever turns out best; intervals of the table are each of one configuration."
         )
     methods = {
         summary.interval.method
@@ -233,8 +233,8 @@ def _effect_row(effect: Effect, level: Level) -> Row:
         Cell(name(f"{effect.parameter}{within}")),
         Cell(name(shown(level.value))),
         Cell(name(shown(effect.levels[0].value))),
-        Cell(f"{ratio.estimate:.3g}" if ratio else "—", ratio and ratio.estimate, numeric=True),
-        Cell(between, ratio and ratio.relative_half_width, numeric=True),
+        Cell(f"{ratio.estimate:.3g}" if ratio else "—", ratio.estimate if ratio else None, numeric=True),
+        Cell(between, ratio.relative_half_width if ratio else None, numeric=True),
         Cell(level.runs, level.runs, numeric=True),
     ])  # fmt: skip
 
@@ -261,7 +261,7 @@ def power_section(answers: Answers, runs: Sequence[OpenedRun]) -> Html:
             "figure",
             element("figcaption", "", id="power-title", dir="auto"),
             element("p", "", id="power-facts", class_="soft", aria_live="polite"),
-            element("div", class_="chart", id="power"),
+            element("div", class_="chart", data_chart="power"),
         ),
     )
 

@@ -7,7 +7,7 @@ import re
 from html import escape
 from typing import Any
 
-_VOID = frozenset({"meta", "br", "input", "col"})
+_VOID = frozenset({"meta", "link", "input"})
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 

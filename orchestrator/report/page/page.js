@@ -7,10 +7,12 @@
   const still = matchMedia("(prefers-reduced-motion: reduce)");
 
   // Charts: drawChart comes with the library.
-  const drawn = [];
-  for (const [id, spec] of Object.entries(island("charts") || {})) {
-    drawn.push(drawChart(document.getElementById(id), spec));
-  }
+  const placeOf = (id) => document.querySelector(`[data-chart="${id}"]`);
+  const draw = (id, spec) => drawChart(placeOf(id), spec).then((made) => {
+    placeOf(id).dataset.drawn = "";
+    return made;
+  });
+  for (const [id, spec] of Object.entries(island("charts"))) draw(id, spec);
 
   // Tables that sort and filter.
   const valueOf = (cell) => {
@@ -80,25 +82,27 @@
     return steps.map((step) => (sum += step) * unit);
   };
   let shown = null;
-  let wanted = 0;
-  const open = async () => {
-    const turn = ++wanted;
-    const run = await decoded(series[picker.value]);
-    if (turn !== wanted) return;
+  let last = Promise.resolve();
+  const opened = async (id) => {
+    if (id !== picker.value) return; // another was chosen meanwhile
+    const run = await decoded(series[id]);
     const power = [];
     for (const [source, times, watts] of run.traces) {
       const at = summed(times, 0.001);
       summed(watts, 0.01).forEach((power_w, place) => power.push({ source, t_s: at[place], power_w }));
     }
-    const spec = { ...template, description: run.description, datasets: { power, phases: run.phases } };
-    document.getElementById("power-facts").textContent = run.facts;
     document.getElementById("power-title").textContent = run.title;
+    document.getElementById("power-facts").textContent = run.facts;
     if (shown) shown.finalize();
-    shown = await drawChart(document.getElementById("power"), spec);
-    if (turn !== wanted) shown.finalize();
+    shown = await draw("power", { ...template, description: run.description, datasets: { power, phases: run.phases } });
+  };
+  let asked = false;
+  const open = () => {
+    const id = picker.value;
+    asked = true;
+    last = last.then(() => opened(id));
   };
   if (series && picker) {
-    const chart = document.getElementById("power");
     const step = (by) => {
       const place = picker.selectedIndex + by;
       if (place < 0 || place >= picker.length) return;
@@ -121,10 +125,8 @@
     const seen = new IntersectionObserver((entries) => {
       if (!entries.some((entry) => entry.isIntersecting)) return;
       seen.disconnect();
-      if (!wanted) open();
+      if (!asked) open();
     }, { rootMargin: "300px" });
-    seen.observe(chart);
+    seen.observe(placeOf("power"));
   }
-
-  Promise.all(drawn).then(() => (document.documentElement.dataset.ready = "yes"));
 })();

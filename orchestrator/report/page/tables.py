@@ -76,9 +76,7 @@ def table(
         id=identity,
         data_sortable=sortable and len(written) > 1,
     )
-    scroll = element(
-        "div", body, class_="scroll", tabindex="0", role="region", aria_labelledby=f"{identity}-caption"
-    )
+    scroll = element("div", body, class_="scroll", tabindex="0", role="region", aria_labelledby=f"{identity}-caption")
     return joined(_filter(identity) if sortable and len(written) >= _FILTERED_FROM else None, scroll)
 
 
@@ -86,7 +84,7 @@ def _filter(identity: str) -> Html:
     field = f"{identity}-filter"
     return element(
         "div",
-        element("label", "Rows that hold", for_=field),
+        element("label", "Filter rows", for_=field),
         element("input", type="search", id=field, autocomplete="off", spellcheck="false", aria_controls=identity),
         element("output", for_=field),
         class_="filter",
@@ -98,7 +96,12 @@ def _filter(identity: str) -> Html:
 def _head(head: Head) -> Html:
     small = element("small", head.small) if head.small else None
     return element(
-        "th", head.title, small, scope="col", class_="n" if head.numeric else None, data_still="" if head.still else None
+        "th",
+        head.title,
+        small,
+        scope="col",
+        class_="n" if head.numeric else None,
+        data_still="" if head.still else None,
     )
 
 

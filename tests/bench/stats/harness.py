@@ -101,7 +101,7 @@ def made_group(label: str, values: Logs, metric: str = METRIC, gpus: Sequence[st
         first_cycle: the number of the first.
     """
     count = len(values)
-    columns: dict[str, object] = dict.fromkeys((*WHO, *HOW))
+    columns: dict[str, object] = dict.fromkeys((*WHO, *HOW, "energy_j", "energy_low_j", "energy_high_j"))
     columns |= {
         "run_id": [f"{label}-{index}" for index in range(count)],
         "campaign": "simulated",
