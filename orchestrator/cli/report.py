@@ -71,7 +71,8 @@ def command(
     )
     from orchestrator.system.project import find_project
 
-    folder = existing(find_project(project_dir), name)
+    project = find_project(project_dir)
+    folder = existing(project, name)
     wanted = form_of(form, output)
     picture = Path(chart) if chart is not None else None
     target = None if output == "-" else Path(output) if output is not None else folder / NAMES[wanted]
@@ -79,7 +80,7 @@ def command(
         check_picture(picture)
     if target is not None:
         check_target(target)
-    answers = answers_of(folder, Asked(metric, by, where, Choice(suspect, estimated, pooled)))
+    answers = answers_of(name, Asked(metric, by, where, Choice(suspect, estimated, pooled)), project=project)
     if picture is not None:
         write_picture(answers, picture)
         click.echo(f"Chart: {picture}", err=target is None)

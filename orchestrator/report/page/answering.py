@@ -17,7 +17,7 @@ from orchestrator.report.counting import counted
 from orchestrator.report.in_words import Name, Sentence, in_short, trust
 from orchestrator.report.page.html import Html, element, joined, name
 from orchestrator.report.page.series import OpenedRun
-from orchestrator.report.page.tables import Cell, Head, Row, figure_cell, table
+from orchestrator.report.page.tables import Cell, Head, Row, figure_cell, headline, table
 from orchestrator.results.parameters import shown
 from runners.contract.quantities import QUANTITIES
 
@@ -91,7 +91,7 @@ def ranking_section(answers: Answers, chart: Chart | None) -> Html:
         quantity = QUANTITIES[metric]
         of_all, of_each = caveats([one.group for one in shown_rows], [quantity])
         notes.append(of_each)
-        heads.append(Head(quantity.title.capitalize(), _small(quantity.unit, of_all), True))
+        heads.append(Head(headline(quantity), _small(quantity.unit, of_all), True))
         if answers.metric and metric == answers.metric.name:
             heads += [Head("Interval", "95 %, of this one alone", True), Head("Standing")]
     heads += [Head("Cycles", numeric=True), Head("Left out")]
@@ -124,7 +124,9 @@ def _ranking_row(
         cells.append(figure_cell(QUANTITIES[metric], typical(summary), caveat[place] or None))
         if answers.metric and metric == answers.metric.name:
             interval = summary.interval
-            cells.append(Cell(_interval(interval, metric), interval.relative_half_width if interval else None, numeric=True))
+            cells.append(
+                Cell(_interval(interval, metric), interval.relative_half_width if interval else None, numeric=True)
+            )
             cells.append(Cell(_standing(one, answers)))
     ranked_by = answers.metric.name if answers.metric else metrics[0]
     cycles = one.summaries[ranked_by].cycles
@@ -192,7 +194,7 @@ def front_section(answers: Answers, chart: Chart) -> Html:
         (one for one in answers.standings if one.on_front), key=lambda one: typical(one.summaries[LATENCY]) or 0.0
     )
     heads = [Head("Place", numeric=True), Head("Configuration")]
-    heads += [Head(QUANTITIES[metric].title.capitalize(), QUANTITIES[metric].unit, True) for metric in both]
+    heads += [Head(headline(QUANTITIES[metric]), QUANTITIES[metric].unit, True) for metric in both]
     rows = [
         Row([
             Cell(one.place or "—", one.place, numeric=True),
@@ -203,7 +205,7 @@ def front_section(answers: Answers, chart: Chart) -> Html:
     ]  # fmt: skip
     return section(
         "latency",
-        f"{answers.metric.quantity.title.capitalize()} against latency",
+        f"{headline(answers.metric.quantity)} against latency",
         figure(chart),
         table("front-table", "The Pareto front: of these, none is beaten in both by another", heads, rows,
               heading_column=1) if rows else None,
