@@ -50,7 +50,7 @@ def front_chart(spots: Sequence[Spot]) -> Chart:
     rows = [_row(spot, caveat, x, y) for spot, caveat in zip(drawn, of_each, strict=True)]
     title = labelled(f"{sentence(y.title)} against {x.title}", of_all)
     description = _in_words(rows, len(spots) - len(drawn), x, y, title)
-    spec = _spec(rows, _steps(rows, x, y), axis_title(x), labelled(axis_title(y), of_all), description)
+    spec = _spec(rows, _steps(rows, x, y), axis_title(x), axis_title(y, of_all), description)
     return Chart("front", title, description, spec, len(rows))
 
 

@@ -67,7 +67,7 @@ def power_spec(
         height=_HEIGHT_PX,
         datasets={POWER: [sample._asdict() for sample in samples], PHASES: phase_rows(stretches)},
         layer=[_bands(across), _strip(across), _lines(across, unit), _names(across)],
-        config=config(),
+        config=config() | {"legend": config()["legend"] | {"offset": 24}},
     )
 
 
