@@ -160,6 +160,8 @@ def _sample(answers: Answers) -> Iterator[Sentence]:
         if drift.found:
             yield [f"Figures drift by {drift.per_cycle:+.2%} a cycle ({drift.method}, p = {drift.p_value:.2g}):"
                    " repetitions are not independent, and intervals are too narrow."]  # fmt: skip
+    if answers.best and answers.best.unlike_gpus:
+        yield ["Configurations ran on unlike GPUs, and nothing tells what these add."]
     few = [cycles for one in answers.standings if (cycles := _cycles(answers, one)) is not None]
     if few and min(few) < 5:
         yield [f"Some figures rest on {counted(min(few), 'cycle')}: intervals are wide where cycles are few."]
