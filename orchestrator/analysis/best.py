@@ -11,7 +11,7 @@ from orchestrator.analysis.by_cycle import ByCycle, by_cycle
 from orchestrator.analysis.conditions import Condition, unmet
 from orchestrator.analysis.groups import Choice, Group, for_ranking
 from orchestrator.analysis.interval import LEVEL, Interval
-from orchestrator.analysis.selection import select
+from orchestrator.analysis.selection import row_means, select, simultaneous
 from orchestrator.errors import InputError
 from runners.contract.quantities import QUANTITIES, Better
 
@@ -128,9 +128,9 @@ def _ranked(
     sign = 1.0 if better == "lower" else -1.0
     cycles = np.array(_cycles(grid.logs), dtype=int)
     known = np.array([not failed for failed in fails], dtype=bool) & (cycles >= 2)
-    means = np.where(known | (cycles > 0), _row_means(grid.logs), np.inf * sign)
+    means = np.where(known | (cycles > 0), row_means(grid.logs), np.inf * sign)
     selection = select(sign * grid.logs[known], grid.lost, level)
-    intervals = _simultaneous(grid.logs[known], grid.lost, level)
+    intervals = simultaneous(grid.logs[known], grid.lost, level)
     place = dict(zip(np.flatnonzero(known).tolist(), range(int(known.sum())), strict=True))
     order = sorted(range(len(groups)), key=lambda row: (_standing(fails[row], int(cycles[row])), sign * means[row]))
     ranking = []
@@ -153,23 +153,6 @@ def _standing(fails: Sequence[str], cycles: int) -> int:
     if not cycles:
         return 3
     return 2 if fails else int(cycles < 2)
-
-
-def _simultaneous(logs: NDArray[np.float64], lost: float, level: float) -> list[Interval]:
-    """Intervals that cover all at once, each by Student's t on its own logs (Šidák 1967)."""
-    import numpy as np
-    from scipy.special import stdtrit
-
-    if not len(logs):
-        return []
-    count = np.array(_cycles(logs))
-    means = _row_means(logs)
-    errors = np.nanstd(logs, axis=1, ddof=1) / np.sqrt(count * (1 - lost))
-    halves = errors * stdtrit((count - 1) * (1 - lost), (1 + level ** (1 / len(logs))) / 2)
-    return [
-        Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half), level, "log-t", int(cycles))
-        for mean, half, cycles in zip(means, halves, count, strict=True)
-    ]
 
 
 def _beside(logs: NDArray[np.float64], sign: float, level: float, cycles: int) -> Interval | None:
@@ -206,11 +189,3 @@ def _cycles(logs: NDArray[np.float64]) -> list[int]:
     import numpy as np
 
     return [int(count) for count in np.count_nonzero(~np.isnan(logs), axis=1)]
-
-
-def _row_means(logs: NDArray[np.float64]) -> NDArray[np.float64]:
-    import numpy as np
-
-    known = ~np.isnan(logs)
-    means: NDArray[np.float64] = np.where(known, logs, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    return means

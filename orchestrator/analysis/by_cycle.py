@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.analysis.blocks import blocks_of
 from orchestrator.analysis.cycles import two_way
 from orchestrator.analysis.groups import Group
+from runners.contract.paths import ADHOC
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,27 +63,36 @@ class Measured:
     group: NDArray[np.intp]
     experiment: NDArray[np.intp]
     cycle: NDArray[np.intp]
+    shares_cycles: NDArray[np.bool_]
+    """Whether all experiments ran in each cycle together, so that a cycle is something that groups share."""
     gpus: NDArray[Any]
     logs: NDArray[np.float64]
 
 
-def by_cycle(groups: Sequence[Group], metric: str) -> ByCycle:
-    """Logs of a metric for each group and cycle.
+def by_cycle(groups: Sequence[Group], metric: str, *, as_numbered: bool = False) -> ByCycle:
+    """Logs of a metric for each group and cycle; groups that ran one after another have their cycles to themselves.
 
     Of a group of several experiments it is the mean over them within a cycle. Where experiments moved between GPUs,
     what each GPU adds is taken out first: log y = experiment + cycle + GPU + noise, by least squares.
+
+    Args:
+        groups: of one campaign or several.
+        metric: the name of a quantity.
+        as_numbered: put cycles of one number side by side even where groups ran one after another; such pairs are
+            as good as any, but have nothing in common.
     """
     import numpy as np
 
     whole = np.array([not (group.frame[metric] <= 0).any() for group in groups], dtype=bool)
     runs = measured([group for group, has_logs in zip(groups, whole, strict=True) if has_logs], metric)
     logs, lost = without_gpus(runs)
-    table = np.full((int(whole.sum()), int(runs.cycle.max(initial=-1)) + 1), np.nan)
+    turn = numbered([runs.cycle, np.where(runs.shares_cycles | as_numbered, -1, runs.group)])
+    table = np.full((int(whole.sum()), int(turn.max(initial=-1)) + 1), np.nan)
     order = np.argsort(runs.group, kind="stable")
     edges = np.searchsorted(runs.group[order], np.arange(len(table) + 1))
     for row, (low, high) in enumerate(itertools.pairwise(edges)):
         own = order[low:high]
-        cycles, place = np.unique(runs.cycle[own], return_inverse=True)
+        cycles, place = np.unique(turn[own], return_inverse=True)
         table[row, cycles] = cycle_values(logs[own], runs.experiment[own], place)
     full = np.full((len(groups), table.shape[1]), np.nan)
     full[whole] = table
@@ -103,6 +113,7 @@ def measured(groups: Sequence[Group], metric: str) -> Measured:
         of_group[there],
         numbered([joined(name)[there] for name in ("experiment_id", "environment_id")]),
         numbered([joined(name)[there] for name in ("campaign", "cycle")]),
+        ((joined("order") != "grouped") & (joined("campaign") != ADHOC))[there],
         joined("gpus")[there],
         np.log(values[there]),
     )

@@ -82,7 +82,7 @@ def main_effects(table: RunTable, metric: str, choice: Choice = _USUAL, level: f
     groups = [group for group in groups if group.frame[metric].notna().any()]
     if not groups:
         return []
-    grid = by_cycle(groups, metric)
+    grid = by_cycle(groups, metric, as_numbered=True)
     names = [one.name for one in varied_parameters(table.frame, table.parameters)]
     units = _units(groups, names, pooled=choice.pooled)
     return [

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.analysis.best import Best, Ranked, best_of
-from orchestrator.analysis.conditions import parse_condition
+from orchestrator.analysis.conditions import of_runs, parse_condition
 from orchestrator.analysis.drift import Drift, drift_of
 from orchestrator.analysis.effects import Effect, main_effects
 from orchestrator.analysis.groups import Choice, Group, LeftOut, groups_of
@@ -44,7 +44,8 @@ class Asked:
     by: Sequence[str] = ()
     """Columns to group by; empty: by experiment."""
     where: Sequence[str] = ()
-    """Conditions that a candidate has to meet, such as ``ttft_s.p95 < 0.5``."""
+    """Conditions: those on figures (``ttft_s.p95 < 0.5``) say what a candidate has to meet, those on parameters
+    (``dtype = bfloat16``) which runs are looked at."""
     choice: Choice = _USUAL
 
 
@@ -116,10 +117,13 @@ def answers_of(campaign: str | Path, asked: Asked = _ALL, *, project: Project | 
     """
     table = load_table(campaign, project=project)
     frozen = frozen_campaign(table.folder)
+    conditions = [parse_condition(text) for text in asked.where]
+    on_figures = [one for one in conditions if one.of_figure(table.frame.columns)]
+    on_runs = [one for one in conditions if one not in on_figures]
+    table = replace(table, frame=table.frame[of_runs(table.frame, on_runs)]) if on_runs else table
     groups = groups_of(table, asked.by, asked.choice)
     metric = metric_of(groups, asked.metric, asked.choice)
-    conditions = [parse_condition(text) for text in asked.where]
-    best = best_of(groups, metric.name, conditions, asked.choice) if metric else None
+    best = best_of(groups, metric.name, on_figures, asked.choice) if metric else None
     standings = _standings(groups, metric, best)
     circumstances, readings = circumstances_of(table, [one.group for one in standings])
     return Answers(

@@ -13,7 +13,7 @@ from orchestrator.report.charts.effects import effects_chart
 from orchestrator.report.charts.front import Spot, front_chart
 from orchestrator.report.charts.ranking import ranking_chart, standing
 from orchestrator.report.charts.wording import caveats
-from orchestrator.report.counting import counted
+from orchestrator.report.counting import counted, percent
 from orchestrator.report.in_words import Name, Sentence, in_short, trust
 from orchestrator.report.page.html import Html, element, joined, name
 from orchestrator.report.page.series import OpenedRun
@@ -127,7 +127,7 @@ def _ranking_row(
             cells.append(
                 Cell(_interval(interval, metric), interval.relative_half_width if interval else None, numeric=True)
             )
-            cells.append(Cell(_standing(one, answers)))
+            cells.append(Cell(_standing(one, answers), class_="words"))
     ranked_by = answers.metric.name if answers.metric else metrics[0]
     cycles = one.summaries[ranked_by].cycles
     left_out = "; ".join(f"{left.runs} {left.reason}" for left in one.group.left_out)
@@ -141,7 +141,7 @@ def _interval(interval: Interval | None, metric: str) -> Html:
     quantity = QUANTITIES[metric]
     return joined(
         f"{quantity.show(interval.low)} to {quantity.show(interval.high)}",
-        element("small", f"± {interval.relative_half_width:.2%}, {interval.method}"),
+        element("small", f"± {percent(interval.relative_half_width)}, {interval.method}"),
     )
 
 
@@ -172,7 +172,7 @@ def _how_ranked(answers: Answers) -> Html:
     if widest := max((bound for bound in bounds if bound is not None), default=None):
         said.append(
             f"Intervals tell of the spread between cycles. By the meters' own bounds, any figure may be off by up to"
-            f" {widest:.2%} besides, which no repetition makes less."
+            f" {percent(widest)} besides, which no repetition makes less."
         )
     return element("p", " ".join(said), class_="soft") if said else joined()
 
