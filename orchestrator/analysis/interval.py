@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Method = Literal["log-t", "t", "bca"]
+Method = Literal["log-t", "t", "bca", "sequential log-t"]
 LEVEL: Final = 0.95
 
 
