@@ -79,8 +79,8 @@ def survey(
         (regained, "complete in results/ but not in the manifest: recorded"),
         (lost, "complete in the manifest but not in results/: to be run again"),
         (cut_short, "cut short: to be run again"),
-        (spared, "not needed, since what it measures is known well enough"),
-        (needed, "needed after all, since what it measures is not known well enough"),
+        (spared, "not needed, since the experiment is known well enough"),
+        (needed, "needed after all, since the experiment is not known well enough"),
     ):
         if count:
             standing.mended.append(f"{count} {'run' if count == 1 else 'runs'} {what}")

@@ -49,7 +49,7 @@ def sequential_interval(values: Sequence[float], level: float = LEVEL) -> Interv
     from scipy.special import stdtrit
 
     count = len(values)
-    if count < 2 or not min(values) > 0:
+    if count < 2 or not all(value > 0 for value in values):
         return None
     logs = [math.log(value) for value in values]
     mean = math.fsum(logs) / count
