@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.analysis.cycles import per_cycle
 from orchestrator.analysis.groups import Group
-from orchestrator.analysis.interval import Interval
+from orchestrator.analysis.interval import LEVEL, Interval, interval_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_WITH_ENERGY: Final = frozenset({
+    "energy_j", "energy_per_output_token_j", "energy_per_total_token_j", "energy_per_request_j", "power_mean_w",
+})  # fmt: skip
+"""Quantities that are as far off as ``energy_j`` is."""
+_AGAINST_ENERGY: Final = frozenset({"tokens_per_j", "flops_per_j"})
+"""Quantities that it divides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +39,53 @@ class Summary:
     meter_low: float | None
     """The meters' own bounds: the truth lies between the estimate times this, such as 0.98, and times the next."""
     meter_high: float | None
+
+
+def summarise(group: Group, metric: str, level: float = LEVEL) -> Summary:
+    """Sum up one metric of a group; mean, median and spread are those of its cycles' values, as the interval is.
+
+    Args:
+        group: whose usable runs are summed up.
+        metric: the name of a quantity.
+        level: how often such an interval holds the truth.
+    """
+    import numpy as np
+
+    measured = group.frame[metric].to_numpy(dtype="float64")
+    values = per_cycle(group.frame, metric)
+    low, high = _meter_bounds(group, metric)
+    runs = int(np.count_nonzero(~np.isnan(measured)))
+    if not len(values):
+        return Summary(group, metric, runs, 0, None, None, None, None, None, None)
+    mean = float(values.mean())
+    spread = float(values.std(ddof=1)) / mean if len(values) > 1 and mean > 0 else None
+    interval = interval_of(values.tolist(), level)
+    return Summary(group, metric, runs, len(values), mean, float(np.median(values)), interval, spread, low, high)
+
+
+def _meter_bounds(group: Group, metric: str) -> tuple[float | None, float | None]:
+    """By how much the meters may be wrong of the group's typical value: no repetition makes that less.
+
+    Each run's energy lies between its bounds, so the geometric mean lies between the geometric means of the bounds.
+    """
+    if metric not in _WITH_ENERGY | _AGAINST_ENERGY:
+        return None, None
+    frame = group.frame[group.frame[metric].notna()]
+    energy, low, high = (
+        frame[name].to_numpy(dtype="float64") for name in ("energy_j", "energy_low_j", "energy_high_j")
+    )
+    below, above = _typical_ratio(low, energy), _typical_ratio(high, energy)
+    if metric in _WITH_ENERGY:
+        return below, above
+    return (1 / above if above else None), (1 / below if below else None)
+
+
+def _typical_ratio(bound: NDArray[np.float64], energy: NDArray[np.float64]) -> float | None:
+    import numpy as np
+
+    if not len(energy) or not (energy > 0).all() or not (bound >= 0).all():
+        return None
+    if (bound == 0).any():
+        return 0.0
+    ratio: Any = np.exp(np.log(bound / energy).mean())
+    return float(ratio)

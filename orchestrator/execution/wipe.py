@@ -84,6 +84,7 @@ def wipe(name: str, project: Project, agreed: Callable[[Wiping], bool]) -> Path 
         (target / LOCK).unlink(missing_ok=True)
         for file in project.state_dir(name).glob(f"{project.manifest(name).stem}*"):
             file.unlink(missing_ok=True)
+        project.results_index(name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # not there, or it holds something else
             project.state_dir(name).rmdir()
     return target

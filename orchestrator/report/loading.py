@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from orchestrator.errors import InputError
 from orchestrator.execution.campaigns import existing
+from orchestrator.execution.changes import retired
+from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.reading import read_results, run_folders
-from orchestrator.system.project import Project, find_project
+from orchestrator.results.table import RunTable, read_table
+from orchestrator.system.project import Project, find_project, make_ignored
 from runners.contract.paths import RESULT, RUNS
 from runners.contract.result import RunResult
 
@@ -27,6 +31,27 @@ def load_results(campaign: str | Path, *, project: Project | None = None) -> lis
             raise InputError(f"there is no results folder {campaign}")
         return list(read_results(campaign))
     return list(read_results(existing(project or find_project(), campaign)))
+
+
+def load_table(campaign: str | Path, *, project: Project | None = None) -> RunTable:
+    """A campaign's complete runs as a table, read through the index that the project keeps of them.
+
+    Args:
+        campaign: its name, or the path of its results folder, which has no index.
+        project: where a name is looked for; found from the current folder if not given.
+
+    Raises:
+        InputError: there is no such campaign.
+    """
+    if isinstance(campaign, Path):
+        if not campaign.is_dir():
+            raise InputError(f"there is no results folder {campaign}")
+        return read_table(campaign, retired=retired(CampaignFolder(campaign)))
+    project = project or find_project()
+    folder = existing(project, campaign)
+    with suppress(OSError):  # then there is no index
+        make_ignored(project.state)
+    return read_table(folder, project.results_index(campaign), retired(CampaignFolder(folder)))
 
 
 def find_run(name: str, project: Project) -> Path:

@@ -52,7 +52,7 @@ def varied_parameters(results: Sequence[RunResult]) -> list[Parameter]:
         name
         for name in names
         if len({_cell(name, *point) for point in declared} - {""}) > 1
-        and not all(_is_default(name, *point) for point in declared if name in point[1])
+        and not all(is_default(backend, name, point[name]) for backend, point in declared if name in point)
     ]
     short = [name.rpartition(".")[2] for name in varied]
     return [Parameter(name, last if short.count(last) == 1 else name) for name, last in zip(varied, short, strict=True)]
@@ -65,6 +65,12 @@ def shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def is_default(backend: str, name: str, value: Any) -> bool:
+    """Whether a value is the default of a backend's own parameter; None: it was left open."""
+    info = OPTIONS[backend].model_fields.get(name) if name != "backend" else None
+    return info is not None and bool(value == _compact(info.get_default(call_default_factory=True)))
+
+
 def _by_name(result: RunResult) -> Mapping[str, Any]:
     prefix, declared = f"{result.backend}.", parameters(result)
     return {"backend": result.backend} | {name.removeprefix(prefix): value for name, value in declared.items()}
@@ -75,11 +81,6 @@ def _cell(name: str, backend: str, declared: Mapping[str, Any]) -> str:
         return shown(declared[name])
     option, dot, _ = name.partition(".")
     return "—" if dot and option in OPTIONS[backend].model_fields else ""
-
-
-def _is_default(name: str, backend: str, declared: Mapping[str, Any]) -> bool:
-    info = OPTIONS[backend].model_fields.get(name) if name != "backend" else None
-    return info is not None and declared[name] == _compact(info.get_default(call_default_factory=True))
 
 
 def _flat(name: str, value: Any) -> dict[str, Any]:

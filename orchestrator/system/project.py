@@ -15,6 +15,7 @@ COMPOSE = "compose.yaml"
 COMPOSE_GPU = "compose.gpu.yaml"
 STATE = ".state"
 MANIFEST = "manifest.db"
+RESULTS_INDEX = "results.parquet"
 _HOME_VARIABLE = "ORCHESTRATE_HOME"
 _OUR_NAME = re.compile(rb"""^name:[ \t]*(["']?)orchestrate\1(?:[ \t]+#.*)?[ \t\r]*$""", re.MULTILINE)
 _HEAD_BYTES = 65_536
@@ -45,6 +46,10 @@ class Project:
     def manifest(self, campaign: str) -> Path:
         """One campaign's manifest."""
         return self.state_dir(campaign) / MANIFEST
+
+    def results_index(self, campaign: str) -> Path:
+        """What is kept of one campaign's results, so that its table is quickly made."""
+        return self.state_dir(campaign) / RESULTS_INDEX
 
     def prepare(self) -> None:
         """Create results/ and .state/, ignored by git; a folder that is there is left as it is.

@@ -1,0 +1,149 @@
+"""Conditions as they are typed, ``ttft_s.p95 < 0.5`` or ``dtype = bfloat16``, and what meets them. Pure."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from orchestrator.analysis.groups import Group
+from orchestrator.errors import InputError
+from orchestrator.results.columns import full_name, values_of
+from orchestrator.results.parameters import shown
+from runners.contract.quantities import QUANTITIES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "!=": operator.ne,
+    "==": operator.eq,
+    "<": operator.lt,
+    ">": operator.gt,
+    "=": operator.eq,
+}
+_FORM = re.compile(r"\s*(?P<name>[^\s<>=!]+)\s*(?P<sign><=|>=|!=|==|<|>|=)\s*(?P<value>.*?)\s*", re.DOTALL)
+_EXAMPLE = "such as 'ttft_s.p95 < 0.5' (in the unit that its name ends with) or 'dtype = bfloat16'"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A column held against a value; whatever is missing meets no condition."""
+
+    name: str
+    """The column, as it was typed."""
+    sign: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.sign} {self.value}"
+
+    def holds(self, frame: pd.DataFrame) -> pd.Series[bool]:
+        """Which runs of a frame meet it.
+
+        Raises:
+            InputError: there is no such column, or its values cannot be compared with this one.
+        """
+        import pandas as pd
+
+        values = values_of(frame, self.name)
+        known: dict[tuple[type, Any], bool] = {}
+        for value in values.dropna().unique():
+            known[type(value), value] = self.met_by(value)
+        missing = values.isna()
+        met = [
+            not gone and known[type(value), value] for value, gone in zip(values.array, missing.to_numpy(), strict=True)
+        ]
+        return pd.Series(met, index=frame.index, dtype=bool)
+
+    def met_by(self, value: Any) -> bool:
+        """Whether a value meets it; None does not.
+
+        Raises:
+            InputError: it cannot be compared with this one.
+        """
+        if value is None or value != value:
+            return False
+        value = value.item() if hasattr(value, "item") else value
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return _OPERATORS[self.sign](value, self._number())
+        if self.sign not in ("=", "==", "!="):
+            raise InputError(f"in {str(self)!r}: {self.name} is no number, so it can only be = or !=")
+        return _OPERATORS[self.sign](shown(value), self.value)
+
+    def of_figure(self, columns: Iterable[str]) -> bool:
+        """Whether it is about something measured, and so about what is typical of a group; else about a parameter.
+
+        Raises:
+            InputError: there is no such column.
+        """
+        return full_name(columns, self.name) in QUANTITIES
+
+    def seen(self, group: Group) -> Any:
+        """What a group has there: the median of a figure, else the value that its runs share; None: none.
+
+        Raises:
+            InputError: there is no such column.
+        """
+        values = values_of(group.frame, self.name).dropna()
+        if values.empty:
+            return None
+        if self.of_figure(group.frame.columns):
+            return float(values.median())
+        return values.iloc[0] if values.nunique() == 1 else None
+
+    def _number(self) -> float:
+        try:
+            return float(self.value)
+        except ValueError:
+            raise InputError(
+                f"in {str(self)!r}: {self.name} is a number, and {self.value!r} is none",
+                hint="leave the unit out: it is the one that the name ends with",
+            ) from None
+
+
+def parse_condition(text: str) -> Condition:
+    """A condition from its text: ``NAME SIGN VALUE``, the sign one of ``< <= > >= = !=``.
+
+    Raises:
+        InputError: it is none.
+    """
+    match = _FORM.fullmatch(text)
+    if not match or not match["value"]:
+        raise InputError(f"{text!r} is no condition", hint=_EXAMPLE)
+    value = match["value"]
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+        value = value[1:-1]
+    return Condition(match["name"], match["sign"], value)
+
+
+def unmet(group: Group, conditions: Sequence[Condition]) -> list[str]:
+    """The conditions that a group does not meet, with what was seen: ``ttft_s.p95 < 0.5: 0.62``.
+
+    Raises:
+        InputError: a column is not there, or its values cannot be compared.
+    """
+    found = []
+    for condition in conditions:
+        value = condition.seen(group)
+        if not condition.met_by(value):
+            found.append(f"{condition}: {f'{value:.4g}' if isinstance(value, float) else shown(value)}")
+    return found
+
+
+def of_runs(frame: pd.DataFrame, conditions: Sequence[Condition]) -> pd.Series[bool]:
+    """Which runs meet every condition.
+
+    Raises:
+        InputError: a column is not there, or its values cannot be compared.
+    """
+    import pandas as pd
+
+    met = pd.Series(True, index=frame.index, dtype=bool)
+    for condition in conditions:
+        met &= condition.holds(frame)
+    return met
