@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.analysis.best import Best, Ranked, best_of
-from orchestrator.analysis.conditions import of_runs, parse_condition
+from orchestrator.analysis.conditions import parse_condition, runs_meeting
 from orchestrator.analysis.drift import Drift, drift_of
 from orchestrator.analysis.effects import Effect, main_effects
 from orchestrator.analysis.groups import Choice, Group, LeftOut, groups_of
@@ -120,7 +120,7 @@ def answers_of(campaign: str | Path, asked: Asked = _ALL, *, project: Project | 
     conditions = [parse_condition(text) for text in asked.where]
     on_figures = [one for one in conditions if one.of_figure(table.frame.columns)]
     on_runs = [one for one in conditions if one not in on_figures]
-    table = replace(table, frame=table.frame[of_runs(table.frame, on_runs)]) if on_runs else table
+    table = runs_meeting(table, on_runs)
     groups = groups_of(table, asked.by, asked.choice)
     metric = metric_of(groups, asked.metric, asked.choice)
     best = best_of(groups, metric.name, on_figures, asked.choice) if metric else None
