@@ -53,7 +53,7 @@ def test_what_is_simulated_is_said_in_title_and_axis() -> None:
         (0.5, 1.25, [-50, -40, -30, -20, -10, 0, 10, 20]),
         (1.0, 1.0, [0]),
         (0.3, 1.25, [-50, -20, 0, 20]),
-        (0.01, 40.0, [-99, -95, -80, -50, 0, 200, 1000]),
+        (0.01, 40.0, [-99, -95, -75, 0, 200, 1000]),
     ],
 )
 def test_ticks_are_round_in_per_cent_and_not_too_many(low: float, high: float, percents: list[float]) -> None:
