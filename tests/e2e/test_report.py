@@ -29,7 +29,8 @@ def test_the_page_on_reports(project: Project) -> None:
     assert (project.folder / "look.png").read_bytes().startswith(b"\x89PNG")
     assert "![Ranking](look.png)" in (project.folder / "look.md").read_text(encoding="utf-8")
     assert "batch_size 1<" not in (project.folder / "fast.html").read_text(encoding="utf-8")
-    assert len(re.findall(r"^\| \d \| watts", (project.folder / "watts.md").read_text(encoding="utf-8"), re.M)) == 2
+    rows = re.findall(r"^\| \d \| power", (project.folder / "power.md").read_text(encoding="utf-8"), re.M)
+    assert len(rows) == 2
 
 
 def test_it_lies_beside_the_results_and_is_written_anew(made: Path) -> None:
