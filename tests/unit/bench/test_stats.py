@@ -38,7 +38,7 @@ def test_every_simulation_is_found() -> None:
     assert {"interval", "drift", "within", "summary"} <= set(bench.parts())
 
 
-@pytest.mark.parametrize("noise", NOISES.values(), ids=str)
+@pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES.keys())
 def test_noise_has_the_moments_that_are_claimed(noise: Noise) -> None:
     drawn = noise(seeded("moments"), (200_000,))
     assert drawn.mean() == pytest.approx(0, abs=0.02)
