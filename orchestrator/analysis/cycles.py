@@ -32,11 +32,11 @@ def per_cycle(frame: pd.DataFrame, metric: str) -> pd.Series[float]:
     positive = bool((values > 0).all())
     numbers, cycle_codes = np.unique(cycles, return_inverse=True)
     experiments = pd.factorize(frame["experiment_id"].to_numpy()[there])[0]
-    typical = _two_way(np.log(values) if positive else values, experiments, cycle_codes)
+    typical = two_way(np.log(values) if positive else values, experiments, cycle_codes)
     return pd.Series(np.exp(typical) if positive else typical, index=numbers, name=metric)
 
 
-def _two_way(
+def two_way(
     values: NDArray[np.float64], experiments: NDArray[np.integer[Any]], cycles: NDArray[np.integer[Any]]
 ) -> NDArray[np.float64]:
     """Each cycle's effect, plus the mean of the experiments'. Experiments are eliminated, since they may be many."""

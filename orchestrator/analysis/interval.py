@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Method = Literal["log-t", "t", "bca"]
+Method = Literal["log-t", "t", "bca", "sequential log-t"]
 LEVEL: Final = 0.95
 ENOUGH: Final = 20
 """From so many repetitions on, a bootstrap covers what it says."""
