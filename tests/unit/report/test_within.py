@@ -40,7 +40,7 @@ def test_a_batch_counts_once_and_what_the_engine_does_not_tell_is_no_row(tmp_pat
     (table,) = latency_tables(recorded(tmp_path, [0.010, 0.020, 0.030]), run_result(experiment("pytorch")))
     assert table.title == "Mean latency over this run's requests"
     assert [row[0] for row in table.rows] == ["TTFT mean", "end-to-end latency mean"]
-    assert table.rows[0][1:] == ["20", "5.77 – 69.3", "ms", "log-t", "3"]
+    assert table.rows[0][1:] == ["20", "5.78 – 69.3", "ms", "log-t", "3"]
     assert "only cycles tell" in table.notes[0]
 
 
