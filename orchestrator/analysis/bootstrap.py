@@ -54,7 +54,7 @@ def bca(sums: Floats, sizes: Floats, level: float) -> tuple[float, float, float]
     if square <= (1e-12 * float(np.abs(sums).max())) ** 2 * count:
         return mean, mean, mean
     acceleration = float((influence**3).sum()) / (6 * square**1.5)
-    means = np.concatenate([drawn @ sums / (drawn @ sizes) for drawn in _resamples(count)])
+    means = np.concatenate([drawn @ sums / (drawn @ sizes) for drawn in resamples(count)])
     below = (np.count_nonzero(means < mean) + np.count_nonzero(means <= mean)) / (2 * len(means))
     bias = ndtri(min(max(below, 0.5 / len(means)), 1 - 0.5 / len(means)))
     half = math.sqrt(count / (count - 1)) * stdtrit(count - 1, (1 + level) / 2)
@@ -63,7 +63,7 @@ def bca(sums: Floats, sizes: Floats, level: float) -> tuple[float, float, float]
     return mean, float(low), float(high)
 
 
-def _resamples(count: int) -> Iterator[Floats]:
+def resamples(count: int) -> Iterator[Floats]:
     """How often each of ``count`` clusters is drawn, a row a resample."""
     if count <= _KEPT:
         yield _kept(count)
