@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.errors import InputError
 from orchestrator.results.parameters import shown
 from runners.contract.options import OPTIONS
+from runners.contract.quantities import QUANTITIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,6 +55,15 @@ def full_name(columns: Iterable[str], name: str) -> str:
     """
     found = columns_of(columns, name)
     return found[0] if len(found) == 1 else name
+
+
+def metric_named(name: str) -> str:
+    """The full name of a quantity, given by what is unique of it.
+
+    Raises:
+        InputError: there is no such quantity, or several.
+    """
+    return full_name(QUANTITIES, name)
 
 
 def values_of(frame: pd.DataFrame, name: str) -> pd.Series[Any]:

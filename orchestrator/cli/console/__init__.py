@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from orchestrator.cli.console.json_lines import print_event, print_json
+from orchestrator.cli.console.json_lines import print_event, print_json, print_json_list
 from orchestrator.cli.console.live import LiveLines
 from orchestrator.cli.console.schedule import ScheduleLines, wall_clock
 from orchestrator.cli.console.tables import print_lines, print_table
@@ -19,6 +19,7 @@ __all__ = [
     "near",
     "print_event",
     "print_json",
+    "print_json_list",
     "print_lines",
     "print_table",
     "tries",
