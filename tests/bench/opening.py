@@ -20,7 +20,8 @@ CYCLES = 10
 _TIMES = 10
 _WHEN_READY = """
 new MutationObserver(() => {
-  if (document.documentElement?.dataset.ready && !window.readyMs) window.readyMs = performance.now();
+  const drawn = ["ranking", "front", "effects"].every((id) => document.querySelector(`[data-chart=${id}][data-drawn]`));
+  if (drawn && !window.readyMs) window.readyMs = performance.now();
 }).observe(document, { subtree: true, attributes: true, childList: true });
 """
 

@@ -124,19 +124,26 @@ def _spec(
     bar = {"type": "rule", "opacity": 0.6, "strokeWidth": 1.5, "aria": False}
     across, up = {"field": "x", "type": "quantitative", **x}, {"field": "y", "type": "quantitative", **y}
     of_front = [{"filter": {"field": "kind", "equal": _ON}}]
-    crossed = of_front if len(rows) > _CROSSED else []
-    named = sum(row["kind"] == _ON for row in rows) <= _NAMED
+    crossed = of_front if steps and len(rows) > _CROSSED else []
+    named = 0 < sum(row["kind"] == _ON for row in rows) <= _NAMED
+    line = {
+        "name": "front",
+        "data": {"values": steps},
+        "mark": {"type": "line", "color": colour("best"), "strokeDash": [5, 4], "aria": False},
+        "encoding": {"x": across, "y": up, "order": {"field": "step", "type": "ordinal"}},
+    }
+    numbers = {
+        "name": "numbers",
+        "transform": of_front,
+        "mark": {"type": "text", "align": "left", "baseline": "bottom", "dx": 7, "dy": -4, "aria": False},
+        "encoding": {"x": across, "y": up, "text": {"field": "number"}},
+    }
     return spec_of(
         description,
         height=_HEIGHT_PX,
         data={"values": rows},
         layer=[
-            {
-                "name": "front",
-                "data": {"values": steps},
-                "mark": {"type": "line", "color": colour("best"), "strokeDash": [5, 4], "aria": False},
-                "encoding": {"x": across, "y": up, "order": {"field": "step", "type": "ordinal"}},
-            },
+            *([line] if steps else []),
             {
                 "name": "x_intervals",
                 "transform": crossed,
@@ -174,12 +181,7 @@ def _spec(
                     ],
                 },
             },
-            {
-                "name": "numbers",
-                "transform": of_front if named else [{"filter": "false"}],
-                "mark": {"type": "text", "align": "left", "baseline": "bottom", "dx": 7, "dy": -4, "aria": False},
-                "encoding": {"x": across, "y": up, "text": {"field": "number"}},
-            },
+            *([numbers] if named else []),
         ],
         config=config(),
     )
