@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.analysis.by_cycle import by_cycle
 from orchestrator.analysis.best import meters_of
+from orchestrator.analysis.by_cycle import by_cycle
 from orchestrator.analysis.groups import Choice, Group, for_ranking
 from orchestrator.analysis.selection import row_means
 from runners.contract.quantities import QUANTITIES
@@ -79,7 +79,8 @@ def front_of(groups: Sequence[Group], metric: str, choice: Choice = _USUAL) -> F
         known = ~np.isnan(grid.logs).all(axis=1)
         meters = {tuple(meters_of(group)) for group in usable if len(group.frame)}
         if not known.any():
-            left_out.append(f"{QUANTITIES[name].title}: not known")
+            estimated = any(len(group.frame) > len(used.frame) for group, used in zip(groups, usable, strict=True))
+            left_out.append(f"{QUANTITIES[name].title}: {'estimated' if estimated else 'not known'}")
         elif QUANTITIES[name].of_energy and len(meters) > 1:
             left_out.append(f"{QUANTITIES[name].title}: of unlike meters")
         else:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import click
 
-from orchestrator.analysis.groups import Choice
+from orchestrator.cli.answers import estimated_option, group_by_option, pool_option, suspect_option, where_option
 from orchestrator.cli.options import json_option, project_option
-from orchestrator.cli.which_runs import which_runs
 from orchestrator.errors import EXIT_DONE, InputError
-from runners.contract.quantities import Better
 
 DEFAULT = "energy_per_output_token_j"
 
@@ -17,22 +17,12 @@ DEFAULT = "energy_per_output_token_j"
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @click.option("--minimize", metavar="QUANTITY", help=f"Find the one that has least of it. [default: {DEFAULT}]")
 @click.option("--maximize", metavar="QUANTITY", help="Find the one that has most of it.")
-@click.option(
-    "--where",
-    metavar="CONDITION",
-    multiple=True,
-    help="What a candidate has to meet: 'ttft_s.p95 < 0.5', in the unit that the name ends with, or 'dtype = bfloat16'."
-    " May be given several times.",
-)
-@click.option(
-    "--group-by",
-    metavar="COLUMN",
-    multiple=True,
-    help="Choose among the values of a parameter, such as vllm.max_num_seqs or backend, not among experiments. May be"
-    " given several times.",
-)
+@where_option
+@group_by_option
 @click.option("--effects", is_flag=True, help="Show what each parameter does, the others held even.")
-@which_runs
+@suspect_option
+@estimated_option
+@pool_option
 @json_option
 @project_option
 def command(
@@ -42,7 +32,9 @@ def command(
     where: tuple[str, ...],
     group_by: tuple[str, ...],
     effects: bool,
-    choice: Choice,
+    suspect: bool,
+    estimated: bool,
+    pool_environments: bool,
     as_json: bool,
     project_dir: str | None,
 ) -> int:
@@ -51,12 +43,14 @@ def command(
     It is corrected for having picked the best of many. Below stands the Pareto front: what no other beats in
     everything that a configuration is chosen by. Names of quantities: docs/reference/quantities.md.
     """
+    from orchestrator.analysis.groups import Choice
     from orchestrator.cli.console import print_json, print_lines, print_table
-    from orchestrator.report.chosen import answer, effects_table, front_table, ranking_table
     from orchestrator.report.choosing import Question, choose, chosen_json
+    from orchestrator.report.chosen import answer, effects_table, front_table, ranking_table
     from orchestrator.system.project import find_project
 
     metric, better = _asked(minimize, maximize)
+    choice = Choice(suspect, estimated, pool_environments)
     question = Question(metric, better, where, group_by, effects, choice)
     chosen = choose(find_project(project_dir), names, question)
     for fault in chosen.faults:
@@ -64,19 +58,20 @@ def command(
     if as_json:
         print_json(chosen_json(chosen))
         return EXIT_DONE
-    print_lines([*answer(chosen.best), ""])
+    print_lines(answer(chosen.best))
     if chosen.best.ranking:
+        click.echo()
         print_table(ranking_table(chosen.best, chosen.notes))
     if chosen.front:
-        print_lines([""])
-        print_table(front_table(chosen.front))
+        click.echo()
+        print_table(front_table(chosen.front, chosen.groups))
     for campaign, found in chosen.effects.items():
-        print_lines([""])
-        print_table(effects_table(found, metric, campaign))
+        click.echo()
+        print_table(effects_table(found, chosen.best.metric, campaign, chosen.groups))
     return EXIT_DONE
 
 
-def _asked(minimize: str | None, maximize: str | None) -> tuple[str, Better]:
+def _asked(minimize: str | None, maximize: str | None) -> tuple[str, Literal["lower", "higher"]]:
     if minimize and maximize:
         raise InputError("--minimize and --maximize exclude each other", hint="bound the other one: --where")
     return (maximize, "higher") if maximize else (minimize or DEFAULT, "lower")

@@ -7,19 +7,17 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from orchestrator.analysis.best import Best, Ranked, best_of, meters_of
-from orchestrator.analysis.conditions import Condition, of_runs, parse_condition
+from orchestrator.analysis.conditions import Condition, parse_condition, runs_meeting
 from orchestrator.analysis.drift import drift_of
 from orchestrator.analysis.effects import Effect, main_effects
 from orchestrator.analysis.groups import Choice, Group, groups_of
 from orchestrator.analysis.pareto import Front, front_of
 from orchestrator.analysis.summary import summarise
 from orchestrator.errors import InputError
-from orchestrator.execution.campaigns import existing
-from orchestrator.execution.changes import retired
+from orchestrator.report.loading import load_table
 from orchestrator.report.notes import columns_of_frame, notes_on
-from orchestrator.results.columns import full_name
-from orchestrator.results.folders import CampaignFolder
-from orchestrator.results.table import RunTable, read_table
+from orchestrator.results.columns import full_name, metric_named
+from orchestrator.results.table import RunTable
 from orchestrator.system.project import Project
 from runners.contract.quantities import QUANTITIES, Better
 
@@ -49,6 +47,11 @@ class Chosen:
     notes: Sequence[str]
     faults: Sequence[str]
 
+    @property
+    def groups(self) -> list[Group]:
+        """All that was ranked."""
+        return [one.group for one in self.best.ranking]
+
 
 def choose(project: Project, names: Sequence[str], question: Question) -> Chosen:
     """Answer a question about campaigns of a project.
@@ -58,13 +61,10 @@ def choose(project: Project, names: Sequence[str], question: Question) -> Chosen
     Raises:
         InputError: there is no such campaign, quantity or column, or a condition cannot be understood.
     """
-    metric = full_name(QUANTITIES, question.metric)
+    metric = metric_named(question.metric)
     names = list(dict.fromkeys(names))
     conditions = [parse_condition(text) for text in question.where]
-    folders = [existing(project, name) for name in names]
-    read = [
-        read_table(folder, project.results_index(folder.name), retired(CampaignFolder(folder))) for folder in folders
-    ]
+    read = [load_table(name, project=project) for name in names]
     on_figures = [each for each in conditions if _is_on_figure(each, read)]
     on_parameters = [each for each in conditions if each not in on_figures]
     tables = _narrowed(read, on_parameters)
@@ -104,13 +104,14 @@ def _narrowed(tables: Sequence[RunTable], conditions: Sequence[Condition]) -> li
     """
     narrowed = []
     for table in tables:
-        kept = table.frame
         for condition in conditions:
-            if any(_has_column(other, condition) for other in tables) and not _has_column(table, condition):
-                kept = kept.iloc[:0]
-            else:
-                kept = kept[of_runs(kept, [condition])]
-        narrowed.append(replace(table, frame=kept))
+            nowhere = not any(_has_column(other, condition) for other in tables)
+            table = (
+                runs_meeting(table, [condition])
+                if nowhere or _has_column(table, condition)
+                else replace(table, frame=table.frame.iloc[:0])
+            )
+        narrowed.append(table)
     return narrowed
 
 
@@ -131,7 +132,7 @@ def _notes(tables: Sequence[RunTable], best: Best, metric: str) -> list[str]:
         drift = drift_of(own, metric)
         if drift and drift.found:
             notes.append(
-                f"{table.campaign} drifts: {drift.per_cycle:+.2%} from one cycle to the next ({drift.method},"
+                f"{table.campaign} drifts: {100 * drift.per_cycle:+.2g} % from one cycle to the next ({drift.method},"
                 f" p = {drift.p_value:.2g}): its cycles are no mere repetitions"
             )
     winner = best.winner
@@ -139,8 +140,8 @@ def _notes(tables: Sequence[RunTable], best: Best, metric: str) -> list[str]:
         summed = summarise(winner.group, metric)
         if summed.meter_low is not None and summed.meter_high is not None:
             notes.append(
-                f"the meter's own bounds of the winner, {summed.meter_low - 1:+.1%} to {summed.meter_high - 1:+.1%}, are"
-                " not in the interval: no repetition narrows them"
+                f"the meter's own bounds of the winner, × {summed.meter_low:.3f} to × {summed.meter_high:.3f}, are not"
+                " in the interval: no repetition narrows them"
             )
     return notes
 
@@ -188,9 +189,9 @@ def _ranked(one: Ranked, may_be_best: bool, on_front: Mapping[Any, bool]) -> dic
 def _points(front: Front) -> list[dict[str, Any]]:
     return [
         {
-            "label": label,
+            "label": str(label),
             "on_front": on,
-            **{name: None if value != value else float(value) for name, value in values.items()},
+            **{str(name): None if value != value else float(value) for name, value in values.items()},
         }
         for (label, values), on in zip(front.points.iterrows(), front.on, strict=True)
     ]

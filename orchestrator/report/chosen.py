@@ -7,7 +7,7 @@ from typing import Final
 
 from orchestrator.analysis.best import Best, Ranked
 from orchestrator.analysis.effects import Effect, Level
-from orchestrator.analysis.groups import LeftOut
+from orchestrator.analysis.groups import Group, LeftOut
 from orchestrator.analysis.interval import Interval
 from orchestrator.analysis.pareto import Front
 from orchestrator.report.counting import counted
@@ -23,12 +23,12 @@ _FEW_CYCLES: Final = 5
 def answer(best: Best) -> list[str]:
     """Which is best and how surely, in sentences."""
     quantity = QUANTITIES[best.metric]
-    what = f"the {best.better.removesuffix('er')}est {quantity.title}{_how(best)}"
+    what = f"the {_most(best)} {quantity.title}{_made_how(_groups(best), quantity)}"
     winner, others = best.winner, len(best.candidates) - 1
     if winner is None or winner.interval is None:
         return [_why_none(best, what)]
     interval = (
-        f"{_figure(quantity, winner.interval.estimate)} ({_range(quantity, winner.interval)} at {best.level:.0%})"
+        f"{_figure(quantity, winner.interval.estimate)} ({_range(quantity, winner.interval)} at {_percent(best.level)})"
     )
     said = f"{winner.group.label} has {what}: {interval}"
     if not others:
@@ -60,7 +60,7 @@ def ranking_table(best: Best, notes: Sequence[str] = ()) -> Table:
     columns = [
         Column("candidate"),
         Column(f"typical\n{quantity.unit}", True),
-        Column(f"{best.level:.0%} interval"),
+        Column(f"{_percent(best.level)} interval"),
         Column("÷ best"),
         Column("cycles", True),
         Column("best?", prose=True),
@@ -76,31 +76,49 @@ def ranking_table(best: Best, notes: Sequence[str] = ()) -> Table:
         ]
         for one in best.ranking
     ]
-    title = (
-        f"{quantity.title[:1].upper()}{quantity.title[1:]}{_how(best)}, from the {best.better.removesuffix('er')}est"
-    )
-    return shortened(
-        Table(title, columns, rows, [*_notes(best), *notes]), _ROWS, "groups, the worst: --json shows them all"
-    )
+    title = quantity.title[:1].upper() + quantity.title[1:] + _made_how(_groups(best), quantity)
+    table = Table(f"{title}, from the {_most(best)}", columns, rows, [*_notes(best), *notes])
+    return shortened(table, _ROWS, "groups, the worst: --json shows them all")
 
 
-def front_table(front: Front) -> Table:
-    """The groups on the Pareto front, with what they are traded by."""
+def front_table(front: Front, groups: Sequence[Group]) -> Table:
+    """The groups on the Pareto front, with what they are traded by.
+
+    Args:
+        front: of the groups.
+        groups: that it was found among.
+    """
     quantities = [QUANTITIES[name] for name in front.points.columns]
     rows = [
         [str(label), *(quantity.show(value) for quantity, value in zip(quantities, values, strict=True))]
         for label, values, is_on in zip(front.points.index, front.points.itertuples(index=False), front.on, strict=True)
         if is_on
     ]
-    columns = [Column("candidate"), *(Column(f"{quantity.title}\n{quantity.unit}", True) for quantity in quantities)]
+    hows = [_made_how(groups, quantity) for quantity in quantities]
+    shared = hows[0] if len(set(hows)) == 1 else ""
+    titles = [quantity.title.removesuffix(" per output token") for quantity in quantities]
+    headings = [
+        f"{title}{how if how != shared else ''}\n{quantity.unit}"
+        for title, how, quantity in zip(titles, hows, quantities, strict=True)
+    ]
+    columns = [Column("candidate"), *(Column(heading, True) for heading in headings)]
     notes = ["the front is of typical values: how surely these differ is not in it"]
     notes += [f"the front leaves out {left}" for left in front.left_out]
-    table = Table("Pareto front: no other is as good in all of this and better in one", columns, rows, notes)
+    title = f"Pareto front{shared}: no other is as good in all of this and better in one"
+    table = Table(title, columns, rows, notes)
     return shortened(table, _ROWS, "on the front: --json shows them all")
 
 
-def effects_table(effects: Sequence[Effect], metric: str, campaign: str) -> Table:
-    """What each parameter does: a row a value beside the first."""
+def effects_table(effects: Sequence[Effect], metric: str, campaign: str, groups: Sequence[Group]) -> Table:
+    """What each parameter does: a row a value beside the first.
+
+    Args:
+        effects: of one campaign.
+        metric: the quantity that they are effects on.
+        campaign: its name.
+        groups: what was ranked, so that figures which were not measured are told from others.
+    """
+    quantity = QUANTITIES[metric]
     rows = [
         [
             effect.parameter if place == 0 else "",
@@ -125,20 +143,40 @@ def effects_table(effects: Sequence[Effect], metric: str, campaign: str) -> Tabl
         "a ratio is the average over the settings of the other parameters that were run with both values;"
         " each interval holds by itself"
     ]
-    return Table(f"{campaign}: what each parameter does to {QUANTITIES[metric].title}", columns, rows, notes)
+    if any(effect.parameter == "backend" for effect in effects):
+        notes.append(
+            "each backend stands for the settings that it was run with, where what all of them have is the same"
+        )
+    return Table(
+        f"{campaign}: what each parameter does to {quantity.title}{_made_how(groups, quantity)}", columns, rows, notes
+    )
 
 
-def _how(best: Best) -> str:
-    """What is to be said wherever a figure of energy, or of no engine, stands."""
-    frames = [one.group.frame for one in best.ranking if len(one.group.frame)]
-    if any((frame["backend"] == "simulated").any() for frame in frames):
-        return " (simulated)"
-    made_up = [
-        method
-        for method in ("simulated", "estimated")
-        if any((frame["energy_method"] == method).any() for frame in frames)
-    ]
-    return f" ({', '.join(made_up)})" if made_up and QUANTITIES[best.metric].of_energy else ""
+def _made_how(groups: Sequence[Group], quantity: Quantity) -> str:
+    """What has to stand wherever a figure stands that was not measured: `` (estimated)``; empty where all were."""
+    made = [how for group in groups for how in _ways(group, quantity)]
+    ways = [how for how in dict.fromkeys(made) if how]
+    return f" ({' or '.join(ways)}{', in part' if '' in made else ''})" if ways else ""
+
+
+def _ways(group: Group, quantity: Quantity) -> set[str]:
+    frame = group.frame
+    return {
+        "simulated"
+        if backend == "simulated"
+        else method
+        if quantity.of_energy and method in ("simulated", "estimated")
+        else ""
+        for backend, method in zip(frame["backend"], frame["energy_method"], strict=True)
+    }
+
+
+def _groups(best: Best) -> list[Group]:
+    return [one.group for one in best.ranking]
+
+
+def _most(best: Best) -> str:
+    return "lowest" if best.better == "lower" else "highest"
 
 
 def _why_none(best: Best, what: str) -> str:
@@ -205,6 +243,10 @@ def _untold(level: Level) -> str:
     return "not told: fewer than two cycles" if level.settings else "not told: never changed alone"
 
 
+def _percent(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %")
+
+
 def _figure(quantity: Quantity, value: float) -> str:
     return f"{quantity.show(value)} {quantity.unit}".strip()
 
@@ -214,10 +256,13 @@ def _range(quantity: Quantity, interval: Interval) -> str:
 
 
 def _ratios(interval: Interval | None) -> str:
-    return f"{interval.low:.3g} to {interval.high:.3g}" if interval else "—"
+    if interval is None:
+        return "—"
+    low, high = f"{interval.low:.3g}", f"{interval.high:.3g}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _behind(beside_best: Interval) -> str:
     """How far behind the best something may be, in percent of it."""
     most = max(abs(beside_best.low - 1), abs(beside_best.high - 1))
-    return f"{most:.1%}" if most < 1 else f"{beside_best.high:.3g} times"
+    return f"{100 * most:.3g} %" if most < 1 else f"{beside_best.high:.3g} times"

@@ -40,12 +40,12 @@ def trust(answers: Answers) -> list[Sentence]:
     """What a reader must know before relying on it."""
     why = answers.metric.why if answers.metric else None
     said = [f"ranked by {answers.metric.quantity.title}: {why}"] if answers.metric and why else []
-    columns = columns_of_frame(answers.frame)
-    said += notes_on(columns, pooled=answers.asked.choice.pooled)
+    columns = columns_of_frame(answers.frame) if len(answers.frame) else None
+    said += notes_on(columns, pooled=answers.asked.choice.pooled) if columns else []
     return [
         *([_sentence(note)] for note in said),
         *_sample(answers),
-        *([_sentence(note)] for note in circumstances(columns)),
+        *([_sentence(note)] for note in (circumstances(columns) if columns else ())),
     ]
 
 
