@@ -54,12 +54,12 @@ def group_table(name: str, metric: str, found: Sequence[Summary], notes: Sequenc
     return Table(f"{name}: {quantity.title}{unit}", columns, rows, notes)
 
 
-def group_notes(groups: Sequence[Group], found: Sequence[Summary]) -> list[str]:
+def group_notes(groups: Sequence[Group], found: Sequence[Sequence[Summary]]) -> list[str]:
     """What to know of groups as such: what was left out of them, what cannot be said.
 
     Args:
         groups: all.
-        found: what was summed up of them.
+        found: for each metric, what was summed up of each group.
     """
     reasons: dict[str, list[int]] = {}
     for group in groups:
@@ -73,9 +73,10 @@ def group_notes(groups: Sequence[Group], found: Sequence[Summary]) -> list[str]:
         notes.append(
             f"{counted(pooled, 'group')} of several environments: each backend brings its own, or you asked for it"
         )
-    if any(one.runs and one.interval is None for one in found):
+    summaries = [one for of_metric in found for one in of_metric]
+    if any(one.runs and one.cycles < 2 for one in summaries):
         notes.append("no interval: it takes two cycles to say how surely a figure is known")
-    if any(one.interval for one in found):
+    if any(one.interval for one in summaries):
         notes.append("interval: of the typical value over cycles; the meter's own bounds come on top")
     return notes
 
