@@ -9,7 +9,7 @@ TORCH_INDEX ?=
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev quickstart check test test-meters test-runtime gpu-check format bench bench-meter bench-engines soak docs images clean
+.PHONY: help setup setup-dev quickstart check test test-meters test-runtime gpu-check format bench bench-meter bench-engines bench-stats soak docs images clean
 
 help:            ## Show the targets.
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 14
@@ -62,6 +62,7 @@ UNKILLED := $(addprefix tests/e2e/test_,commands.py docs.py docs_pacing.py docto
 SIDE_BY_SIDE := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 test: $(VENV)/.dev                  ## All tests, on the real engine.
 	$(BIN)/pytest -q -n auto tests/unit tests/contract
+	$(BIN)/pytest -q -n 2 tests/browser
 	$(SIDE_BY_SIDE) $(BIN)/pytest -n 2 tests/integration $(addprefix --ignore=,$(ALONE))
 	$(SIDE_BY_SIDE) $(BIN)/pytest -n 2 $(UNKILLED)
 	$(BIN)/pytest tests/e2e $(addprefix --ignore=,$(UNKILLED)) tests/docker $(ALONE)
@@ -97,6 +98,9 @@ bench-meter: $(VENV)/.dev           ## The meter against known truth, beside its
 
 bench-engines: $(VENV)/.dev         ## What the runner adds to an engine's own time, in its image (BACKENDS=pytorch, vllm).
 	$(BIN)/python -m tests.bench.engines $(BACKENDS)
+
+bench-stats: $(VENV)/.dev           ## Intervals, tests and rules against simulated campaigns of known truth (PARTS=interval, compare).
+	$(BIN)/python -m tests.bench.stats $(PARTS)
 
 soak: $(VENV)/.dev                  ## Kill host, runner and container at 300 random moments; count what was lost; 20,000 files from a fuzzer.
 	ORCHESTRATE_KILLS=100 $(BIN)/pytest -q tests/e2e/test_kill.py tests/e2e/test_kill_parallel.py

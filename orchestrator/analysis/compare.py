@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-from orchestrator.analysis.groups import Group
-from orchestrator.analysis.interval import Interval
+from orchestrator.analysis.comparable import blocks_among, reading_of, unlike
+from orchestrator.analysis.contrast import Contrast, contrast
+from orchestrator.analysis.difference import Difference, difference_of
+from orchestrator.analysis.groups import Choice, Group
+from orchestrator.analysis.inference import Tested, tests_of
+from orchestrator.analysis.interval import LEVEL, Interval, interval_of
+from orchestrator.analysis.outputs import same_output
+from orchestrator.analysis.power import cycles_to_tell
+from orchestrator.analysis.summary import meter_bounds
+
+ALPHA: Final = 1 - LEVEL
+"""How often anything at all is told apart, of all that is asked for together, where nothing differs."""
+
+MEASURED: Final = Choice()
+"""The choice that is made where none is: good runs, measured joules, environments apart."""
+
+Verdict = Literal["lower", "higher", "cannot tell"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +40,141 @@ class Comparison:
     p_value: float | None
     p_adjusted: float | None
     """By Holm's step-down, over all comparisons that were asked for together."""
-    verdict: Literal["lower", "higher", "cannot tell"]
+    verdict: Verdict
     """What b is, beside a."""
     cycles_more: int | None
     """How many further cycles of both would tell, at 80 % power, were the ratio as seen; None: told, or over 1000."""
     same_output: bool | None
     """None where they were not asked the same."""
+    why_not: str = ""
+    """Why the two are not compared at all, in words; empty where they are."""
+    typical_a: Interval | None = None
+    """Of the cycles that the ratio rests on; where it is blocked by GPU, as if on an average one."""
+    typical_b: Interval | None = None
+    difference: Difference | None = None
+    meter_low: float | None = None
+    """The meters' own bounds: the ratio lies between what is seen times this and times the next, were their errors
+    independent. Errors that both share, as those of one meter do, cancel."""
+    meter_high: float | None = None
+    unlike_gpus: bool = False
+    """They ran on unlike GPUs, and nothing tells what these add: part of the difference may be theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One pair in one metric, before all are judged together."""
+
+    a: Group
+    b: Group
+    metric: str
+    found: Contrast | None
+    why_not: str
+
+
+def compare_groups(
+    pairs: Sequence[tuple[Group, Group]],
+    metrics: Iterable[str],
+    choice: Choice = MEASURED,
+    among: Iterable[Group] = (),
+) -> list[Comparison]:
+    """Compare each pair in each metric.
+
+    Spread of these figures is relative, so their logs are compared: the ratio is that of geometric means. Groups of
+    one campaign are paired by cycle, those of unlike ones are not (Welch, Biometrika 34 (1947) 28-35). What GPUs add is
+    taken out as the effect of a block. Interval and p-value are Student's t of the logs, and BCa where there are 20
+    cycles. Verdicts hold together: Holm, Scandinavian Journal of Statistics 6 (1979) 65-70. Each interval holds by
+    itself.
+
+    Args:
+        pairs: the reference of each, and what is held against it.
+        metrics: names of quantities.
+        choice: which runs are used; estimated joules are not compared unless asked for.
+        among: further groups of the same campaigns, whose runs help to tell GPUs apart.
+
+    Returns:
+        A comparison for each metric of the first pair, then of the second, and so on.
+    """
+    groups = {id(group): group for pair in pairs for group in pair} | {id(group): group for group in among}
+    by_metric = []
+    for metric in dict.fromkeys(metrics):
+        readings = {key: reading_of(group, metric, choice) for key, group in groups.items()}
+        blocks = blocks_among(readings.values())
+        cases = []
+        for a, b in pairs:
+            of_a, of_b = readings[id(a)], readings[id(b)]
+            why_not, found = unlike(of_a, of_b), None
+            if of_a.sample is not None and of_b.sample is not None and not why_not:
+                found = contrast(of_a.sample, of_b.sample, blocks)
+                why_not = "" if found else "fewer than 2 cycles"
+            cases.append(_Case(a, b, metric, found, why_not))
+        by_metric.append(cases)
+    return _judged([case for of_pair in zip(*by_metric, strict=True) for case in of_pair])
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values adjusted for there being several, by Holm's step-down; in the order they came in."""
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = largest
+    return adjusted
+
+
+def _judged(cases: Sequence[_Case]) -> list[Comparison]:
+    contrasts = [case.found for case in cases if case.found]
+    tests = tests_of(contrasts, LEVEL)
+    adjusted = holm([test.p_value for test in tests])
+    untold = [
+        found for found, test, p in zip(contrasts, tests, adjusted, strict=True) if p > ALPHA and test.p_value < 1
+    ]
+    still_open = sum(p > ALPHA for p in adjusted)
+    more = dict(zip(map(id, untold), cycles_to_tell(untold, ALPHA / max(still_open, 1)), strict=True))
+    results = iter(zip(tests, adjusted, strict=True))
+    same: dict[tuple[int, int], bool | None] = {}
+    compared = []
+    for case in cases:
+        pair = id(case.a), id(case.b)
+        if pair not in same:
+            same[pair] = same_output(case.a, case.b)
+        if case.found is None:
+            compared.append(_untold(case, same[pair]))
+        else:
+            test, p_value = next(results)
+            compared.append(_told(case, case.found, test, p_value, more.get(id(case.found)), same[pair]))
+    return compared
+
+
+def _untold(case: _Case, same: bool | None) -> Comparison:
+    return Comparison(case.a, case.b, case.metric, None, "", None, None, "cannot tell", None, same, case.why_not)
+
+
+def _told(
+    case: _Case, found: Contrast, test: Tested, p_adjusted: float, more: int | None, same: bool | None
+) -> Comparison:
+    import numpy as np
+
+    verdict: Verdict = "cannot tell"
+    if p_adjusted <= ALPHA:
+        verdict = "lower" if found.mean < 0 else "higher"
+    of_a, of_b = interval_of(np.exp(found.a).tolist()), interval_of(np.exp(found.b).tolist())
+    low_a, high_a = meter_bounds(case.a, case.metric)
+    low_b, high_b = meter_bounds(case.b, case.metric)
+    return Comparison(
+        case.a,
+        case.b,
+        case.metric,
+        Interval(math.exp(found.mean), math.exp(test.low), math.exp(test.high), LEVEL, test.method, found.count),
+        found.design,
+        test.p_value,
+        p_adjusted,
+        verdict,
+        more,
+        same,
+        typical_a=of_a,
+        typical_b=of_b,
+        difference=difference_of(of_a, of_b, found) if of_a and of_b else None,
+        meter_low=low_b / high_a if low_b is not None and high_a else None,
+        meter_high=high_b / low_a if high_b is not None and low_a else None,
+        unlike_gpus=found.unlike_gpus,
+    )

@@ -53,7 +53,7 @@ def summarise(group: Group, metric: str, level: float = LEVEL) -> Summary:
 
     measured = group.frame[metric].to_numpy(dtype="float64")
     values = per_cycle(group.frame, metric)
-    low, high = _meter_bounds(group, metric)
+    low, high = meter_bounds(group, metric)
     runs = int(np.count_nonzero(~np.isnan(measured)))
     if not len(values):
         return Summary(group, metric, runs, 0, None, None, None, None, None, None)
@@ -63,7 +63,7 @@ def summarise(group: Group, metric: str, level: float = LEVEL) -> Summary:
     return Summary(group, metric, runs, len(values), mean, float(np.median(values)), interval, spread, low, high)
 
 
-def _meter_bounds(group: Group, metric: str) -> tuple[float | None, float | None]:
+def meter_bounds(group: Group, metric: str) -> tuple[float | None, float | None]:
     """By how much the meters may be wrong of the group's typical value: no repetition makes that less.
 
     Each run's energy lies between its bounds, so the geometric mean lies between the geometric means of the bounds.
