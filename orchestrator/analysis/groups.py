@@ -44,6 +44,8 @@ class Group:
     frame: pd.DataFrame
     """Its usable runs: the columns of :class:`RunTable`."""
     left_out: Sequence[LeftOut] = ()
+    looked_at: str | None = None
+    """The quantity that was looked at after each cycle, and repeated until it was known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ def groups_of(table: RunTable, by: Sequence[str] = (), choice: Choice = Choice()
             keys[code],
             frames[code],
             [LeftOut(reason, int(counts[code])) for reason, counts in left_out.items() if counts[code]],
+            table.looked_at,
         )
         for code in range(len(firsts))
     ]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator.analysis.cycles import per_cycle
 from orchestrator.analysis.groups import Group
 from orchestrator.analysis.interval import LEVEL, Interval, interval_of
+from orchestrator.analysis.stopping import sequential_interval
+from runners.contract.quantities import QUANTITIES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,8 +61,16 @@ def summarise(group: Group, metric: str, level: float = LEVEL) -> Summary:
         return Summary(group, metric, runs, 0, None, None, None, None, None, None)
     mean = float(values.mean())
     spread = float(values.std(ddof=1)) / mean if len(values) > 1 and mean > 0 else None
-    interval = interval_of(values.tolist(), level)
+    of = sequential_interval if _was_looked_at(group, metric) else interval_of
+    interval = of(values.tolist(), level)
     return Summary(group, metric, runs, len(values), mean, float(np.median(values)), interval, spread, low, high)
+
+
+def _was_looked_at(group: Group, metric: str) -> bool:
+    """Whether when to stop repeating was decided by this quantity, or by one that goes with it."""
+    if group.looked_at is None:
+        return False
+    return group.looked_at == metric or (QUANTITIES[group.looked_at].of_energy and QUANTITIES[metric].of_energy)
 
 
 def meter_bounds(group: Group, metric: str) -> tuple[float | None, float | None]:

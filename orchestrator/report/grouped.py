@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from orchestrator.analysis.drift import drift_of
 from orchestrator.analysis.groups import Group
 from orchestrator.analysis.interval import Interval
 from orchestrator.analysis.summary import Summary
@@ -79,6 +80,17 @@ def group_notes(groups: Sequence[Group], found: Sequence[Sequence[Summary]]) -> 
     if any(one.interval for one in summaries):
         notes.append("interval: of the typical value over cycles; the meter's own bounds come on top")
     return notes
+
+
+def drift_notes(groups: Sequence[Group], metrics: Sequence[str]) -> list[str]:
+    """Which of these quantities drift over the cycles of a campaign."""
+    found = {metric: drift_of(groups, metric) for metric in metrics}
+    return [
+        f"{QUANTITIES[metric].title} drifts by {drift.per_cycle:+.2%} a cycle".replace("%", " %")
+        + f" ({drift.method}, p = {drift.p_value:.2g}): cycles are no plain repetitions, so the intervals are in doubt"
+        for metric, drift in found.items()
+        if drift and drift.found
+    ]
 
 
 def group_document(

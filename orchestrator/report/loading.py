@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.errors import InputError
 from orchestrator.execution.begun import existing
 from orchestrator.execution.changes import retired
 from orchestrator.results.folders import CampaignFolder
+from orchestrator.results.frozen import thaw
 from orchestrator.results.reading import load_result, read_results, run_folders
 from orchestrator.results.table import RunTable, read_table
 from orchestrator.system.project import Project, find_project, make_ignored
@@ -47,12 +49,12 @@ def load_table(campaign: str | Path, *, project: Project | None = None) -> RunTa
     if isinstance(campaign, Path):
         if not campaign.is_dir():
             raise InputError(f"there is no results folder {campaign}")
-        return read_table(campaign, retired=retired(CampaignFolder(campaign)))
+        return _table(campaign, None)
     project = project or find_project()
     folder = existing(project, campaign)
     with suppress(OSError):  # then there is no index
         make_ignored(project.state)
-    return read_table(folder, project.results_index(campaign), retired(CampaignFolder(folder)))
+    return _table(folder, project.results_index(campaign))
 
 
 def results_of(table: RunTable) -> Iterator[RunResult]:
@@ -64,6 +66,13 @@ def results_of(table: RunTable) -> Iterator[RunResult]:
     folder = CampaignFolder(table.folder)
     for experiment_id, cycle in zip(table.frame["experiment_id"], table.frame["cycle"].tolist(), strict=True):
         yield load_result(folder.run_folder(experiment_id, cycle))
+
+
+def _table(folder: Path, index: Path | None) -> RunTable:
+    campaign = CampaignFolder(folder)
+    table = read_table(folder, index, retired(campaign))
+    until = thaw(campaign.campaign_file).campaign.file.until if campaign.campaign_file.exists() else None
+    return replace(table, looked_at=until.metric if until else None)
 
 
 def find_run(name: str, project: Project) -> Path:

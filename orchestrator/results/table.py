@@ -34,6 +34,8 @@ class RunTable:
     """Which columns are parameters, such as ``model``, ``workload.output_tokens``, ``vllm.max_num_seqs``."""
     faults: tuple[str, ...] = ()
     """What is wrong with results that could not be read, in words."""
+    looked_at: str | None = None
+    """The quantity that was looked at after each cycle, and repeated until it was known; None: nothing was."""
 
 
 def read_table(folder: Path, index: Path | None = None, retired: Collection[tuple[str, int]] = ()) -> RunTable:

@@ -57,6 +57,14 @@ def test_groups_for_machines_carry_the_interval_and_its_method(results: Path) ->
     assert (figures["interval"]["method"], figures["interval"]["count"], figures["cycles"]) == ("log-t", 3, 3)
 
 
+def test_drift_over_the_cycles_is_said() -> None:
+    made_campaign(Path("results"), "warming", points([0.5, 0.4, 0.3, 0.2]), 6, per_cycle=0.05)
+    made_campaign(Path("results"), "steady", points([0.5, 0.4, 0.3, 0.2]), 6)
+    args = ("--group-by", "backend", "--metric", "energy_per_output_token_j")
+    assert "energy per output token drifts by +" in call("results", "list", "warming", *args).stdout
+    assert "drifts" not in call("results", "list", "steady", *args).stdout
+
+
 def test_suspect_runs_are_left_out_of_groups_with_the_reason_unless_asked_for(results: Path) -> None:
     published_run(results, run_result(experiment("vllm", max_num_seqs=8), campaign="made", cycle=4, verdict="suspect"))
     by = ("made", "--group-by", "experiment_id", "--where", "backend = vllm")
