@@ -1,7 +1,7 @@
 """How often ``compare`` tells apart what does not differ.
 
-The two groups of a pair have one truth; b is twice as noisy as a. What is told apart is the share of p-values of 5 % and
-less, which is the verdict of a pair that is compared by itself.
+The two groups of a pair have one truth; b is twice as noisy as a. What is told apart is the share of p-values of 5 %
+and less, which is the verdict of a pair that is compared by itself.
 """
 
 from __future__ import annotations
