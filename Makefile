@@ -62,6 +62,7 @@ UNKILLED := $(addprefix tests/e2e/test_,commands.py docs.py docs_pacing.py docto
 SIDE_BY_SIDE := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 test: $(VENV)/.dev                  ## All tests, on the real engine.
 	$(BIN)/pytest -q -n auto tests/unit tests/contract
+	$(BIN)/pytest -q -n 2 tests/browser
 	$(SIDE_BY_SIDE) $(BIN)/pytest -n 2 tests/integration $(addprefix --ignore=,$(ALONE))
 	$(SIDE_BY_SIDE) $(BIN)/pytest -n 2 $(UNKILLED)
 	$(BIN)/pytest tests/e2e $(addprefix --ignore=,$(UNKILLED)) tests/docker $(ALONE)

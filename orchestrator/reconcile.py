@@ -2,12 +2,13 @@
 
 A finished attempt that was not published is. A published run is completed, whatever its row says; a row
 that says so without a folder is pending again. A running row with no live attempt is pending again; one
-that is alive is handed back, to be watched to its end.
+that is alive is handed back, to be watched to its end. What is left of an experiment that is known well
+enough is not needed; what is not known well enough any more is pending again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.dispatch.base import Dispatcher, LiveAttempt
@@ -26,16 +27,27 @@ class Standing:
     """Runs under way, by order index."""
     runs: int = 0
     completed: int = 0
+    unneeded: int = 0
+    """Runs of experiments that are known well enough without them."""
     changes: list[tuple[int, Status, str | None]] = field(default_factory=list)
     mended: list[str] = field(default_factory=list)
 
 
-def survey(manifest: Manifest, folder: CampaignFolder, live: Sequence[LiveAttempt] = ()) -> Standing:
-    """Compare rows and folders; changes nothing."""
+def survey(
+    manifest: Manifest, folder: CampaignFolder, live: Sequence[LiveAttempt] = (), enough: Collection[str] = ()
+) -> Standing:
+    """Compare rows and folders; changes nothing.
+
+    Args:
+        manifest: of the campaign.
+        folder: its results.
+        live: attempts that are alive.
+        enough: experiments that are known well enough.
+    """
     published = folder.published()
     alive = {(attempt.name.experiment_id, attempt.name.cycle): attempt for attempt in live}
     standing = Standing()
-    regained = lost = cut_short = 0
+    regained = lost = cut_short = spared = needed = 0
     for order_index, experiment_id, cycle, status in manifest.standing():
         standing.runs += 1
         key = (experiment_id, cycle)
@@ -51,15 +63,24 @@ def survey(manifest: Manifest, folder: CampaignFolder, live: Sequence[LiveAttemp
             if status != Status.RUNNING:
                 standing.changes.append((order_index, Status.RUNNING, None))
             continue
+        if experiment_id in enough:
+            standing.unneeded += 1
+            if status != Status.UNNEEDED:
+                spared += 1
+                standing.changes.append((order_index, Status.UNNEEDED, None))
+            continue
         standing.pending.append(order_index)
-        if status in (Status.RUNNING, Status.COMPLETED):
+        if status in (Status.RUNNING, Status.COMPLETED, Status.UNNEEDED):
             cut_short += status == Status.RUNNING
             lost += status == Status.COMPLETED
+            needed += status == Status.UNNEEDED
             standing.changes.append((order_index, Status.PENDING, None))
     for count, what in (
         (regained, "complete in results/ but not in the manifest: recorded"),
         (lost, "complete in the manifest but not in results/: to be run again"),
         (cut_short, "cut short: to be run again"),
+        (spared, "not needed, since the experiment is known well enough"),
+        (needed, "needed after all, since the experiment is not known well enough"),
     ):
         if count:
             standing.mended.append(f"{count} {'run' if count == 1 else 'runs'} {what}")
@@ -71,6 +92,7 @@ def reconcile(
     folder: CampaignFolder,
     dispatcher: Dispatcher,
     fits: Callable[[AttemptName], bool] = lambda name: True,
+    enough: Callable[[], Collection[str]] = tuple[str, ...],
 ) -> Standing:
     """Make rows and folders agree. Only the holder of the campaign's lock may.
 
@@ -79,12 +101,13 @@ def reconcile(
         folder: its results.
         dispatcher: which finds what is alive.
         fits: whether an attempt measures as the campaign does now; one that does not is stopped, or not published.
+        enough: tells which experiments are known well enough, once all is published that can be.
     """
     live = _one_a_run(dispatcher.find_live(folder.attempts), folder.published(), fits)
     for name in {*folder.attempt_names()} - {attempt.name for attempt in live}:
         folder.clear_caches(name)
     finished = _publish_finished(folder, live, fits)
-    standing = survey(manifest, folder, live)
+    standing = survey(manifest, folder, live, enough())
     watched = [attempt for _, attempt in standing.alive]
     for stranger in live:
         if stranger not in watched:

@@ -16,11 +16,12 @@ from unittest import mock
 import pytest
 
 from orchestrator.campaign.load import campaign_from_mapping
-from orchestrator.campaign.schema import Campaign
+from orchestrator.campaign.schema import Campaign, Dispatching
 from orchestrator.cli import main
 from orchestrator.results.folders import CampaignFolder
+from orchestrator.results.frozen import freeze
 from runners.contract.identity import canonical_json, experiment_id
-from runners.contract.paths import RESULT, AttemptName, run_id
+from runners.contract.paths import CAMPAIGN, RESULT, AttemptName, run_id
 from runners.contract.request import Experiment
 from runners.contract.result import RunResult
 
@@ -176,6 +177,11 @@ def finished_attempt(
     )
     (path / RESULT).write_text(result.model_dump_json())
     return path
+
+
+def begun(results: Path, name: str) -> None:
+    """Let a campaign of that name have been begun: its file frozen among its results."""
+    freeze(results / name / CAMPAIGN, campaign(name=name), 2, "", Dispatching("local", None))
 
 
 def published_run(results: Path, result: RunResult) -> Path:

@@ -15,7 +15,7 @@ from orchestrator.results.folders import CampaignFolder
 from runners.contract.paths import RESULT, run_id
 from runners.contract.request import Experiment
 from runners.contract.result import RunResult
-from tests.builders import experiment, identity, run_result
+from tests.builders import begun, experiment, identity, run_result
 
 Noise = Callable[[random.Random], float]
 """A factor around 1."""
@@ -87,7 +87,7 @@ def made_campaign(results: Path, name: str, of: Sequence[Point], cycles: int, **
     folder.make()
     for result in made_results(name, of, cycles, **options):
         write_result(folder, result)
-    folder.campaign_file.touch()
+    begun(results, name)
     return folder
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 
-from orchestrator.campaign.schema import NOT_YET, CampaignFile, Schedule
+from orchestrator.campaign.schema import CampaignFile, Schedule
 from orchestrator.campaign.settings import Failures, Gaps, Notify
+from orchestrator.campaign.until import Until
 from pages.markdown import default_of, fields
 from runners.contract.options import OPTIONS
 from runners.contract.request import Measurement, Warmup, Workload
@@ -43,15 +44,12 @@ def parameters() -> Iterator[str]:
     yield "\n## Invalid combinations\n"
     yield "In a grid such a combination is dropped and counted under the rule's name; written out, it is refused."
     yield from invalid_combinations()
-    yield "\n## Not supported yet\n"
-    yield "Refused, never ignored:\n"
-    for key, what in NOT_YET.items():
-        yield f"- `{key}`: {what}"
     yield "\nThe settings of a machine are in [user-config.md](user-config.md)."
     yield "\n## Other keys of a campaign file\n"
     yield "- `extends`: a campaign file that this one is laid over, or a list of them\n"
     yield from fields(CampaignFile, _ELSEWHERE)
-    for name, section in {"gaps": Gaps, "failures": Failures, "notify": Notify, "schedule": Schedule}.items():
+    sections = {"until": Until, "gaps": Gaps, "failures": Failures, "notify": Notify, "schedule": Schedule}
+    for name, section in sections.items():
         yield f"\n`{name}`:\n"
         yield from fields(section)
 

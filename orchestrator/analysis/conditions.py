@@ -5,13 +5,14 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.analysis.groups import Group
+from orchestrator.analysis.groups import Choice, Group, groups_of
 from orchestrator.errors import InputError
 from orchestrator.results.columns import full_name, values_of
 from orchestrator.results.parameters import shown
+from orchestrator.results.table import RunTable
 from runners.contract.quantities import QUANTITIES
 
 if TYPE_CHECKING:
@@ -135,15 +136,27 @@ def unmet(group: Group, conditions: Sequence[Condition]) -> list[str]:
     return found
 
 
-def of_runs(frame: pd.DataFrame, conditions: Sequence[Condition]) -> pd.Series[bool]:
-    """Which runs meet every condition.
+def runs_meeting(table: RunTable, conditions: Sequence[Condition]) -> RunTable:
+    """The table with those runs only that meet every condition.
 
     Raises:
         InputError: a column is not there, or its values cannot be compared.
     """
-    import pandas as pd
-
-    met = pd.Series(True, index=frame.index, dtype=bool)
+    frame = table.frame
     for condition in conditions:
-        met &= condition.holds(frame)
-    return met
+        frame = frame[condition.holds(frame)]
+    return replace(table, frame=frame.reset_index(drop=True)) if conditions else table
+
+
+def groups_meeting(table: RunTable, by: Sequence[str], choice: Choice, conditions: Sequence[Condition]) -> list[Group]:
+    """The groups of a campaign that meet every condition: runs by their parameters, groups by their medians.
+
+    Single runs are not picked by a figure that was measured of them, which would flatter what is left.
+
+    Raises:
+        InputError: a column is not there, or its values cannot be compared.
+    """
+    measured = [condition for condition in conditions if condition.of_figure(table.frame.columns)]
+    declared = [condition for condition in conditions if condition not in measured]
+    groups = groups_of(runs_meeting(table, declared), by, choice)
+    return [group for group in groups if not unmet(group, measured)]

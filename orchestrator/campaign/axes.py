@@ -113,7 +113,7 @@ def resolve_grids(file: CampaignFile) -> tuple[list[Grid], list[Finding]]:
         grid = _explicit(point, ("experiments", index), shared, workload, models, findings)
         if grid:
             grids.append(grid)
-    runs = sum(grid.points for grid in grids) * file.cycles
+    runs = sum(grid.points for grid in grids) * file.most_cycles
     if runs > MAX_RUNS:
         findings.append(Finding((), f"declares {runs:,} runs, and at most {MAX_RUNS:,} are taken", "narrow its axes"))
     return grids, list(dict.fromkeys(findings))

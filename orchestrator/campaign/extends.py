@@ -22,7 +22,7 @@ EXTENDS: Final = "extends"
 MAX_CHAIN: Final = 16
 MAX_FILES: Final = 64
 
-_SECTIONS: Final = frozenset({"measurement", "gaps", "failures", "notify", "schedule"})
+_SECTIONS: Final = frozenset({"measurement", "gaps", "failures", "notify", "schedule", "until"})
 _PARAMETERS: Final = frozenset({"workload", "shared"})
 
 

@@ -65,6 +65,7 @@ def campaign_schema() -> Schema:
     }
     # What a file lacks that extends others, those may say.
     schema |= {"if": {"required": [EXTENDS]}, "then": True, "else": whole}
+    schema["not"] = {"required": ["cycles", "until"], "properties": {"until": {"type": "object"}}}
     about = {"title": "A campaign of Orchestrate", "description": "What to vary, over which backends, how often."}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, **about}
 

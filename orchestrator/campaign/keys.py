@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestrator.campaign.document import field_name
 from orchestrator.campaign.findings import Finding
 from runners.contract.messages import nearest
 from runners.contract.model import ContractModel
@@ -17,21 +16,17 @@ Places = Mapping[tuple[str, ...], type[ContractModel]]
 """Each place of a file where keys are fixed, with the model that has them."""
 
 
-def unknown_keys(data: dict[str, Any], places: Places, not_yet: Mapping[str, str]) -> Iterator[Finding]:
+def unknown_keys(data: dict[str, Any], places: Places) -> Iterator[Finding]:
     """Keys that stand where they are not known.
 
     Args:
         data: the file's.
         places: where keys are fixed.
-        not_yet: keys that are planned, by their dotted names, with what they will do.
     """
     for place, model in places.items():
         for key in _at(data, place):
             path = (*place, key)
-            name = field_name(path)
-            if name in not_yet:
-                yield Finding(path, f"not supported yet: {not_yet[name]}", "leave the key out")
-            elif key not in model.model_fields:
+            if key not in model.model_fields:
                 yield Finding(path, "unknown key", _secret_hint(path) or nearest(key, model.model_fields))
 
 

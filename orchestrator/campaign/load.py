@@ -22,12 +22,14 @@ from orchestrator.campaign.inputs import (
     prompt_file,
 )
 from orchestrator.campaign.keys import Places, known_part, unknown_keys
-from orchestrator.campaign.schema import NOT_YET, Campaign, CampaignFile, Schedule
+from orchestrator.campaign.schema import Campaign, CampaignFile, Schedule
 from orchestrator.campaign.settings import Failures, Gaps, Notify
+from orchestrator.campaign.until import Until
 from orchestrator.errors import FileError, InputError, Issue
-from runners.contract.messages import validation_messages
+from runners.contract.messages import nearest, validation_messages
 from runners.contract.names import PART_FILES, is_prompt_file
 from runners.contract.options import OPTIONS
+from runners.contract.quantities import QUANTITIES
 from runners.contract.request import Measurement, Warmup, Workload
 
 _PLACES: Places = {
@@ -38,6 +40,7 @@ _PLACES: Places = {
     ("failures",): Failures,
     ("notify",): Notify,
     ("schedule",): Schedule,
+    ("until",): Until,
 }
 """Where keys are fixed by the grammar."""
 _LOOKED_AT = 50_000
@@ -102,7 +105,7 @@ def campaign_from_document(document: Document, folder: Path, path: Path | None =
     if not isinstance(document.data, dict):
         hint = "begin with name:, model: and backends:"
         raise FileError([Issue("a campaign is a mapping of keys", line=document.line(()), hint=hint)])
-    findings = list(unknown_keys(document.data, _PLACES, NOT_YET))
+    findings = [*unknown_keys(document.data, _PLACES), *_repeated_in_two_ways(document.data)]
     file = _validated(document.data, findings)
     if file is None:
         raise FileError(_issues(findings, document))
@@ -143,7 +146,15 @@ def _validated(data: dict[str, Any], findings: list[Finding]) -> CampaignFile | 
 def _hint(path: FieldPath, data: dict[str, Any]) -> str | None:
     if path == ("name",) and "name" in data:
         return "a name holds a-z, 0-9 and -, begins with a letter or digit, and has at most 64 characters"
+    if path == ("until", "metric"):
+        metric = data["until"].get("metric")
+        return nearest(metric, QUANTITIES) if isinstance(metric, str) else "such as energy_per_output_token_j"
     return None
+
+
+def _repeated_in_two_ways(data: dict[str, Any]) -> Iterator[Finding]:
+    if "cycles" in data and data.get("until") is not None:
+        yield Finding(("cycles",), "stands beside until, which says how often itself", "leave one of them out")
 
 
 def _idle_longer_than_the_run(file: CampaignFile) -> Iterator[Finding]:

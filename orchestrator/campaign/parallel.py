@@ -30,7 +30,7 @@ def parallel_issues(file: CampaignFile, grids: Sequence[Grid]) -> Iterator[Issue
             "no experiment works on a GPU: there is nothing to be parallel over", "parallel", hint="leave it out"
         )
     elif file.gpus:
-        yield from _balance(file.cycles, len(file.gpus), {size or len(file.gpus) for size in sizes})
+        yield from _balance(file, len(file.gpus), {size or len(file.gpus) for size in sizes})
 
 
 def sizes_at_once(grid: Grid) -> set[int | None]:
@@ -39,7 +39,7 @@ def sizes_at_once(grid: Grid) -> set[int | None]:
     return {1 if played else size for size in gpus_wanted(grid) if size != 0}
 
 
-def _balance(cycles: int, named: int, sizes: Iterable[int]) -> Iterator[Issue]:
+def _balance(file: CampaignFile, named: int, sizes: Iterable[int]) -> Iterator[Issue]:
     blocks = {size: named // size for size in sorted(sizes) if size <= named}
     if blocks and max(blocks.values()) == 1:
         message = f"{_gpus(named)} named, so that runs go one at a time all the same"
@@ -51,8 +51,15 @@ def _balance(cycles: int, named: int, sizes: Iterable[int]) -> Iterator[Issue]:
                 f"{named} named, and experiments work on {size} at a time: {_gpus(named % size)} of them idle then"
             )
             yield Issue(message, "gpus", severity="warning")
-        if cycles % count:
-            what = "GPUs" if size == 1 else f"sets of {size} GPUs"
+        what = "GPUs" if size == 1 else f"sets of {size} GPUs"
+        cycles, until = file.cycles, file.until
+        if until and until.min_cycles < count:
+            message = (
+                f"{until.min_cycles} are fewer than {count} {what}: an experiment may seem known before it met each:"
+            )
+            message += " how they differ (about 4 %) is not in its figure"
+            yield Issue(message, "until.min_cycles", hint=f"min_cycles: {count}", severity="warning")
+        if cycles % count and not until:
             message = (
                 f"{cycles} is no multiple of {count}, so no experiment meets each of {count} {what} equally often:"
             )

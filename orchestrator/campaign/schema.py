@@ -14,16 +14,12 @@ from pydantic import AfterValidator, ConfigDict, Field, JsonValue, model_validat
 
 from orchestrator.campaign.settings import Failures, Gaps, Notify
 from orchestrator.campaign.times import Times, parse_duration, parse_time_of_day, parse_window
+from orchestrator.campaign.until import MOST_CYCLES, Until
 from runners.contract.model import ContractModel
 from runners.contract.paths import ADHOC
 from runners.contract.request import Measurement, Order
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,63}$"
-
-NOT_YET = {
-    "until": "stopping when sure",
-}
-"""Keys of the grammar that are not built yet: refused, never ignored."""
 
 
 def _free_name(name: str) -> str:
@@ -104,7 +100,10 @@ class CampaignFile(ContractModel):
     backends: dict[str, dict[str, Axis] | None] = Field(default_factory=dict)
     experiments: list[dict[str, Any]] = Field(default_factory=list)
     measurement: Measurement = Field(Measurement(), description="how each run is measured")
-    cycles: int = Field(1, ge=1, le=1_000_000, description="how often the whole set of experiments is repeated")
+    cycles: int = Field(1, ge=1, le=MOST_CYCLES, description="how often the whole set of experiments is repeated")
+    until: Until | None = Field(
+        None, description="in place of cycles: repeat each experiment until it is known well enough; null: by cycles"
+    )
     order: Order = Field(
         "interleaved",
         description="grouped: all cycles of an experiment before the next; interleaved: all experiments, then all"
@@ -136,6 +135,11 @@ class CampaignFile(ContractModel):
     silence_timeout_s: float = Field(
         900.0, gt=0, le=30 * 86_400, description="a run that gives no sign of life for so long is ended"
     )
+
+    @property
+    def most_cycles(self) -> int:
+        """How often an experiment is run, at most."""
+        return self.until.max_cycles if self.until else self.cycles
 
 
 class Campaign(ContractModel):

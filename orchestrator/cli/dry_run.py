@@ -100,7 +100,7 @@ def show(
     for planned in expand(campaign, funnel):
         if len(head) < _SHOWN:
             head.append(planned.experiment_id)
-    runs = funnel.experiments * file.cycles
+    runs = funnel.experiments * file.most_cycles
     click.echo(f"campaign {campaign.name}")
     click.echo(f"{funnel.declared:>9,} declared")
     for rule, count in funnel.dropped.most_common():
@@ -108,8 +108,11 @@ def show(
     if funnel.duplicates:
         click.echo(f"{-funnel.duplicates:>9,} declared twice")
     click.echo(f"{funnel.experiments:>9,} experiment{'s' * (funnel.experiments != 1)}")
-    click.echo(f"{runs:>9,} run{'s' * (runs != 1)} ({counted(file.cycles, 'cycle')}, {file.order})")
+    until = file.until
+    cycles = f"{until.min_cycles} to {until.max_cycles} cycles" if until else counted(file.cycles, "cycle")
+    click.echo(f"{runs:>9,} run{'s' * (runs != 1)}{' at most' * bool(until)} ({cycles}, {file.order})")
     remarks = [
+        *([f"each experiment is repeated until {until}"] if until else []),
         *(f"ahead: {line}" for line in ahead.lines()),
         *(f"to be asked: {line}" for line in excess),
         f"dispatch: {dispatch}",
@@ -122,7 +125,7 @@ def show(
             click.echo(identity)
         click.echo(f"… and {funnel.experiments - _SHOWN:,} more experiments (all runs: --json)")
         return
-    for index, (position, cycle) in enumerate(order_runs(funnel.experiments, file.cycles, file.order, file.seed)):
+    for index, (position, cycle) in enumerate(order_runs(funnel.experiments, file.most_cycles, file.order, file.seed)):
         if index == 4 * _SHOWN:
             click.echo(f"… and {runs - index:,} more runs (all of them: --json)")
             break
@@ -140,7 +143,7 @@ def _print_json(
     """One document, written as it is made: a campaign can have a million runs."""
     file = campaign.file
     identities = [planned.experiment_id for planned in expand(campaign, funnel)]
-    runs = funnel.experiments * file.cycles
+    runs = funnel.experiments * file.most_cycles
     head: dict[str, Any] = {
         "campaign": campaign.name,
         "funnel": {
@@ -148,17 +151,18 @@ def _print_json(
             "dropped": dict(funnel.dropped),
             "duplicates": funnel.duplicates,
             "experiments": funnel.experiments,
-            "cycles": file.cycles,
+            "cycles": file.most_cycles,
             "runs": runs,
             "estimated_s": ahead.estimate.seconds.mean if ahead.estimate.seconds else None,
         },
+        "until": file.until and file.until.model_dump(),
         "order": file.order,
         "dispatch": dispatch,
         "ahead": {**ahead.as_mapping(), "to_be_asked": list(excess)},
         "issues": [asdict(issue) for issue in issues],
     }
     click.echo(json.dumps(head, indent=2)[:-2] + ',\n  "runs": [')
-    for index, (position, cycle) in enumerate(order_runs(len(identities), file.cycles, file.order, file.seed)):
+    for index, (position, cycle) in enumerate(order_runs(len(identities), file.most_cycles, file.order, file.seed)):
         run = {"run_id": run_id(identities[position], cycle), "experiment_id": identities[position], "cycle": cycle}
         click.echo(f"    {json.dumps(run)}{',' if index + 1 < runs else ''}")
     click.echo("  ]\n}")

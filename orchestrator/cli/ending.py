@@ -8,9 +8,11 @@ from orchestrator.cli.console import near, print_lines, print_table
 from orchestrator.errors import InputError
 from orchestrator.execution.campaigns import campaign_runs, campaign_status, existing
 from orchestrator.execution.changes import retired
+from orchestrator.execution.precision import precision_of
 from orchestrator.manifest.store import Status
 from orchestrator.report.engine_messages import message_notes
 from orchestrator.report.failed import failure_summary
+from orchestrator.report.precision import precision_lines, progress_of
 from orchestrator.report.tables import shortened, summary
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.known_issues import KnownIssue, known_issues
@@ -50,6 +52,10 @@ def finish(name: str, project: Project, *, quiet: bool, as_json: bool) -> None:
         )
     status = campaign_status(name, project=project)
     failed = campaign_runs(name, project=project, status=Status.FAILED)
+    precision = precision_of(CampaignFolder(folder))
+    if precision:
+        progress = progress_of(precision, campaign_runs(name, project=project))
+        lines += precision_lines(name, precision.until, progress)
     lines += failure_summary(name, status.runs, failed, status.recovered, near(folder), issues)
     if failed:
         lines.append(f"{len(failed):,} of {status.runs:,} runs failed; `orchestrate resume {name}` tries them again.")

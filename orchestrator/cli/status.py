@@ -9,6 +9,8 @@ import click
 from orchestrator.cli.options import json_option, project_option
 from orchestrator.errors import EXIT_DONE, OrchestratorError
 
+_MOST_EXPERIMENTS = 100
+
 
 @click.command("status")
 @click.argument("name", required=False)
@@ -18,10 +20,13 @@ def command(name: str | None, as_json: bool, project_dir: str | None) -> int:
     """Show where the campaign NAME stands, run by run; without NAME, all campaigns."""
     from orchestrator.cli.console import print_json, print_table
     from orchestrator.execution.campaigns import CampaignStatus, campaign_runs, campaign_status, campaigns
+    from orchestrator.execution.precision import precision_of
     from orchestrator.manifest.store import Status
     from orchestrator.report.counting import counted
     from orchestrator.report.failed import hints
-    from orchestrator.report.tables import Column, Table
+    from orchestrator.report.precision import precision_table, progress_of
+    from orchestrator.report.tables import Column, Table, shortened
+    from orchestrator.results.folders import CampaignFolder
     from orchestrator.system.project import find_project
     from runners.contract.paths import run_id
 
@@ -34,8 +39,10 @@ def command(name: str | None, as_json: bool, project_dir: str | None) -> int:
             "experiments": status.experiments,
             "cycles": status.cycles,
             "runs": status.runs,
+            "until": status.until and status.until.model_dump(),
             **{state.value: count for state, count in status.counts.items()},
             "retired": [run_id(*run) for run in status.retired],
+            "least_left": status.least_left,
             "remaining_s": status.remaining_s,
             "last_at": status.last_at and status.last_at.isoformat(),
             "results": str(status.results),
@@ -61,6 +68,8 @@ def command(name: str | None, as_json: bool, project_dir: str | None) -> int:
         return EXIT_DONE
     status = campaign_status(name, project=project)
     runs = campaign_runs(name, project=project)
+    precision = precision_of(CampaignFolder(status.results))
+    progress = progress_of(precision, runs) if precision else []
     if as_json:
         listed = [
             {
@@ -76,19 +85,34 @@ def command(name: str | None, as_json: bool, project_dir: str | None) -> int:
             }
             for run in runs
         ]
-        print_json({**as_mapping(status), "run_list": listed})
+        known = [
+            {
+                "experiment_id": each.experiment_id,
+                "state": each.state,
+                "runs": each.known.runs,
+                "relative_half_width": each.known.relative_half_width,
+                "energy_method": each.known.method,
+                "unneeded": each.spared,
+            }
+            for each in progress
+        ]
+        print_json({**as_mapping(status), "precision": known, "run_list": listed})
         return EXIT_DONE
+    at_most = "at most " * (status.until is not None)
     counts = ", ".join(f"{count} {state}" for state, count in status.counts.items() if count)
     click.echo(
-        f"campaign {name}: {counted(status.runs, 'run')}"
-        f" ({counted(status.experiments, 'experiment')} × {counted(status.cycles, 'cycle')})"
+        f"campaign {name}: {at_most}{counted(status.runs, 'run')}"
+        f" ({counted(status.experiments, 'experiment')} × {at_most}{counted(status.cycles, 'cycle')})"
     )
     click.echo(f"{counts}{' · in use by an orchestrator' if status.in_use else ''}")
     if status.retired:
         click.echo(f"besides, {len(status.retired):,} retired: complete, and no longer in the campaign's file")
     if status.remaining_s:
-        click.echo(f"about {status.remaining_s / 60:.1f} min left")
-    unfinished = [run for run in runs if run.status is not Status.COMPLETED]
+        click.echo(f"{at_most or 'about '}{status.remaining_s / 60:.1f} min left")
+    if precision:
+        table = precision_table(precision.until, progress)
+        print_table(shortened(table, _MOST_EXPERIMENTS, "experiments: --json"))
+    unfinished = [run for run in runs if run.status not in (Status.COMPLETED, Status.UNNEEDED)]
     shown = [
         [
             run.status,

@@ -122,7 +122,7 @@ def prepare(
         campaign=campaign.name,
         experiment_id=name.experiment_id,
         cycle=name.cycle,
-        cycles=campaign.file.cycles,
+        cycles=campaign.file.most_cycles,
         attempt=name.attempt,
         order_index=order_index,
         order=campaign.file.order,
@@ -151,7 +151,7 @@ def prepare(
         folder,
         experiment.backend,
         campaign.name,
-        campaign.file.cycles,
+        campaign.file.most_cycles,
         gpus,
         bench.measurement.sample_hz if samples_cpu else None,
     )

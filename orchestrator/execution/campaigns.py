@@ -6,23 +6,28 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from orchestrator.campaign.axes import resolve_grids
 from orchestrator.campaign.inputs import local_inputs
 from orchestrator.campaign.schema import Campaign, ContainerStrategy, DispatcherName
+from orchestrator.campaign.until import Until
 from orchestrator.dispatch.base import Dispatcher
 from orchestrator.dispatch.choose import choose_dispatcher
 from orchestrator.dispatch.containerised import Persistence
 from orchestrator.dispatch.scene import Scene
 from orchestrator.errors import InputError, ManifestError, OrchestratorError
 from orchestrator.execution.attempts import Bench
+from orchestrator.execution.begun import campaigns as campaigns
+from orchestrator.execution.begun import existing as existing
 from orchestrator.execution.changes import retired
 from orchestrator.execution.events import CampaignEnded, CampaignStarted, Observer
 from orchestrator.execution.loop import Loop
 from orchestrator.execution.notices import Notices
 from orchestrator.execution.planning import is_current, open_or_plan, open_or_rebuild
+from orchestrator.execution.precision import Precision
 from orchestrator.execution.readiness import ready
 from orchestrator.manifest.lock import campaign_lock, is_held
 from orchestrator.manifest.store import Manifest, RunRow, Status
@@ -30,7 +35,7 @@ from orchestrator.reconcile import reconcile, survey
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.frozen import FrozenCampaign, thaw
 from orchestrator.system.project import Project, find_project
-from runners.contract.paths import ADHOC, CAMPAIGN
+from runners.contract.paths import CAMPAIGN
 
 
 def _never() -> bool:
@@ -67,7 +72,8 @@ def run_campaign(
         until: asked before each run; once true, none is started any more, and the rest stays pending.
 
     Returns:
-        How many runs are complete, how many failed, and how many are left because of ``until``.
+        How many runs are complete, how many failed, how many are left because of ``until``, and how many are not
+        needed, since the campaign's own ``until`` is met without them.
 
     Raises:
         InputError: a campaign of this name is there, and its file changed in a way that was not accepted or by which
@@ -137,16 +143,25 @@ class CampaignStatus:
     """Complete runs that had failed before, by the kind of failure."""
     retired: tuple[tuple[str, int], ...]
     """Complete runs that are no longer planned, since the campaign's file changed."""
+    until: Until | None = None
+    """What ends the repetitions; then ``cycles``, ``runs`` and what is left are the most that there can be."""
+    least_left: int = 0
+    """How many runs are left at least."""
 
     @property
     def runs(self) -> int:
-        """All runs of the campaign."""
+        """All runs of the campaign, those that turned out not to be needed among them."""
         return sum(self.counts.values())
+
+    @property
+    def left(self) -> int:
+        """Runs that neither are complete nor unneeded, those that failed among them."""
+        return self.runs - self.counts[Status.COMPLETED] - self.counts[Status.UNNEEDED]
 
     @property
     def remaining_s(self) -> float | None:
         """Estimate of the time left, from the attempts so far; None before the first."""
-        left = self.runs - self.counts[Status.COMPLETED] - self.counts[Status.FAILED]
+        left = self.left - self.counts[Status.FAILED]
         return None if self.mean_attempt_s is None else left * self.mean_attempt_s
 
 
@@ -161,7 +176,7 @@ def campaign_status(name: str, *, project: Project | None = None) -> CampaignSta
         return CampaignStatus(
             name,
             manifest.experiment_count(),
-            campaign.file.cycles,
+            campaign.file.most_cycles,
             manifest.counts(),
             is_held(project.results / name),
             manifest.mean_attempt_s(),
@@ -169,6 +184,8 @@ def campaign_status(name: str, *, project: Project | None = None) -> CampaignSta
             manifest.last_worked_at(),
             manifest.recovered(),
             tuple(sorted(retired(CampaignFolder(project.results / name)))),
+            campaign.file.until,
+            manifest.least_left(campaign.file.until.min_cycles if campaign.file.until else campaign.file.cycles),
         )
 
 
@@ -182,8 +199,9 @@ def campaign_runs(name: str, *, project: Project | None = None, status: Status |
 def runs_to_resume(name: str, *, project: Project | None = None) -> tuple[list[RunRow], list[str]]:
     """What :func:`resume` would run, and in words what it would mend first; changes nothing."""
     project = project or find_project()
-    with _reading(project, name) as (manifest, _):
-        standing = survey(manifest, CampaignFolder(project.results / name))
+    with _reading(project, name) as (manifest, campaign):
+        folder = CampaignFolder(project.results / name)
+        standing = survey(manifest, folder, enough=_known_well_enough(campaign, folder))
         return [manifest.run(order_index) for order_index in standing.pending], standing.mended
 
 
@@ -200,15 +218,10 @@ def is_complete(name: str, *, project: Project | None = None) -> bool:
         with Manifest.open(project.manifest(name), readonly=True) as manifest:
             if not is_current(manifest, frozen):
                 return False
-            standing = survey(manifest, folder)
+            standing = survey(manifest, folder, enough=_known_well_enough(frozen.campaign, folder))
     except ManifestError:
         return False
     return not (standing.pending or standing.changes or is_held(folder.path))
-
-
-def campaigns(project: Project) -> list[str]:
-    """The names of the project's campaigns."""
-    return sorted(path.parent.name for path in project.results.glob(f"*/{CAMPAIGN}"))
 
 
 def unfinished_campaigns(project: Project) -> list[str]:
@@ -217,25 +230,12 @@ def unfinished_campaigns(project: Project) -> list[str]:
     for name in campaigns(project):
         try:
             status = campaign_status(name, project=project)
-            left = not status.in_use and status.counts[Status.COMPLETED] < status.runs
+            left = not status.in_use and status.left > 0
         except OrchestratorError:
             left = True
         if left:
             unfinished.append(name)
     return unfinished
-
-
-def existing(project: Project, name: str) -> Path:
-    """The results folder of a campaign that is there.
-
-    Raises:
-        InputError: there is none of that name.
-    """
-    known = campaigns(project)
-    if name in known or (name == ADHOC and (project.results / ADHOC).is_dir()):
-        return project.results / name
-    hint = f"known: {', '.join(known)}" if known else "start one with `orchestrate campaign FILE`"
-    raise InputError(f"there is no campaign {name!r} in {project.results}", hint=hint)
 
 
 def begun_campaign(name: str, *, project: Project | None = None) -> Campaign:
@@ -303,25 +303,35 @@ def _carry_out(
     should_stop: Callable[[], bool],
     until: Callable[[], bool],
 ) -> CampaignEnded:
-    standing = reconcile(manifest, bench.folder, bench.dispatcher, bench.measures_as)
+    wanted = bench.campaign.file.until
+    precision = Precision(wanted) if wanted else None
+    enough = partial(precision.read, bench.folder) if precision else tuple[str, ...]
+    standing = reconcile(manifest, bench.folder, bench.dispatcher, bench.measures_as, enough)
     on_event(
         CampaignStarted(
             bench.campaign.name,
             standing.runs,
             standing.completed,
             len(standing.pending) + len(standing.alive),
-            bench.campaign.file.cycles,
+            bench.campaign.file.most_cycles,
             bench.dispatcher.dispatching.dispatcher,
             bench.dispatcher.how,
             ", ".join(gpu.name for gpu in bench.gpus) or "CPU",
             bench.folder.path,
             (*mended, *standing.mended),
+            standing.unneeded,
+            str(wanted) if wanted else None,
         )
     )
     try:
-        return Loop(bench, manifest, standing, on_event, should_stop, until).run()
+        return Loop(bench, manifest, standing, on_event, should_stop, until, precision).run()
     finally:
         bench.dispatcher.close()
+
+
+def _known_well_enough(campaign: Campaign, folder: CampaignFolder) -> frozenset[str]:
+    """The experiments that are run no more, by the folders alone."""
+    return Precision(campaign.file.until).read(folder) if campaign.file.until else frozenset()
 
 
 def _frozen(folder: CampaignFolder, name: str) -> FrozenCampaign:

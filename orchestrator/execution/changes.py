@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from orchestrator.campaign.expand import Funnel, expand
-from orchestrator.campaign.schema import Campaign
+from orchestrator.campaign.schema import Campaign, CampaignFile
 from orchestrator.errors import InputError
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.frozen import FrozenCampaign, thaw
@@ -35,7 +35,9 @@ class Changes:
     gone: tuple[str, ...]
     """Experiments that are no longer in the file."""
     cycles: tuple[int, int]
-    """Before and from now on."""
+    """Before and from now on, at most."""
+    repeated: tuple[str, str]
+    """How often each experiment is run, in words, before and from now on."""
     retired: int
     """Complete runs that are no longer planned: kept and marked."""
     kept: int
@@ -47,7 +49,7 @@ class Changes:
         return bool(set(self.fields) - set(_CARRIED_OUT)) and (
             bool(self.added or self.gone)
             or self.cycles[0] != self.cycles[1]
-            or bool(set(self.fields) & {*_MEASURED, "order", "gpus", "parallel"})
+            or bool(set(self.fields) & {*_MEASURED, "until", "order", "gpus", "parallel"})
         )
 
     @property
@@ -59,11 +61,12 @@ class Changes:
         """The same for a person."""
         said = [f"changed: {', '.join(self.fields)}"]
         further = _counted(len(self.added) * self.cycles[1], "run")
-        said.append(f"+ {_counted(len(self.added), 'experiment')}, {further} to carry out")
+        at_most = "at most " * ("until" in self.repeated[1])
+        said.append(f"+ {_counted(len(self.added), 'experiment')}, {at_most}{further} to carry out")
         said.append(f"- {_counted(len(self.gone), 'experiment')}, no longer in the file: not run any more")
         said.append(f"= {_counted(self.experiments - len(self.added), 'experiment')} as before")
-        if self.cycles[0] != self.cycles[1]:
-            said.append(f"cycles: {self.cycles[0]} before, {self.cycles[1]} from now on")
+        if self.repeated[0] != self.repeated[1]:
+            said.append(f"cycles: {self.repeated[0]} before, {self.repeated[1]} from now on")
         if self.retired:
             said.append(f"{_counted(self.retired, 'complete run')} no longer planned: kept, and marked as retired")
         return said
@@ -84,15 +87,16 @@ def changes(frozen: FrozenCampaign, campaign: Campaign, folder: CampaignFolder) 
     digest = hashlib.sha256("".join(f"{identity}\n" for identity in after).encode()).hexdigest()
     known, wanted = set(before), set(after)
     published = folder.published()
-    was_planned = {run for run in published if run[0] in known and run[1] <= frozen.campaign.file.cycles}
-    left = retired_runs(published, wanted, campaign.file.cycles)
+    left = retired_runs(published, wanted, campaign.file)
+    was_planned = published - retired_runs(published, known, frozen.campaign.file)
     return Changes(
         fields=tuple(fields),
         experiments=len(after),
         experiments_sha256=digest,
         added=tuple(identity for identity in after if identity not in known),
         gone=tuple(identity for identity in before if identity not in wanted),
-        cycles=(frozen.campaign.file.cycles, campaign.file.cycles),
+        cycles=(frozen.campaign.file.most_cycles, campaign.file.most_cycles),
+        repeated=(_repeated(frozen.campaign.file), _repeated(campaign.file)),
         retired=len(was_planned & left),
         kept=len(published - left),
     )
@@ -128,12 +132,16 @@ def retired(folder: CampaignFolder) -> set[Run]:
     frozen = thaw(folder.campaign_file)
     if not frozen.revision:
         return set()
-    return retired_runs(folder.published(), set(_ids(frozen.campaign)), frozen.campaign.file.cycles)
+    return retired_runs(folder.published(), set(_ids(frozen.campaign)), frozen.campaign.file)
 
 
-def retired_runs(published: Collection[Run], planned: Collection[str], cycles: int) -> set[Run]:
-    """Those of the complete runs whose experiment, or whose cycle, is not among what is planned."""
-    return {(identity, cycle) for identity, cycle in published if identity not in planned or cycle > cycles}
+def retired_runs(published: Collection[Run], planned: Collection[str], file: CampaignFile) -> set[Run]:
+    """Those of the complete runs whose experiment, or whose cycle, is not among what is planned.
+
+    With ``until`` every cycle of a planned experiment counts: how many there are to be is for the runs to say.
+    """
+    last = float("inf") if file.until else file.cycles
+    return {(identity, cycle) for identity, cycle in published if identity not in planned or cycle > last}
 
 
 def differences(before: Campaign, after: Campaign) -> list[str]:
@@ -143,6 +151,11 @@ def differences(before: Campaign, after: Campaign) -> list[str]:
     ]
     was, now = ({**campaign.dataset_sha256, **campaign.model_sha256} for campaign in (before, after))
     return changed + [f"the content of {name}" for name in was if name in now and was[name] != now[name]]
+
+
+def _repeated(file: CampaignFile) -> str:
+    until = file.until
+    return f"{until.min_cycles} to {until.max_cycles}, until {until}" if until else str(file.cycles)
 
 
 def _ids(campaign: Campaign) -> list[str]:

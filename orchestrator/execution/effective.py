@@ -34,7 +34,15 @@ def effective(
         file: the campaign file, if it is about one.
         flags: settings by section, as flags give them.
     """
-    return [*_own(config, file), *_settled(config, file, flags or {})]
+    return [*_own(config, file), *_until(file), *_settled(config, file, flags or {})]
+
+
+def _until(file: CampaignFile | None) -> Iterator[Setting]:
+    """What ends the repetitions of a campaign; only its file says that."""
+    until = file.until if file else None
+    if until:
+        for name, value in until.model_dump().items():
+            yield Setting(f"until.{name}", value, "file" if name in until.model_fields_set else "default")
 
 
 def _own(config: UserConfig, file: CampaignFile | None) -> Iterator[Setting]:

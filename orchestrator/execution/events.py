@@ -29,6 +29,10 @@ class CampaignStarted:
     results: Path
     mended: tuple[str, ...]
     """What the reconciliation with the folders found and did, in words."""
+    unneeded: int = 0
+    """Runs of experiments that are known well enough without them."""
+    until: str | None = None
+    """What ends the repetitions, in words; then ``runs``, ``to_run`` and ``cycles`` are the most that there can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,32 @@ class RunRetried:
 
 
 @dataclass(frozen=True, slots=True)
+class ExperimentKnown:
+    """An experiment is known as well as ``until`` wants it: its further runs are not needed."""
+
+    experiment_id: str
+    runs: int
+    """That tell it."""
+    relative_half_width: float | None
+    spared: int
+    """Further runs of it."""
+    method: str | None
+    """How the energy was come by, where the metric is one of energy."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentReopened:
+    """An experiment that seemed known well enough is not: a run that was at work meanwhile shows it."""
+
+    experiment_id: str
+    runs: int
+    relative_half_width: float | None
+    needed: int
+    """Further runs of it, at most."""
+    method: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class BreakerOpened:
     """So many runs failed in a row of what ails the machine that nothing is started for a while."""
 
@@ -163,6 +193,8 @@ class Foreseen:
     """How the energy was come by."""
     above: tuple[str, ...]
     """What of it is so much that it would have been asked about before the start, in words."""
+    at_most: bool = False
+    """Whether fewer may do, by ``until``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +206,10 @@ class CampaignEnded:
     failed: int
     pending: int
     """Left for another time, because it was told to end before them."""
+    unneeded: int = 0
+    """Not run, because their experiments are known well enough."""
+    unsure: tuple[str, ...] = ()
+    """Experiments that are not known as well as ``until`` wants them after all their cycles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +235,8 @@ CampaignEvent = (
     | RunCompleted
     | RunFailed
     | RunRetried
+    | ExperimentKnown
+    | ExperimentReopened
     | BreakerOpened
     | BreakerClosed
     | Notice

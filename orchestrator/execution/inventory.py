@@ -86,7 +86,7 @@ def look_into(path: Path, *, named: bool = True) -> Entry:
         found = campaign_issues(campaign)
     except InputError as error:
         return Entry(path, "campaign", name, issues=_issues(error))
-    cycles = campaign.file.cycles
+    cycles = campaign.file.most_cycles
     single = experiments * cycles == 1
     return Entry(path, "experiment" if single else "campaign", campaign.name, experiments, cycles, tuple(found))
 

@@ -20,8 +20,10 @@ from orchestrator.execution.events import CampaignEnded, CycleStarted, GapStarte
 from orchestrator.execution.pacing import Coolness, Pacing
 from orchestrator.execution.pending import Need, Pending
 from orchestrator.execution.placing import Placing
+from orchestrator.execution.precision import Precision
 from orchestrator.execution.settling import Settling
 from orchestrator.execution.slots import Ended, Ready, Said, Slot, Word
+from orchestrator.execution.sparing import Sparing
 from orchestrator.execution.supervise import in_charge_of
 from orchestrator.files import disk_errors
 from orchestrator.manifest.store import Manifest, Status
@@ -45,6 +47,7 @@ class Loop:
         observer: Observer,
         should_stop: Callable[[], bool],
         until: Callable[[], bool],
+        precision: Precision | None = None,
     ) -> None:
         self._bench = bench
         self._manifest = manifest
@@ -55,7 +58,7 @@ class Loop:
         file, gaps = bench.campaign.file, bench.settings.gaps
         self._several = bench.slots > 1
         self._placing = Placing(bench, manifest)
-        self._by_cycles = file.order != "grouped" and file.cycles > 1
+        self._by_cycles = file.order != "grouped" and file.most_cycles > 1
         self._cycle = 0
         apart = self._by_cycles and gaps.cycle_s > 0
         self._pending = Pending(standing.pending, self._placing.need, self._placing.everything, cycles_apart=apart)
@@ -63,6 +66,9 @@ class Loop:
         self._coolness: Coolness | None = None
         self._breaker = Breaker(bench.settings.failures)
         self._settling = Settling(bench, manifest, self._pending, self._breaker, observer)
+        self._sparing = Sparing(precision, manifest, self._pending, observer) if precision else None
+        self._declined = set[int]()
+        """Runs whose slots are told not to start them, since they are not needed any more."""
         self._idle = frozenset[str]()
         """What nothing could be started on when it was looked for last."""
         self._slots: list[Slot] = []
@@ -104,7 +110,9 @@ class Loop:
                 f"campaign {name!r} stopped with {counts[Status.COMPLETED]} of {self._standing.runs} runs complete",
                 hint=f"`orchestrate resume {name}` goes on from here",
             )
-        ended = CampaignEnded(name, counts[Status.COMPLETED], counts[Status.FAILED], counts[Status.PENDING])
+        left, unneeded = counts[Status.PENDING], counts[Status.UNNEEDED]
+        unsure = tuple(self._sparing.unsure()) if self._sparing and not left else ()
+        ended = CampaignEnded(name, counts[Status.COMPLETED], counts[Status.FAILED], left, unneeded, unsure)
         self._observe(ended)
         return ended
 
@@ -133,6 +141,7 @@ class Loop:
         self._breaker.started(order_index)
         slot.open()
         self._slots.append(slot)
+        self._declined.discard(order_index)
 
     def _adopt(self, order_index: int, live: LiveAttempt) -> None:
         row, experiment, gpus = self._placing.as_started(order_index, live.name)
@@ -185,7 +194,9 @@ class Loop:
         live = None
         run = slot.row.order_index
         try:
-            if not self._hold.is_set() and self._breaker.admits(run):
+            if self._sparing and not self._sparing.needs(slot.row.experiment_id):
+                self._declined.add(run)
+            elif not self._hold.is_set() and self._breaker.admits(run):
                 live = self._begin(slot, gap)
             elif not self._hold.is_set():
                 self._pending.again(run, time.monotonic())
@@ -217,7 +228,7 @@ class Loop:
                 slot.neighbours.append(_neighbour(other))
         if self._by_cycles and row.cycle > self._cycle:
             self._cycle = row.cycle
-            self._observe(CycleStarted(row.cycle, self._bench.campaign.file.cycles))
+            self._observe(CycleStarted(row.cycle, self._bench.campaign.file.most_cycles))
         indices = tuple(gpu.index for gpu in slot.gpus)
         place, runs = self._manifest.place(row.order_index), self._standing.runs
         self._observe(RunStarted(row.experiment_id, row.cycle, live.name.attempt, place, runs, adopted, indices))
@@ -240,8 +251,17 @@ class Loop:
                     self._settling.cut_short(row, live.name.attempt, outcome.kind, outcome.message)
                 else:
                     self._settling.failed(row, live.name.attempt, outcome)
+            if live and self._sparing:
+                if isinstance(outcome, Published):
+                    self._sparing.learn(outcome.result, self._resting())
+                self._sparing.spare(row.experiment_id)
         except OrchestratorError as error:
             self._wind_down(error)
+
+    def _resting(self) -> list[int]:
+        """Runs that have a slot, and will be started once their pauses are over."""
+        taken = [slot.row.order_index for slot in self._slots if slot.live is None]
+        return [order_index for order_index in taken if order_index not in self._declined]
 
     def _to_be_resumed(self, error: OrchestratorError) -> OrchestratorError:
         if not isinstance(error, MachineError):

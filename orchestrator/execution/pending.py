@@ -49,6 +49,22 @@ class Pending:
         """A run is to be tried again, but not before this moment."""
         heapq.heappush(self._waiting, (at_s, run))
 
+    def add(self, runs: Iterable[int]) -> None:
+        """Further runs, each in its place of the order."""
+        self._runs = deque(sorted({*self._runs, *runs}))
+        self._in_vain = None
+
+    def drop(self, runs: Collection[int]) -> None:
+        """Runs that are not to be started any more; what is not here is left alone."""
+        gone = set(runs)
+        self._runs = deque(run for run in self._runs if run not in gone)
+        self._again = [run for run in self._again if run not in gone]
+        self._waiting = [waiting for waiting in self._waiting if waiting[1] not in gone]
+        heapq.heapify(self._waiting)
+        for run in gone:
+            self._known.pop(run, None)
+        self._in_vain = None
+
     def take(self, busy: Collection[str], now_s: float) -> tuple[int, Need] | None:
         """The first run in order that what it needs is free for, and nobody before it waits for; None: there is none.
 

@@ -53,7 +53,7 @@ def plan(
     manifest = Manifest.create(
         manifest_path,
         _until(should_stop, rows),
-        lambda experiments: _until(should_stop, order_runs(experiments, file.cycles, file.order, file.seed)),
+        lambda experiments: _until(should_stop, order_runs(experiments, file.most_cycles, file.order, file.seed)),
         revision=revision,
         taken=taken,
         before=before,

@@ -65,6 +65,8 @@ class Status(StrEnum):
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
+    UNNEEDED = "unneeded"
+    """Its experiment is known well enough without it."""
 
 
 class ExperimentRow(NamedTuple):
@@ -191,6 +193,10 @@ class Manifest:
         """How many experiments there are."""
         return int(self._rows("SELECT count(*) FROM experiments")[0][0])
 
+    def experiment_ids(self) -> list[str]:
+        """The experiments in the order of the campaign file."""
+        return [identity for (identity,) in self._rows("SELECT experiment_id FROM experiments ORDER BY position")]
+
     def experiments_sha256(self) -> str:
         """SHA-256 over the experiment_ids in their order, a line each."""
         return str(self._rows("SELECT value FROM meta WHERE key = 'experiments_sha256'")[0][0])
@@ -287,6 +293,31 @@ class Manifest:
         with self._transaction() as cursor:
             cursor.execute("UPDATE runs SET status = 'pending' WHERE order_index = ?", (order_index,))
             self._end_attempt(cursor, order_index, attempt, kind.value, message)
+
+    def spare(self, experiment_id: str) -> list[int]:
+        """No pending run of an experiment is needed any more; their order indexes."""
+        return self._turn(experiment_id, Status.PENDING, Status.UNNEEDED)
+
+    def need_again(self, experiment_id: str) -> list[int]:
+        """What was not needed of an experiment is pending again; the order indexes."""
+        return self._turn(experiment_id, Status.UNNEEDED, Status.PENDING)
+
+    def _turn(self, experiment_id: str, before: Status, after: Status) -> list[int]:
+        which = "status = ? AND position = (SELECT position FROM experiments WHERE experiment_id = ?)"
+        found = self._rows(f"SELECT order_index FROM runs WHERE {which} ORDER BY order_index", (before, experiment_id))
+        if found:
+            with self._transaction() as cursor:
+                cursor.execute(f"UPDATE runs SET status = ? WHERE {which}", (after, before, experiment_id))
+        return [order_index for (order_index,) in found]
+
+    def least_left(self, min_cycles: int) -> int:
+        """How many runs are left at least, where each experiment is run this often and until it is known."""
+        (least,) = self._rows(
+            "SELECT sum(min(left, max(1, ? - done))) FROM (SELECT sum(status = 'completed') AS done,"
+            " sum(status IN ('pending', 'running', 'failed')) AS left FROM runs GROUP BY position) WHERE left",
+            (min_cycles,),
+        )[0]
+        return int(least or 0)
 
     def reset(self, changes: Sequence[tuple[int, Status, str | None]]) -> None:
         """Set what folders tell against the rows, all in one transaction: (order_index, status, result_path)."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from orchestrator.errors import InputError
-from orchestrator.execution.campaigns import existing
+from orchestrator.execution.begun import existing
 from orchestrator.execution.changes import retired
 from orchestrator.results.folders import CampaignFolder
-from orchestrator.results.reading import read_results, run_folders
+from orchestrator.results.reading import load_result, read_results, run_folders
 from orchestrator.results.table import RunTable, read_table
 from orchestrator.system.project import Project, find_project, make_ignored
 from runners.contract.paths import RESULT, RUNS
@@ -52,6 +53,17 @@ def load_table(campaign: str | Path, *, project: Project | None = None) -> RunTa
     with suppress(OSError):  # then there is no index
         make_ignored(project.state)
     return read_table(folder, project.results_index(campaign), retired(CampaignFolder(folder)))
+
+
+def results_of(table: RunTable) -> Iterator[RunResult]:
+    """The results of a table's runs, one after another: thousands of them need not be held at once.
+
+    Raises:
+        InputError: one cannot be read any more.
+    """
+    folder = CampaignFolder(table.folder)
+    for experiment_id, cycle in zip(table.frame["experiment_id"], table.frame["cycle"].tolist(), strict=True):
+        yield load_result(folder.run_folder(experiment_id, cycle))
 
 
 def find_run(name: str, project: Project) -> Path:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from runners.contract.result import RunResult
 
@@ -16,17 +17,18 @@ def output_of(result: RunResult) -> str:
     return f"{result.output_tokens} tokens{known}"
 
 
-def output_notes(results: Sequence[RunResult]) -> list[str]:
+def output_notes(columns: Mapping[str, Sequence[Any]]) -> list[str]:
     """What to know where the same prompts to the same model gave different outputs.
 
     Runs that asked a different number of requests, as a window by time does, are not compared.
+
+    Args:
+        columns: ``asked``, ``model`` and ``output_sha256`` of runs.
     """
     asked: dict[tuple[str, str], Counter[str]] = {}
-    for result in results:
-        if result.output_sha256:
-            experiment = result.experiment
-            same = f"{experiment.model_sha256} {experiment.workload.model_dump_json()} {result.requests}"
-            asked.setdefault((experiment.model, same), Counter())[result.output_sha256[:_SHOWN]] += 1
+    for model, same, output in zip(columns["model"], columns["asked"], columns["output_sha256"], strict=True):
+        if output:
+            asked.setdefault((model, same), Counter())[output[:_SHOWN]] += 1
     return [
         f"outputs differ: the same prompts to {model} gave {len(outputs)} different texts in {outputs.total()} runs ("
         + ", ".join(f"{output} in {count}" for output, count in outputs.most_common(4))

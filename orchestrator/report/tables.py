@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from orchestrator.report.outputs import output_notes, output_of
-from orchestrator.results.parameters import parameters, shown, varied_parameters
+from orchestrator.report.notes import circumstances, columns_of_results, notes_on
+from orchestrator.report.outputs import output_of
+from orchestrator.results.parameters import parameters, shown
+from orchestrator.results.varied import varied_among
 from runners.contract.host import HostReport
-from runners.contract.paths import short_run_id
 from runners.contract.quantities import QUANTITIES
 from runners.contract.result import RunResult
 
@@ -64,51 +65,26 @@ def summary(name: str, results: Sequence[RunResult], notes: Sequence[str] = ()) 
     groups: dict[tuple[str, str], list[RunResult]] = {}
     for result in sorted(results, key=lambda result: (result.order_index, result.cycle)):
         groups.setdefault((result.experiment_id, result.environment.environment_id), []).append(result)
-    varied, figures = varied_parameters(results), _figures(results)
+    varied = varied_among(results)
+    figures = headlines(queued=any(value_of(result, QUEUE) is not None for result in results))
     rows = []
     for runs in groups.values():
         good = [run for run in runs if run.verdict == "good"]
         counted = good or runs
-        cells = [parameter.shown(runs[0]) for parameter in varied]
+        cells = [parameter.text(runs[0]) for parameter in varied]
         cells.append(str(len(counted)) if len(counted) == len(runs) else f"{len(counted)} of {len(runs)}")
         cells += [_median(counted, quantity) for quantity in figures]
         cells.append(_methods(counted))
         rows.append(cells)
+    seen = columns_of_results(results)
     columns = [*(Column(parameter.title) for parameter in varied), Column("runs", True)]
-    columns += [Column(_heading(quantity), True) for quantity in figures]
+    columns += [Column(heading(quantity), True) for quantity in figures]
     return Table(
         f"{name}: medians over cycles; energy per output token",
         [*columns, Column("method")],
         rows,
-        [*_notes(results), *_circumstances(results), *notes],
+        [*notes_on(seen), *circumstances(seen), *notes],
     )
-
-
-def run_list(name: str, results: Sequence[RunResult], retired: Collection[tuple[str, int]] = ()) -> Table:
-    """Every complete run of a campaign with its headline figures: a row a run, in the order they ran.
-
-    Args:
-        name: the campaign's.
-        results: of its complete runs.
-        retired: the experiment_id and the cycle of those that are no longer in its file.
-    """
-    varied, figures = varied_parameters(results), _figures(results)
-    rows = [
-        [
-            short_run_id(result.experiment_id, result.cycle),
-            *(parameter.shown(result) for parameter in varied),
-            *(QUANTITIES[quantity].show(value_of(result, quantity)) for quantity in figures),
-            result.energy_method or "—",
-            f"{result.verdict}, retired" if (result.experiment_id, result.cycle) in retired else result.verdict,
-        ]
-        for result in sorted(results, key=lambda result: (result.order_index, result.cycle))
-    ]
-    columns = [Column("run"), *(Column(parameter.title) for parameter in varied)]
-    columns += [Column(_heading(quantity), True) for quantity in figures]
-    notes = _notes(results)
-    if retired:
-        notes.append(f"{len(retired)} of {len(results)} runs retired: no longer in the campaign's file")
-    return Table(name, [*columns, Column("method"), Column("verdict")], rows, notes)
 
 
 def run_details(result: RunResult, host: HostReport | None = None) -> list[Table]:
@@ -177,31 +153,20 @@ def _how_it_was_run(result: RunResult, host: HostReport | None) -> list[list[str
     return found
 
 
-def _circumstances(results: Sequence[RunResult]) -> list[str]:
-    """How runs were carried out, where that is not as usual."""
-    total = f"{len(results)} runs"
-    cold = sum(result.cold_start is True for result in results)
-    asked = sum(result.cold_start_steps is not None for result in results)
-    beside = sum((result.concurrency_on_host or 1) > 1 for result in results)
-    notes = []
-    if cold:
-        notes.append(f"{cold} of {total} were started cold")
-    if asked > cold:
-        notes.append(f"{asked - cold} of {total} could not be started wholly cold: the check cold_start says why")
-    if beside:
-        notes.append(f"{beside} of {total} ran while others of the campaign could: they share power and heat")
-    return notes
+def headlines(*, queued: bool) -> list[str]:
+    """The headline figures.
 
-
-def _figures(results: Sequence[RunResult]) -> list[str]:
-    """The headline figures of these runs."""
+    Args:
+        queued: whether an engine tells of its queue.
+    """
     figures = list(HEADLINES)
-    if any(value_of(result, QUEUE) is not None for result in results):
+    if queued:
         figures.insert(figures.index("ttft_s.p50") + 1, QUEUE)
     return figures
 
 
-def _heading(name: str) -> str:
+def heading(name: str) -> str:
+    """A quantity's title in few words, and below it its unit."""
     quantity = QUANTITIES[name]
     return f"{_TITLES.get(name, quantity.title)}\n{quantity.unit}"
 
@@ -230,30 +195,3 @@ def _without_engine(run: RunResult) -> bool:
 
 def _passed(passed: bool, severity: str) -> str:
     return "passed" if passed else f"FAILED ({severity})"
-
-
-def _notes(results: Sequence[RunResult]) -> list[str]:
-    """What a reader must know of these figures: how far they can be trusted."""
-    rules: tuple[tuple[Callable[[RunResult], bool], str], ...] = (
-        (
-            lambda run: run.energy_method == "estimated",
-            "energy is estimated, not measured, in {} of {}: good for a rough idea, not for a publication",
-        ),
-        (_without_engine, "energy and tokens are simulated in {} of {}: no engine ran"),
-        (
-            lambda run: run.energy_method == "simulated" and not _without_engine(run),
-            "energy is simulated in {} of {}: a made-up GPU, beside a real engine",
-        ),
-        (lambda run: run.energy_method is None, "energy was not measured in {} of {}"),
-        (lambda run: run.verdict == "suspect", "{} of {} are suspect: `orchestrate results show RUN` says why"),
-    )
-    notes = []
-    for applies, text in rules:
-        count = sum(map(applies, results))
-        if count:
-            notes.append(text.format(count, f"{len(results)} runs"))
-    for backend in dict.fromkeys(run.backend for run in results):
-        environments = {run.environment.environment_id for run in results if run.backend == backend}
-        if len(environments) > 1:
-            notes.append(f"the runs of {backend} come from {len(environments)} unlike environments, not pooled")
-    return notes + output_notes(results)

@@ -1,16 +1,12 @@
-"""What was declared for a run, flat, and in which of it the runs of a table differ. Pure."""
+"""What was declared for a run, flat. Pure."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from runners.contract.options import OPTIONS
 from runners.contract.result import RunResult
-
-_HIDDEN = frozenset({"workload.dataset_sha256"})
 
 
 def parameters(result: RunResult) -> dict[str, Any]:
@@ -27,37 +23,6 @@ def parameters(result: RunResult) -> dict[str, Any]:
     return declared
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A parameter in which runs differ."""
-
-    name: str
-    """Its dotted name, without the backend: backends share a column where they share the name."""
-    title: str
-
-    def shown(self, result: RunResult) -> str:
-        """Its value as text: nothing where the backend has no such parameter, a dash where it was left open."""
-        return _cell(self.name, result.backend, _by_name(result))
-
-
-def varied_parameters(results: Sequence[RunResult]) -> list[Parameter]:
-    """The parameters in which the runs differ, in the order they are declared.
-
-    A parameter that only some backends have counts among these; one that is passed on, among all that pass on. Where
-    nothing but the defaults of the backends differs, nothing was varied.
-    """
-    declared = [(result.backend, _by_name(result)) for result in results]
-    names = dict.fromkeys(name for _, point in declared for name in point if name not in _HIDDEN)
-    varied = [
-        name
-        for name in names
-        if len({_cell(name, *point) for point in declared} - {""}) > 1
-        and not all(is_default(backend, name, point[name]) for backend, point in declared if name in point)
-    ]
-    short = [name.rpartition(".")[2] for name in varied]
-    return [Parameter(name, last if short.count(last) == 1 else name) for name, last in zip(varied, short, strict=True)]
-
-
 def shown(value: Any) -> str:
     """A parameter's value as text."""
     if value is None:
@@ -71,16 +36,10 @@ def is_default(backend: str, name: str, value: Any) -> bool:
     return info is not None and bool(value == _compact(info.get_default(call_default_factory=True)))
 
 
-def _by_name(result: RunResult) -> Mapping[str, Any]:
+def by_own_name(result: RunResult) -> dict[str, Any]:
+    """What was declared for a run, its backend included, with the backend's parameters by their own names."""
     prefix, declared = f"{result.backend}.", parameters(result)
     return {"backend": result.backend} | {name.removeprefix(prefix): value for name, value in declared.items()}
-
-
-def _cell(name: str, backend: str, declared: Mapping[str, Any]) -> str:
-    if name in declared:
-        return shown(declared[name])
-    option, dot, _ = name.partition(".")
-    return "—" if dot and option in OPTIONS[backend].model_fields else ""
 
 
 def _flat(name: str, value: Any) -> dict[str, Any]:

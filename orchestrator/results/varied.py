@@ -1,18 +1,22 @@
-"""In which parameters the runs of a table differ. Pure."""
+"""In which parameters runs differ. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.results.columns import may_have
-from orchestrator.results.parameters import is_default, shown
+from orchestrator.results.parameters import by_own_name, is_default, shown
+from runners.contract.options import OPTIONS
+from runners.contract.result import RunResult
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _HIDDEN = frozenset({"workload.dataset_sha256"})
+_Found = dict[str, dict[str, list[Any]]]
+"""Each parameter's values, by backend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +28,15 @@ class Varied:
     title: str
     """What is unique of it."""
     values: Mapping[str, Sequence[Any]]
-    """What it is, each value once, by backend; None: left open."""
+    """What it is, each value once, by backend; None: left open. A backend that has no such parameter is not there."""
 
-    @property
-    def texts(self) -> set[str]:
-        """The values as text."""
-        return {shown(value) for values in self.values.values() for value in values}
+    def text(self, result: RunResult) -> str:
+        """Its value as text: nothing where the backend has no such parameter, a dash where it was left open."""
+        return shown(by_own_name(result).get(self.name)) if may_have(result.backend, self.name) else ""
 
 
 def varied_parameters(frame: pd.DataFrame, parameters: Sequence[str]) -> list[Varied]:
-    """The parameters in which runs differ, in the order they are declared; ``backend`` is one.
+    """The parameters in which the runs of a frame differ, in the order they are declared; ``backend`` is one.
 
     A parameter that only some backends have counts among these; one that is passed on, among all that pass on. Where
     nothing but the defaults of the backends differs, nothing was varied.
@@ -42,16 +45,46 @@ def varied_parameters(frame: pd.DataFrame, parameters: Sequence[str]) -> list[Va
         frame: of the runs.
         parameters: which of its columns are parameters.
     """
-    found: dict[str, dict[str, list[Any]]] = {"backend": {}}
-    for name in parameters:
-        if name not in _HIDDEN:
-            found.setdefault(_without_backend(name), {})
+    names = dict.fromkeys(("backend", *map(_own_name, parameters)))
+    found: _Found = {name: {} for name in names}
     for backend, rows in frame.groupby("backend", sort=False):
-        found["backend"][str(backend)] = [backend]
-        for name, values in found.items():
-            if name != "backend" and may_have(str(backend), name):
-                values[str(backend)] = _distinct(rows, name, str(backend))
-    varied = {name: values for name, values in found.items() if _varies(name, values)}
+        for name in names:
+            if may_have(str(backend), name):
+                found[name][str(backend)] = _distinct(rows, name, str(backend))
+    return _varied(found)
+
+
+def varied_among(results: Iterable[RunResult]) -> list[Varied]:
+    """The same for results that are no frame."""
+    points: dict[str, list[dict[str, Any]]] = {}
+    for result in results:
+        points.setdefault(result.backend, []).append(by_own_name(result))
+    names = dict.fromkeys(name for declared in points.values() for point in declared for name in point)
+    return _varied(
+        {
+            name: {
+                backend: list(dict.fromkeys(point.get(name) for point in declared))
+                for backend, declared in points.items()
+                if may_have(backend, name)
+            }
+            for name in names
+        }
+    )
+
+
+def _own_name(column: str) -> str:
+    first, _, rest = column.partition(".")
+    return rest if first in OPTIONS else column
+
+
+def _distinct(rows: pd.DataFrame, name: str, backend: str) -> list[Any]:
+    column = next((column for column in (f"{backend}.{name}", name) if column in rows), None)
+    values = [None] if column is None else rows[column].unique().tolist()
+    return [None if value != value else value for value in values]
+
+
+def _varied(found: _Found) -> list[Varied]:
+    varied = {name: values for name, values in found.items() if name not in _HIDDEN and _varies(name, values)}
     short = [name.rpartition(".")[2] for name in varied]
     return [
         Varied(name, last if short.count(last) == 1 else name, values)
@@ -59,22 +92,7 @@ def varied_parameters(frame: pd.DataFrame, parameters: Sequence[str]) -> list[Va
     ]
 
 
-def _without_backend(column: str) -> str:
-    from runners.contract.options import OPTIONS
-
-    first, _, rest = column.partition(".")
-    return rest if first in OPTIONS else column
-
-
-def _distinct(rows: pd.DataFrame, name: str, backend: str) -> list[Any]:
-    column = next((column for column in (name, f"{backend}.{name}") if column in rows), None)
-    values = [None] if column is None else rows[column].astype(object).unique().tolist()
-    return [None if value != value else value for value in values]
-
-
 def _varies(name: str, values: Mapping[str, Sequence[Any]]) -> bool:
     if len({shown(value) for of_one in values.values() for value in of_one}) < 2:
         return False
-    return name == "backend" or not all(
-        is_default(backend, name, value) for backend, of_one in values.items() for value in of_one
-    )
+    return not all(is_default(backend, name, value) for backend, of_one in values.items() for value in of_one)

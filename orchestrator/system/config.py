@@ -83,7 +83,7 @@ def config_from_document(document: Document, folder: Path) -> UserConfig:
     data = {} if document.data is None else document.data
     if not isinstance(data, dict):
         raise FileError([Issue("the user config is a mapping of keys", line=document.line(()))])
-    findings = list(unknown_keys(data, _PLACES, {}))
+    findings = list(unknown_keys(data, _PLACES))
     config = UserConfig()
     try:
         config = UserConfig.model_validate(known_part(data, _PLACES))

@@ -30,7 +30,7 @@ FILES: dict[str, tuple[str | bytes, list[str]]] = {
     "empty file": ("", ["c.yaml:1: a campaign is a mapping"]),
     "bad name": (BASE.replace("base", "../up"), ["c.yaml:1: name:", "a-z, 0-9 and -"]),
     "reserved name": (BASE.replace("base", "adhoc"), ["c.yaml:1: name:", "single runs"]),
-    "not yet": (BASE + "until: {min_cycles: 5}\n", ["c.yaml:5: until: not supported yet"]),
+    "no metric": (BASE + "until: {min_cycles: 5}\n", ["c.yaml:5: until.metric: field required"]),
     "tag": (BASE + "seed: !!python/object/apply:os.getpid []\n", ["c.yaml:5: seed: the tag", "is not allowed"]),
     "bomb": (
         "a: &a [x,x,x,x,x,x,x,x,x,x]\n"

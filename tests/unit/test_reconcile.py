@@ -188,3 +188,35 @@ def test_what_measures_in_another_way_than_the_campaign_does_now_is_neither_watc
     assert attempt.stopped
     assert (standing.pending, standing.alive, folder.published()) == ([0, 1], [], set())
     assert reconcile(manifest, folder, FakeDispatcher(), lambda name: True).completed == 1
+
+
+def test_what_is_known_well_enough_is_not_run_whatever_its_rows_say(manifest: Manifest, folder: CampaignFolder) -> None:
+    set_folder(folder, "published")
+    manifest.begin_attempt(1, 1)
+    manifest.fail(1, 1, FailureKind.CRASHED, "died")
+    standing = reconcile(manifest, folder, FakeDispatcher(), enough=lambda: {E0})
+    assert (standing.pending, standing.completed, standing.unneeded) == ([], 1, 1)
+    assert [status for *_, status in manifest.standing()] == ["completed", "unneeded"]
+    assert standing.mended == [
+        "1 run complete in results/ but not in the manifest: recorded",
+        "1 run not needed, since the experiment is known well enough",
+    ]
+    again = reconcile(manifest, folder, FakeDispatcher(), enough=lambda: {E0})
+    assert (again.changes, again.mended) == ([], [])
+
+
+def test_what_is_not_known_well_enough_any_more_is_pending_again(manifest: Manifest, folder: CampaignFolder) -> None:
+    manifest.spare(E0)
+    standing = reconcile(manifest, folder, FakeDispatcher())
+    assert standing.pending == [0, 1]
+    assert standing.mended == ["2 runs needed after all, since the experiment is not known well enough"]
+    assert [status for *_, status in manifest.standing()] == ["pending", "pending"]
+
+
+def test_whether_it_is_known_is_asked_once_all_is_published_that_can_be(
+    manifest: Manifest, folder: CampaignFolder
+) -> None:
+    set_folder(folder, "finished")
+    seen = []
+    reconcile(manifest, folder, FakeDispatcher(), enough=lambda: seen.append(folder.published()) or ())
+    assert seen == [{(E0, 1)}]

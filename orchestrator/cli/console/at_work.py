@@ -11,6 +11,8 @@ from orchestrator.execution.events import (
     BreakerOpened,
     CampaignEvent,
     CampaignStarted,
+    ExperimentKnown,
+    ExperimentReopened,
     GapEnded,
     GapStarted,
     RunCompleted,
@@ -40,6 +42,8 @@ class AtWork:
     campaign: str = "run"
     runs: int = 1
     at_start: int = 0
+    at_most: bool = False
+    """Whether fewer runs may do, by ``until``."""
     energy_j: float = 0.0
     methods: set[str] = field(default_factory=set)
     ended: set[_Run] = field(default_factory=set)
@@ -52,7 +56,9 @@ class AtWork:
         """Take in what happened."""
         match event:
             case CampaignStarted():
-                self.campaign, self.runs, self.at_start = event.campaign, event.runs, event.completed
+                self.campaign, self.at_start = event.campaign, event.completed
+                self.runs = event.runs - event.unneeded
+                self.at_most = event.until is not None
                 self.begun_s = time.monotonic()
             case GapStarted():
                 self._gaps[event.gpus] = (event, time.monotonic() + event.duration_s)
@@ -75,6 +81,10 @@ class AtWork:
                 run = (event.failure.experiment_id, event.failure.cycle)
                 self._live.pop(run, None)
                 self.ended.discard(run)
+            case ExperimentKnown():
+                self.runs -= event.spared
+            case ExperimentReopened():
+                self.runs += event.needed
             case BreakerOpened():
                 self._breaker = (event, time.monotonic() + event.pause_s)
             case BreakerClosed():
@@ -96,7 +106,7 @@ class AtWork:
 
     @property
     def left_s(self) -> float | None:
-        """An estimate of the time left; None before the first run has ended.
+        """An estimate of the time left, at most; None before the first run has ended.
 
         From the pace of this time on the clock on the wall, so that runs side by side and pauses are in it.
         """

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import textwrap
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from orchestrator.execution.events import CampaignEvent, RunCompleted, RunFailed
-from orchestrator.execution.scheduling import ScheduleEvent
 from runners.contract.events import RunnerEvent
 from runners.contract.request import Gap
 from runners.contract.result import RunResult
+
+if TYPE_CHECKING:
+    from orchestrator.execution.scheduling import ScheduleEvent
 
 
 def print_json(value: Any) -> None:
     """Print a value as indented JSON."""
     click.echo(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
+
+
+def print_json_list(values: Iterable[Any]) -> None:
+    """Print values as a list of indented JSON, one after another."""
+    before = "[\n"
+    for value in values:
+        text = json.dumps(value, indent=2, default=_plain, ensure_ascii=False)
+        click.echo(before + textwrap.indent(text, "  "), nl=False)
+        before = ",\n"
+    click.echo("[]" if before == "[\n" else "\n]")
 
 
 def print_event(event: CampaignEvent | ScheduleEvent) -> None:

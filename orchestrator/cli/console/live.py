@@ -80,9 +80,10 @@ def _run_line(run: str, doing: list[str], width: int) -> Text:
 
 def _bar(at_work: AtWork, width: int, *, ascii_only: bool) -> Text:
     """How far the campaign is; the narrower the terminal, the less of it is told."""
-    parts = [f"{at_work.done}/{at_work.runs} runs", _clock(at_work.elapsed_s)]
+    most = "≤ " * (at_work.at_most and at_work.done < at_work.runs and not ascii_only)
+    parts = [f"{at_work.done}/{most}{at_work.runs} runs", _clock(at_work.elapsed_s)]
     if at_work.left_s is not None:
-        parts.append(f"about {duration(at_work.left_s)} left")
+        parts.append(f"{'at most' if at_work.at_most else 'about'} {duration(at_work.left_s)} left")
     if at_work.energy:
         parts.append(at_work.energy)
     name = fitted(at_work.campaign, max(8, width // 3))

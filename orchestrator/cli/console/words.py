@@ -15,6 +15,8 @@ from orchestrator.execution.events import (
     CampaignEvent,
     CampaignStarted,
     CycleStarted,
+    ExperimentKnown,
+    ExperimentReopened,
     Foreseen,
     GapEnded,
     GapStarted,
@@ -27,8 +29,10 @@ from orchestrator.execution.events import (
     RunRetried,
     RunStarted,
 )
+from orchestrator.execution.precision import Known
 from orchestrator.execution.preflight.estimate import duration, energy
 from orchestrator.report.counting import counted
+from orchestrator.report.precision import give_or_take
 from orchestrator.report.tables import HEADLINES, value_of
 from runners.contract.paths import LOG, run_id
 from runners.contract.quantities import QUANTITIES
@@ -44,6 +48,7 @@ class PlainLines:
         self._verbose = verbose
         self._runs = 0
         self._at_start = 0
+        self._at_most = ""
         self._ended: set[tuple[str, int]] = set()
 
     def show(self, event: CampaignEvent) -> None:
@@ -58,10 +63,11 @@ class PlainLines:
         """What an event has to say."""
         match event:
             case CampaignStarted():
-                self._runs, self._at_start = event.runs, event.completed
+                self._runs, self._at_start = event.runs - event.unneeded, event.completed
+                self._at_most = "at most " * (event.until is not None)
                 yield from _heading(event)
             case CycleStarted():
-                yield f"=== Cycle {event.cycle} of {event.cycles} ==="
+                yield f"=== Cycle {event.cycle} of {self._at_most}{event.cycles} ==="
             case GpuAwaited():
                 yield f"waiting up to {event.patience_s:g} s: {event.what}"
             case GapStarted():
@@ -91,6 +97,13 @@ class PlainLines:
                 yield from failure_lines(event, self._place())
             case RunRetried():
                 yield from _retry_lines(event)
+            case ExperimentKnown():
+                self._runs -= event.spared
+                spared = f"{counted(event.spared, 'run')} of it {'is' if event.spared == 1 else 'are'} not needed"
+                yield f"known to {_give_or_take(event)}: {event.experiment_id}; {spared}"
+            case ExperimentReopened():
+                self._runs += event.needed
+                yield f"known only to {_give_or_take(event)} after all: {event.experiment_id} goes on"
             case BreakerOpened():
                 yield from _breaker_lines(event)
             case Foreseen():
@@ -106,6 +119,11 @@ class PlainLines:
         """How many runs have ended, of all."""
         width = len(str(self._runs))
         return f"[{self._at_start + len(self._ended):>{width}}/{self._runs}]"
+
+
+def _give_or_take(event: ExperimentKnown | ExperimentReopened) -> str:
+    known = Known(event.runs, event.relative_half_width, isinstance(event, ExperimentKnown), event.method)
+    return f"{give_or_take(known)} after {counted(event.runs, 'run')}"
 
 
 def print_failures(event: CampaignEvent) -> None:
@@ -157,9 +175,14 @@ def near(path: Path) -> Path:
 
 
 def _heading(event: CampaignStarted) -> Iterator[str]:
-    repeated = f" over {event.cycles} cycles" if event.cycles > 1 else ""
-    runs = f"{counted(event.runs, 'run')}{repeated}"
-    yield f"campaign {event.campaign}: {runs}, {event.completed:,} complete, {event.to_run:,} to run"
+    at_most = "at most " * (event.until is not None)
+    repeated = f" over {at_most}{event.cycles} cycles" if event.cycles > 1 else ""
+    done = f"{event.completed:,} complete"
+    done += f", {event.unneeded:,} not needed" if event.unneeded else ""
+    runs = f"{at_most}{counted(event.runs, 'run')}{repeated}"
+    yield f"campaign {event.campaign}: {runs}, {done}, {at_most}{event.to_run:,} to run"
+    if event.until:
+        yield f"each experiment is repeated until {event.until}"
     yield f"dispatch: {event.dispatcher} ({event.how}) · device: {event.device} · results: {near(event.results)}"
     for mended in event.mended:
         yield f"mended: {mended}"
@@ -182,8 +205,10 @@ def _foreseen_lines(event: Foreseen) -> Iterator[str]:
     spending = spent = ""
     if event.left_j is not None and event.spent_j is not None:
         spending, spent = f" and {energy(event.left_j)}", f", {energy(event.spent_j)} spent so far ({event.method})"
-    runs = f"{counted(event.left, 'run')} left"
-    yield f"estimated from the first {event.runs:,}: about {duration(event.left_s)}{spending} for {runs}{spent}"
+    at_most = "at most " * event.at_most
+    runs = f"{at_most}{counted(event.left, 'run')} left"
+    time = f"{at_most or 'about '}{duration(event.left_s)}"
+    yield f"estimated from the first {event.runs:,}: {time}{spending} for {runs}{spent}"
     for line in event.above:
         yield f"WARNING: {line}; Ctrl-C stops it, and `orchestrate resume` goes on"
 

@@ -53,6 +53,8 @@ class Plan(NamedTuple):
     grouped: bool
     """Whether no cycle follows another."""
     min_window_s: float
+    least: int | None = None
+    """How many of the runs it takes at least, where ``until`` may spare some; None: all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,9 @@ class Estimate:
     """How the energy of those runs was come by."""
     size_bytes: int | None
     """Of the results."""
+    least: int | None = None
+    """How many of the runs it takes at least, where ``until`` may spare some: the figures are then the most; None: all.
+    """
 
 
 def estimate(plan: Plan, known: Iterable[KnownRun]) -> Estimate:
@@ -117,6 +122,7 @@ def estimate(plan: Plan, known: Iterable[KnownRun]) -> Estimate:
         without,
         frozenset(run.method for run in used.values() if run.method and run.window_j is not None),
         round(plan.runs * sum(sizes) / len(sizes)) if sizes else None,
+        plan.least,
     )
 
 
@@ -171,13 +177,15 @@ def told(found: Estimate, *, until_cool: bool = False) -> Iterator[str]:
     """An estimate in words."""
     if not found.runs:
         return
-    runs = _counted(found.runs, "run")
+    runs, at_most = _counted(found.runs, "run"), ""
+    if found.least is not None:
+        runs, at_most = f"at most {runs}, at least {found.least:,}", "at most "
     if found.seconds is None:
-        pauses = f", {duration(found.gaps_s)} of it pauses" if found.gaps_s else ""
+        pauses = f", {at_most}{duration(found.gaps_s)} of it pauses" if found.gaps_s else ""
         later = "; told once the first have ended" if found.runs > 1 else ""
         yield f"{runs}: time and energy unknown, since no like run is known{pauses}{later}"
         return
-    figures = [f"about {_range(found.seconds, duration)}"]
+    figures = [f"{at_most}about {_range(found.seconds, duration)}"]
     if found.joules:
         made_up = found.methods & {"estimated", "simulated"}
         figures.append(_range(found.joules, energy, f" {', '.join(sorted(found.methods))}" if made_up else ""))
@@ -190,7 +198,7 @@ def told(found: Estimate, *, until_cool: bool = False) -> Iterator[str]:
     if found.without:
         yield f"{_counted(found.without, 'experiment')} like no known run, taken to be as the others are"
     if found.gaps_s:
-        yield f"{'at most ' * until_cool}{duration(found.gaps_s)} of the time is pauses"
+        yield f"{'at most ' * (until_cool or bool(at_most))}{duration(found.gaps_s)} of the time is pauses"
 
 
 def _counted(number: int, noun: str) -> str:

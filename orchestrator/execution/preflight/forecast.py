@@ -6,7 +6,16 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from orchestrator.execution.events import CampaignEvent, CampaignStarted, Foreseen, Observer, RunCompleted, RunFailed
+from orchestrator.execution.events import (
+    CampaignEvent,
+    CampaignStarted,
+    ExperimentKnown,
+    ExperimentReopened,
+    Foreseen,
+    Observer,
+    RunCompleted,
+    RunFailed,
+)
 from orchestrator.execution.preflight.estimate import Span
 from orchestrator.execution.preflight.look import Preflight, excess
 from orchestrator.results.known import known_run
@@ -36,6 +45,7 @@ class Forecast:
         self._begun_s = now_s()
         self._enough = _ENOUGH
         self._left = ahead.estimate.runs
+        self._at_most = False
         self._ended = 0
         self._joules: list[float] = []
         self._methods: set[str] = set()
@@ -47,6 +57,11 @@ class Forecast:
         if isinstance(event, CampaignStarted):
             self._begun_s, self._left = self._now_s(), event.to_run
             self._enough = min(max(event.runs // max(event.cycles, 1), 1), _ENOUGH)
+            self._at_most = event.until is not None
+        elif isinstance(event, ExperimentKnown):
+            self._left -= event.spared
+        elif isinstance(event, ExperimentReopened):
+            self._left += event.needed
         elif isinstance(event, RunCompleted | RunFailed) and not self._told:
             self._ended += 1
             if isinstance(event, RunCompleted):
@@ -72,4 +87,5 @@ class Forecast:
             joules=None if left_j is None else Span(left_j, left_j, left_j),
         )
         method = ", ".join(sorted(self._methods)) or None
-        return Foreseen(self._ended, left, left_s, spent_j, left_j, method, tuple(excess(expected, self._config)))
+        above = tuple(excess(expected, self._config))
+        return Foreseen(self._ended, left, left_s, spent_j, left_j, method, above, self._at_most)

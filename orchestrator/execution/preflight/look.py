@@ -6,7 +6,7 @@ import itertools
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator.campaign.axes import Grid, resolve_grids
 from orchestrator.campaign.expand import Funnel, Planned, expand
@@ -21,7 +21,6 @@ from orchestrator.execution.preflight import models
 from orchestrator.execution.preflight.estimate import Asked, Estimate, Plan
 from orchestrator.execution.preflight.memory import Room, Weights, memory_issue, need
 from orchestrator.execution.readiness import campaign_gpus, settled
-from orchestrator.manifest.store import Status
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.known import known_runs
 from orchestrator.system.config import UserConfig
@@ -72,6 +71,7 @@ class Preflight:
 
         return {
             "runs": expected.runs,
+            "runs_at_least": expected.runs if expected.least is None else expected.least,
             "seconds": span(expected.seconds),
             "joules": span(expected.joules),
             "energy_methods": sorted(expected.methods),
@@ -165,21 +165,24 @@ def _plan(
     funnel: Funnel,
     gpus: Sequence[Gpu],
     gaps: Gaps,
-    left: int | None,
+    left: _Left | None,
 ) -> Plan:
     file, experiments = campaign.file, len(planned)
     if experiments == _MOST_EXPERIMENTS:  # the share that rules drop is taken to be that of the first
         experiments = round(sum(grid.points for grid in grids) * experiments / funnel.declared)
         experiments = max(experiments, _MOST_EXPERIMENTS)
+    if left is None:
+        left = _Left(experiments * file.most_cycles, experiments * (file.until.min_cycles if file.until else 0))
     most = max((count for grid in grids for count in gpus_wanted(grid) if count), default=1)
     return Plan(
         [_asked(each.experiment, each.experiment_id, gpus) for each in planned],
         experiments,
-        experiments * file.cycles if left is None else left,
+        left.most,
         gaps,
         max(len(gpus) // most, 1) if file.parallel else 1,
         file.order == "grouped",
         file.measurement.min_window_s or 0.0,
+        min(left.least, left.most) if file.until else None,
     )
 
 
@@ -196,16 +199,24 @@ def _asked(experiment: Experiment, identity: str, gpus: Sequence[Gpu]) -> Asked:
     )
 
 
-def _left(campaign: Campaign, project: Project) -> int | None:
-    """How many runs are left of a campaign that was begun, by its file as it is now; None: it was not."""
+class _Left(NamedTuple):
+    """How many runs are left to be carried out."""
+
+    most: int
+    least: int
+    """Where ``until`` may spare some."""
+
+
+def _left(campaign: Campaign, project: Project) -> _Left | None:
+    """What is left of a campaign that was begun, by its file as it is now; None: it was not."""
     try:
         changed = changes_of(campaign, CampaignFolder(project.results / campaign.name))
         if changed:
-            return changed.experiments * changed.cycles[1] - changed.kept
+            return _Left(max(changed.experiments * changed.cycles[1] - changed.kept, 0), 0)
         status = campaign_status(campaign.name, project=project)
     except OrchestratorError:
         return None
-    return status.runs - status.counts[Status.COMPLETED]
+    return _Left(status.left, status.least_left)
 
 
 def _states(gpus: Sequence[Gpu]) -> list[GpuState]:

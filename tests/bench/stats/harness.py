@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from orchestrator.analysis.groups import Group
 from orchestrator.results.table import HOW, WHO
+from runners.contract.quantities import QUANTITIES
 
 CAMPAIGNS: Final = 2000
 """How many campaigns are simulated for each figure."""
@@ -91,7 +92,7 @@ def share_of(hits: Sequence[bool] | NDArray[np.bool_] | Iterator[bool]) -> float
 
 
 def made_group(label: str, values: Logs, metric: str = METRIC, gpus: Sequence[str] = (), first_cycle: int = 1) -> Group:
-    """A group of one experiment whose runs measured ``values``, a run a cycle; NaN is a run that did not.
+    """A group of one experiment whose runs measured ``values``, a run a cycle, and nothing else; NaN: not measured.
 
     Args:
         label: of the group, and the id of its experiment.
@@ -101,7 +102,7 @@ def made_group(label: str, values: Logs, metric: str = METRIC, gpus: Sequence[st
         first_cycle: the number of the first.
     """
     count = len(values)
-    columns: dict[str, object] = dict.fromkeys((*WHO, *HOW, "energy_j", "energy_low_j", "energy_high_j"))
+    columns: dict[str, object] = dict.fromkeys((*WHO, *HOW)) | dict.fromkeys(QUANTITIES, math.nan)
     columns |= {
         "run_id": [f"{label}-{index}" for index in range(count)],
         "campaign": "simulated",

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.analysis.conditions import Condition, of_runs, parse_condition, unmet
-from orchestrator.analysis.groups import groups_of
+from orchestrator.analysis.conditions import Condition, groups_meeting, parse_condition, runs_meeting, unmet
+from orchestrator.analysis.groups import Choice, groups_of
 from orchestrator.errors import InputError
 from orchestrator.results.table import RunTable, as_table
 from tests.builders import experiment, run_result
@@ -28,7 +28,8 @@ def table() -> RunTable:
 
 
 def holding(table: RunTable, *texts: str) -> list[bool]:
-    return of_runs(table.frame, [parse_condition(text) for text in texts]).tolist()
+    found = runs_meeting(table, [parse_condition(text) for text in texts]).frame
+    return [number in set(found["order_index"]) for number in table.frame["order_index"]]
 
 
 @pytest.mark.parametrize(
@@ -78,3 +79,10 @@ def test_a_group_is_judged_by_its_median_and_told_what_was_seen(table: RunTable)
     assert condition.seen(fast) == pytest.approx(0.35)
     assert unmet(fast, [condition, parse_condition("dtype = float32")]) == []
     assert unmet(slow, [condition, parse_condition("batch_size = 2")]) == ["ttft_s.p95 < 0.5: 0.9", "batch_size = 2: —"]
+
+
+def test_groups_are_picked_by_their_medians_and_their_runs_by_parameters_only(table: RunTable) -> None:
+    conditions = [parse_condition("ttft_s.p95 < 0.5"), parse_condition("dtype = float32")]
+    (found,) = groups_meeting(table, [], Choice(), conditions)
+    assert found.frame["order_index"].tolist() == [0, 1, 2]
+    assert groups_meeting(table, [], Choice(), [parse_condition("ttft_s.p95 < 0.3")]) == []

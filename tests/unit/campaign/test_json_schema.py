@@ -74,7 +74,7 @@ def test_every_campaign_of_the_docs_is_valid(text: str) -> None:
         ({"name": "Upper"}, "name"),
         ({"name": "adhoc"}, "name"),
         ({"nmae": "a"}, ""),
-        ({"until": 3}, ""),
+        ({"until": 3}, "until"),
         ({"backends": {}}, ""),
         ({"backends": {"vlm": None}}, "backends"),
         ({"backends": {"simulated": {"dtype": "float32"}}}, "backends.simulated"),

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from orchestrator.campaign.load import campaign_from_mapping, load_campaign
-from orchestrator.campaign.schema import NOT_YET
 from orchestrator.errors import FileError, InputError, Issue
 
 BASE = """\
@@ -76,7 +75,7 @@ def test_unknown_parameter_and_backend_in_backends() -> None:
 
 
 def test_everything_that_is_wrong_is_told_at_once_in_the_order_of_the_file() -> None:
-    found = issues("name: A\nmodel: demo:none\ncycles: 0\nseed: x\nuntil: {}\nbackends: {}\n")
+    found = issues("name: A\nmodel: demo:none\ncycles: 0\nseed: x\nzzz: {}\nbackends: {}\n")
     assert [issue.line for issue in found] == [1, 3, 4, 5]
 
 
@@ -224,15 +223,6 @@ def test_missing_keys(key: str) -> None:
     (issue,) = issues(text)
     assert issue.field == key
     assert "required" in issue.message
-
-
-@pytest.mark.parametrize("key", sorted(NOT_YET))
-def test_a_key_that_is_not_built_yet_says_so(key: str) -> None:
-    *places, last = key.split(".")
-    nested = "".join(f"{place}: {{" for place in places) + f"{last}: 1" + "}" * len(places)
-    (issue,) = issues(BASE + nested)
-    assert (issue.line, issue.field) == (5, key)
-    assert issue.message.startswith("not supported yet")
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "[]", "- a\n- b\n", "text", "3", "~", "\ufeff"])

@@ -60,11 +60,12 @@ class Played:
     age_s: float = 0.0
     _over: threading.Event = field(default_factory=threading.Event)
 
-    def end(self, kind: FailureKind | None = None) -> None:
+    def end(self, kind: FailureKind | None = None, **measured: Any) -> None:
         run = run_id(self.name.experiment_id, self.name.cycle)
         if kind is None:
+            name = self.name
             result = run_result(
-                experiment_id=self.name.experiment_id, cycle=self.name.cycle, attempt=self.name.attempt, run_id=run
+                experiment_id=name.experiment_id, cycle=name.cycle, attempt=name.attempt, run_id=run, **measured
             )
             (self.folder / RESULT).write_text(result.model_dump_json())
         else:

@@ -134,3 +134,29 @@ def test_what_was_looked_through_in_vain_is_not_again_until_something_comes_free
     assert taken(runs, "abc") is None
     assert taken(runs, "abc", now_s=5.0) is None
     assert taken(runs, now_s=5.0) == 0
+
+
+def test_what_is_dropped_is_not_taken_wherever_it_waited() -> None:
+    runs = pending("a", "a", "a", "a")
+    assert [taken(runs), taken(runs)] == [0, 1]
+    runs.again(0, 0.0)
+    runs.again(1, 10.0)
+    assert taken(runs, "a") is None
+    runs.drop([0, 1, 2, 7])
+    assert taken(runs, now_s=20.0) == 3
+    assert not runs
+
+
+def test_what_is_dropped_keeps_no_other_waiting() -> None:
+    runs = pending("ab", "b")
+    assert taken(runs, "a") is None
+    runs.drop([0])
+    assert taken(runs, "a") == 1
+
+
+def test_what_is_added_has_its_place_in_the_order() -> None:
+    runs = pending("a", "a", "a", "a")
+    runs.drop([1, 2])
+    assert taken(runs) == 0
+    runs.add([2, 1])
+    assert [taken(runs), taken(runs), taken(runs)] == [1, 2, 3]

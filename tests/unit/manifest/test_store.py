@@ -44,7 +44,7 @@ def test_a_new_manifest_holds_every_run_pending_in_order(manifest: Manifest) -> 
         (2, "e0", 2, "pending"),
         (3, "e1", 2, "pending"),
     ]
-    assert manifest.counts() == {Status.PENDING: 4, Status.RUNNING: 0, Status.COMPLETED: 0, Status.FAILED: 0}
+    assert manifest.counts() == {**dict.fromkeys(Status, 0), Status.PENDING: 4}
     assert manifest.experiment_count() == 2
 
 
@@ -136,7 +136,12 @@ def test_counts_and_lists_by_status(manifest: Manifest) -> None:
     manifest.begin_attempt(0, 1)
     manifest.complete(0, 1, "x")
     manifest.begin_attempt(2, 1)
-    assert manifest.counts() == {Status.PENDING: 2, Status.RUNNING: 1, Status.COMPLETED: 1, Status.FAILED: 0}
+    assert manifest.counts() == {
+        **dict.fromkeys(Status, 0),
+        Status.PENDING: 2,
+        Status.RUNNING: 1,
+        Status.COMPLETED: 1,
+    }
     assert [run.order_index for run in manifest.runs(status=Status.PENDING)] == [1, 3]
     assert [run.experiment_id for run in manifest.runs()] == ["e0", "e1", "e0", "e1"]
 
@@ -228,3 +233,26 @@ def test_damage_found_only_later_is_told_as_such(path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(ManifestError, match="is broken"), Manifest.open(path) as manifest:
         list(manifest.runs())
+
+
+def test_what_is_not_needed_of_an_experiment_is_what_was_pending_and_may_be_needed_again(manifest: Manifest) -> None:
+    manifest.begin_attempt(0, 1)
+    assert manifest.spare("e0") == [2]
+    assert [status for _, _, _, status in manifest.standing()] == ["running", "pending", "unneeded", "pending"]
+    assert manifest.spare("e0") == []
+    assert manifest.need_again("e1") == []
+    assert manifest.need_again("e0") == [2]
+    assert manifest.counts()[Status.UNNEEDED] == 0
+
+
+def test_at_least_as_many_are_left_as_each_experiment_lacks_of_the_least_and_one_of_each_that_goes_on(
+    manifest: Manifest,
+) -> None:
+    assert [manifest.least_left(count) for count in (1, 2, 3)] == [2, 4, 4]
+    manifest.begin_attempt(0, 1)
+    manifest.complete(0, 1, "x")
+    assert [manifest.least_left(count) for count in (1, 2)] == [2, 3]
+    manifest.spare("e0")
+    assert [manifest.least_left(count) for count in (1, 2)] == [1, 2]
+    manifest.spare("e1")
+    assert manifest.least_left(2) == 0

@@ -8,7 +8,7 @@ from orchestrator.errors import InputError
 from orchestrator.report.frames import load_frame
 from orchestrator.report.loading import find_run, load_results
 from orchestrator.system.project import Project, find_project
-from tests.builders import experiment, identity, published_run, run_result
+from tests.builders import begun, experiment, identity, published_run, run_result
 
 ONE, TWO = experiment(batch_size=1), experiment(batch_size=2)
 
@@ -19,7 +19,7 @@ def project() -> Project:
     for of in (ONE, TWO):
         for cycle in (1, 2):
             published_run(found.results, run_result(of, cycle=cycle))
-    (found.results / "base" / "campaign.json").touch()
+    begun(found.results, "base")
     return found
 
 

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestrator.report.tables import Table, run_details, run_list, summary, value_of
+from orchestrator.report.runs import run_list as run_list_of
+from orchestrator.report.tables import Table, run_details, summary, value_of
 from orchestrator.results.parameters import parameters
+from orchestrator.results.table import as_table
 from runners.contract.request import Experiment
 from runners.contract.result import RunResult
 from tests.builders import experiment, run_result
@@ -14,6 +18,10 @@ from tests.builders import experiment, run_result
 
 def result(joules: float | None, of: Experiment | None = None, **changes: Any) -> RunResult:
     return run_result(of, energy_per_output_token_j=joules, **changes)
+
+
+def run_list(name: str, results: Sequence[RunResult]) -> Table:
+    return run_list_of(as_table(Path(name), results))
 
 
 def titles(table: Table) -> list[str]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestrator.report.frames import load_frame
-from orchestrator.report.tables import Table, run_list, summary
-from orchestrator.results.parameters import parameters, varied_parameters
+from orchestrator.report.runs import run_list as run_list_of
+from orchestrator.report.tables import Table, summary
+from orchestrator.results.parameters import parameters
+from orchestrator.results.table import as_table
+from orchestrator.results.varied import varied_among, varied_parameters
 from runners.contract.paths import RESULT, RUNS
 from runners.contract.result import RunResult
 from tests.builders import experiment, run_result
@@ -17,6 +22,18 @@ from tests.builders import experiment, run_result
 
 def vllm(order_index: int, **options: Any) -> RunResult:
     return run_result(experiment("vllm", **options), order_index=order_index)
+
+
+def run_list(name: str, results: Sequence[RunResult]) -> Table:
+    return run_list_of(as_table(Path(name), results))
+
+
+def titles(results: Sequence[RunResult]) -> list[str]:
+    """Of what varies, which results and a frame of them agree on."""
+    table = as_table(Path("base"), results)
+    found = varied_among(results)
+    assert found == varied_parameters(table.frame, table.parameters)
+    return [parameter.title for parameter in found]
 
 
 def cells(table: Table, title: str) -> list[str]:
@@ -41,7 +58,7 @@ def test_an_argument_that_is_passed_on_in_some_runs_only_is_a_column(table_of: A
 
 def test_what_is_passed_on_alike_is_no_column() -> None:
     runs = [vllm(number, engine_args={"swap": 1, "n": number}) for number in range(2)]
-    assert [parameter.title for parameter in varied_parameters(runs)] == ["n"]
+    assert titles(runs) == ["n"]
 
 
 def test_backends_share_the_column_of_a_name_that_they_share() -> None:
@@ -50,8 +67,7 @@ def test_backends_share_the_column_of_a_name_that_they_share() -> None:
         vllm(1, dtype="bfloat16", max_num_seqs=8),
     ]
     table = summary("base", runs)
-    titles = [column.title for column in table.columns]
-    assert titles[:3] == ["backend", "dtype", "runs"]
+    assert [column.title for column in table.columns][:3] == ["backend", "dtype", "runs"]
     assert cells(table, "dtype") == ["float32", "bfloat16"]
 
 
@@ -61,8 +77,7 @@ def test_a_column_that_would_be_called_like_another_has_its_whole_name() -> None
         vllm(1, engine_args={"batch_size": "y"}),
         *(run_result(experiment("pytorch", batch_size=size), order_index=size) for size in (2, 3)),
     ]
-    titles = {parameter.title for parameter in varied_parameters(runs)}
-    assert {"batch_size", "engine_args.batch_size"} <= titles
+    assert {"batch_size", "engine_args.batch_size"} <= set(titles(runs))
 
 
 def test_a_frame_has_a_column_for_each_argument_and_no_value_where_there_is_none(tmp_path: Any) -> None:

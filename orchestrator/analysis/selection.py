@@ -1,0 +1,185 @@
+"""Which of many candidates may be the best: subset selection, for few cycles, unequal noise and what cycles share.
+
+For each candidate it is tested whether it is the best: against each other one, paired by cycle where they ran in the
+same cycles, each pair with its own noise. The tests of one candidate are put together by Simes's rule, which holds for
+figures that move together, as these do (they share the candidate's own noise). Only one candidate is the best, so
+nothing is to be corrected beyond that: those that are not rejected hold it with the confidence asked for.
+
+Gupta, S. S. (1965). On some multiple decision (selection and ranking) rules. Technometrics 7, 225-245.
+Hsu, J. C. (1984). Constrained simultaneous confidence intervals for multiple comparisons with the best. Annals of
+    Statistics 12, 1136-1144.
+Simes, R. J. (1986). An improved Bonferroni procedure for multiple tests of significance. Biometrika 73, 751-754.
+Sarkar, S. K. (1998). Some probability inequalities for ordered MTP2 random variables: a proof of the Simes conjecture.
+    Annals of Statistics 26, 494-504.
+Welch, B. L. (1947). The generalization of 'Student's' problem when several different population variances are
+    involved. Biometrika 34, 28-35.
+Šidák, Z. (1967). Rectangular confidence regions for the means of multivariate normal distributions. Journal of the
+    American Statistical Association 62, 626-633.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.analysis.interval import LEVEL, Interval
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Bools = NDArray[np.bool_]
+    Floats = NDArray[np.float64]
+
+_CELLS: Final = 2**18
+"""Pairs that are worked on at once: what bounds the memory."""
+_ERROR_LEAST: Final = 1e-12
+"""Standard errors below are rounding: figures that are the same in every cycle have no noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What can be said of each candidate; all of it holds at once, with the confidence asked for."""
+
+    possible: Bools
+    """Whether it may be the best."""
+    beside_best: Floats
+    """Its log less that of the best: estimate, lower and upper bound, the lower one 0 at least; NaN for a sole one."""
+    paired: float
+    """The share of the comparisons that are paired by cycle."""
+
+
+def select(logs: Floats, lost: float = 0.0, level: float = LEVEL) -> Selection:
+    """Which candidates may have the lowest mean, and how far each is from the lowest.
+
+    Half of the error goes to each side, so that between two candidates it says what a two-sided comparison says, and
+    holds for skewed noise too.
+
+    Args:
+        logs: of the figures, a row a candidate, a column a cycle; NaN where it has none. Two at least in each row.
+        lost: the share of the degrees of freedom that went into taking other effects out of the figures.
+        level: how often all that is said is to hold.
+    """
+    import numpy as np
+    from scipy.special import stdtr, stdtrit
+
+    count, side = len(logs), (1 - level) / 2
+    possible, beside_best = np.ones(count, dtype=bool), np.full((count, 3), np.nan)
+    if count < 2:
+        return Selection(possible, beside_best, 1.0)
+    others, ranks, winner = count - 1, np.arange(1, count), int(row_means(logs).argmin())
+    in_pairs = 0
+    for rows, difference, error, freedom, paired in _pairs(logs, logs, lost):
+        in_pairs += int(paired.sum())
+        p_values = np.sort(_without_own(stdtr(freedom, -difference / error), rows), axis=1)
+        possible[rows] = (p_values * others / ranks).min(axis=1) > side
+    possible[winner] = True
+    beside = np.flatnonzero(possible)
+    for rows, difference, error, freedom, _ in _pairs(logs, logs[beside], lost):
+        half = error * stdtrit(freedom, 1 - side / others)
+        half[beside[None, :] == np.arange(count)[rows, None]] = 0.0
+        beside_best[rows, 0] = difference[:, beside == winner][:, 0]
+        beside_best[rows, 1] = np.maximum(0.0, (difference - half).min(axis=1))
+        beside_best[rows, 2] = np.maximum(0.0, (difference + half).max(axis=1))
+    return Selection(possible, beside_best, (in_pairs - count) / (count * others))
+
+
+def simultaneous(logs: Floats, lost: float = 0.0, level: float = LEVEL) -> list[Interval]:
+    """Intervals of what is typical of each candidate that cover all at once, each by Student's t on its own logs.
+
+    Args are those of :func:`select`.
+    """
+    import numpy as np
+    from scipy.special import stdtrit
+
+    if not len(logs):
+        return []
+    count = np.count_nonzero(~np.isnan(logs), axis=1)
+    errors = np.nanstd(logs, axis=1, ddof=1) / np.sqrt(count * (1 - lost))
+    halves = errors * stdtrit((count - 1) * (1 - lost), (1 + level ** (1 / len(logs))) / 2)
+    return [
+        Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half), level, "log-t", int(cycles))
+        for mean, half, cycles in zip(row_means(logs), halves, count, strict=True)
+    ]
+
+
+def row_means(logs: Floats) -> Floats:
+    """The mean of each row over what is known of it; 0 where nothing is."""
+    import numpy as np
+
+    known = ~np.isnan(logs)
+    means: Floats = np.where(known, logs, 0.0).sum(axis=1) / np.maximum(np.count_nonzero(known, axis=1), 1)
+    return means
+
+
+def _without_own(p_values: Floats, rows: slice) -> Floats:
+    """Each row without the pair of a candidate with itself."""
+    import numpy as np
+
+    count = p_values.shape[1]
+    others: Floats = p_values[np.arange(count) != np.arange(count)[rows, None]].reshape(-1, count - 1)
+    return others
+
+
+def _pairs(logs: Floats, beside: Floats, lost: float) -> Iterator[tuple[slice, Floats, Floats, Floats, Bools]]:
+    """Rows; and for each beside each other: difference of means, its standard error, degrees of freedom, if paired.
+
+    Paired where the two share more than half of the cycles of the one that has more; else by Welch, which needs no
+    pairs, and takes what their cycles have in common for noise.
+    """
+    import numpy as np
+
+    height = max(1, _CELLS // max(1, len(beside)))
+    for start in range(0, len(logs), height):
+        rows = slice(start, start + height)
+        one, other = _Sums.of(logs[rows]), _Sums.of(beside)
+        shared = one.known @ other.known.T
+        paired = (shared >= 2) & (2 * shared > np.maximum.outer(one.count, other.count))
+        n = np.where(paired, shared, 2)
+        mean = (one.values @ other.known.T - one.known @ other.values.T) / n
+        squares = one.squares @ other.known.T + one.known @ other.squares.T - 2 * one.values @ other.values.T
+        variance = np.maximum(squares - n * mean**2, 0.0) / (n - 1)
+        freedom = (n - 1.0) * (1 - lost)
+        square = variance / n / (1 - lost)
+        apart = np.add.outer(one.variance / one.count, other.variance / other.count) / (1 - lost)
+        spread = (one.variance / one.count) ** 2 / (one.count - 1)
+        welch = np.add.outer(spread, (other.variance / other.count) ** 2 / (other.count - 1))
+        least = np.minimum.outer(one.count, other.count) - 1.0
+        unpaired = np.where(welch > 0, (apart * (1 - lost)) ** 2 / np.where(welch > 0, welch, 1.0), least) * (1 - lost)
+        yield (
+            rows,
+            np.where(paired, mean, np.subtract.outer(one.mean, other.mean)),
+            np.maximum(np.sqrt(np.where(paired, square, apart)), _ERROR_LEAST),
+            np.where(paired, freedom, unpaired),
+            paired,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """Figures of candidates with zeros where they have none, and what follows from them row by row."""
+
+    known: Floats
+    values: Floats
+    squares: Floats
+    count: Floats
+    mean: Floats
+    variance: Floats
+
+    @classmethod
+    def of(cls, logs: Floats) -> _Sums:
+        import numpy as np
+
+        known = ~np.isnan(logs)
+        values = np.where(known, logs, 0.0)
+        count = known.sum(axis=1).astype(float)
+        return cls(
+            known.astype(float),
+            values,
+            values**2,
+            count,
+            values.sum(axis=1) / count,
+            np.nanvar(logs, axis=1, ddof=1),
+        )

@@ -1,0 +1,91 @@
+"""``orchestrate report``: what a campaign tells, as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli.answers import group_by_option, where_option
+from orchestrator.cli.options import project_option
+from orchestrator.cli.which_runs import which_runs
+from orchestrator.errors import EXIT_DONE
+
+if TYPE_CHECKING:
+    from orchestrator.analysis.groups import Choice
+    from orchestrator.report.writing import Form
+
+
+@click.command("report", short_help="Write what a campaign tells as one HTML file, or as Markdown.")
+@click.argument("name")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Where to write it; - for standard output. [default: report.html or report.md beside the results]",
+)
+@click.option(
+    "form",
+    "--format",
+    type=click.Choice(["html", "markdown"]),
+    help="[default: as the file's name ends, else html]",
+)
+@click.option("--chart", metavar="FILE", help="Draw the main chart too, into a .png or .svg file.")
+@click.option(
+    "--metric", metavar="QUANTITY", help="What to rank by. [default: energy_per_output_token_j, where measured]"
+)
+@group_by_option
+@where_option
+@which_runs
+@project_option
+def command(
+    name: str,
+    output: str | None,
+    form: Form | None,
+    chart: str | None,
+    metric: str | None,
+    group_by: tuple[str, ...],
+    where: tuple[str, ...],
+    choice: Choice,
+    project_dir: str | None,
+) -> int:
+    """Write what the campaign NAME tells: one self-contained HTML file, or Markdown.
+
+    It says which configuration is best and how surely, what cannot be told apart, at what latency, and what it rests
+    on. The file needs no network and asks for none.
+    """
+    from orchestrator.cli.console import near
+    from orchestrator.execution.campaigns import existing
+    from orchestrator.report.answers import Asked, answers_of
+    from orchestrator.report.writing import (
+        NAMES,
+        check_picture,
+        check_target,
+        form_of,
+        write_picture,
+        write_report,
+        written,
+    )
+    from orchestrator.system.project import find_project
+
+    project = find_project(project_dir)
+    folder = existing(project, name)
+    wanted = form_of(form, output)
+    picture = Path(chart) if chart is not None else None
+    target = None if output == "-" else Path(output) if output is not None else folder / NAMES[wanted]
+    if picture is not None:
+        check_picture(picture)
+    if target is not None:
+        check_target(target)
+    answers = answers_of(name, Asked(metric, group_by, where, choice), project=project)
+    if picture is not None:
+        write_picture(answers, picture)
+        click.echo(f"Chart: {picture}", err=target is None)
+    text = written(answers, wanted, target, picture)
+    if target is None:
+        click.echo(text, nl=False)
+        return EXIT_DONE
+    write_report(text, target)
+    click.echo(f"Report: {near(target)} ({len(text.encode()) / 2**20:.1f} MiB)")
+    return EXIT_DONE

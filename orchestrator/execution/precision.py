@@ -1,0 +1,121 @@
+"""How exactly each experiment of a campaign is known so far, in the metric that its ``until:`` names."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from orchestrator.analysis.stopping import sequential_interval, sure_enough
+from orchestrator.campaign.until import Until
+from orchestrator.errors import InputError
+from orchestrator.results.folders import CampaignFolder
+from orchestrator.results.frozen import thaw
+from orchestrator.results.reading import load_result, run_folders
+from runners.contract.quantities import QUANTITIES
+from runners.contract.result import RunResult
+
+
+class Known(NamedTuple):
+    """How exactly one experiment is known."""
+
+    runs: int
+    """That tell it: complete, good, and with the figure."""
+    relative_half_width: float | None
+    """Of the 95 % interval; None where nothing can be said."""
+    enough: bool
+    """Whether it is run no more."""
+    method: str | None
+    """How the energy was come by, where the metric is one of energy."""
+
+
+_UNKNOWN = Known(0, None, enough=False, method=None)
+
+
+class _Alike(NamedTuple):
+    """What runs have in common that are taken together."""
+
+    environment_id: str
+    method: str | None
+    scope: str | None
+
+
+class Precision:
+    """What the complete runs of a campaign tell of its metric: a function of its run folders, and of nothing else.
+
+    Suspect runs tell nothing. Runs of unlike environments, or whose energy was come by in unlike ways, are not taken
+    together: that part counts which is known best.
+
+    Args:
+        until: how well each experiment is to be known.
+    """
+
+    def __init__(self, until: Until) -> None:
+        import scipy.special  # noqa: F401 (now, and not later beside a run that is measured)
+
+        self.until = until
+        self._quantity = QUANTITIES[until.metric]
+        self._values: dict[str, dict[_Alike, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
+        self._known: dict[str, Known] = {}
+
+    def read(self, folder: CampaignFolder) -> frozenset[str]:
+        """Take in all complete runs of a campaign; those that cannot be read tell nothing.
+
+        Returns:
+            The experiments that are known well enough.
+        """
+        for path in run_folders(folder.path):
+            try:
+                self.add(load_result(path))
+            except InputError:
+                continue
+        return frozenset(experiment for experiment in self._values if self.of(experiment).enough)
+
+    def of(self, experiment_id: str) -> Known:
+        """How exactly an experiment is known."""
+        if experiment_id not in self._values:
+            return _UNKNOWN
+        if experiment_id not in self._known:
+            parts = [self._judged(*part) for part in self._values[experiment_id].items()]
+            self._known[experiment_id] = max(parts, key=_rank)
+        return self._known[experiment_id]
+
+    def tells(self, result: RunResult) -> bool:
+        """Whether a run has the figure."""
+        return self._quantity.of(result) is not None
+
+    def add(self, result: RunResult) -> None:
+        """Take in a complete run."""
+        value = self._quantity.of(result)
+        if value is None or result.verdict != "good":
+            return
+        of_energy = self._quantity.of_energy
+        how = _Alike(
+            result.environment.environment_id,
+            result.energy_method if of_energy else None,
+            result.energy_scope if of_energy else None,
+        )
+        self._values[result.experiment_id][how][result.cycle] = value
+        self._known.pop(result.experiment_id, None)
+
+    def _judged(self, alike: _Alike, by_cycle: Mapping[int, float]) -> Known:
+        values = list(by_cycle.values())
+        interval = sequential_interval(values)
+        width = interval.relative_half_width if interval else None
+        enough = sure_enough(values, self.until.relative_half_width, self.until.min_cycles)
+        return Known(len(values), width, enough, alike.method)
+
+
+def precision_of(folder: CampaignFolder) -> Precision | None:
+    """What the folders of a campaign tell; None where it has no ``until``."""
+    until = thaw(folder.campaign_file).campaign.file.until if folder.campaign_file.exists() else None
+    if until is None:
+        return None
+    precision = Precision(until)
+    precision.read(folder)
+    return precision
+
+
+def _rank(known: Known) -> tuple[bool, float, int]:
+    return known.enough, -math.inf if known.relative_half_width is None else -known.relative_half_width, known.runs

@@ -1,0 +1,186 @@
+"""Everything that a report tells of a campaign: put together once, then written as HTML or as Markdown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.analysis.best import Best, Ranked, best_of
+from orchestrator.analysis.conditions import parse_condition, runs_meeting
+from orchestrator.analysis.drift import Drift, drift_of
+from orchestrator.analysis.effects import Effect, main_effects
+from orchestrator.analysis.groups import Choice, Group, LeftOut, groups_of
+from orchestrator.analysis.pareto import front
+from orchestrator.analysis.summary import Summary, summarise
+from orchestrator.report.answerable import Metric, metric_of
+from orchestrator.report.circumstances import Circumstances, circumstances_of
+from orchestrator.report.incomplete import Incomplete, incomplete_of
+from orchestrator.report.loading import load_table
+from orchestrator.report.repeating import Repeating, frozen_campaign, repeating
+from orchestrator.results.frozen import FrozenCampaign, program_version
+from orchestrator.results.table import RunTable
+from orchestrator.system.project import Project
+from runners.contract.result import RunResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_USUAL: Final = Choice()
+LATENCY: Final = "ttft_s.p50"
+BESIDE: Final = ("energy_per_output_token_j", "output_tokens_per_s", LATENCY, "memory_peak_bytes")
+"""Shown of every configuration, whatever is ranked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a report is to be about."""
+
+    metric: str | None = None
+    """What is ranked; None: energy per output token, or where that cannot be ranked, what can."""
+    by: Sequence[str] = ()
+    """Columns to group by; empty: by experiment."""
+    where: Sequence[str] = ()
+    """Conditions: those on figures (``ttft_s.p95 < 0.5``) say what a candidate has to meet, those on parameters
+    (``dtype = bfloat16``) which runs are looked at."""
+    choice: Choice = _USUAL
+
+
+_ALL: Final = Asked()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One group with its figures and its place."""
+
+    group: Group
+    summaries: Mapping[str, Summary]
+    """By metric."""
+    ranked: Ranked | None
+    """None where nothing is ranked."""
+    place: int | None
+    """From 1; None: it is no candidate, or has no figure."""
+    on_front: bool | None
+    """Of the ranked metric against latency; None where one of them is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a campaign tells."""
+
+    campaign: str
+    made_at: datetime
+    version: str
+    """Of this program."""
+    asked: Asked
+    table: RunTable
+    metric: Metric | None
+    """What is ranked; None where no run measured anything that could be."""
+    best: Best | None
+    standings: Sequence[Standing]
+    """In the order of the ranking."""
+    effects: Sequence[Effect]
+    drifts: Sequence[Drift]
+    left_out: Sequence[LeftOut]
+    incomplete: Incomplete
+    circumstances: Circumstances
+    frozen: FrozenCampaign | None
+    repeating: Repeating
+    readings: Sequence[RunResult]
+    """Runs that were read whole: all, or a choice of them where there are very many."""
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """A row a run; without those that were retired, of which the table tells too."""
+        return self.table.frame[~self.table.frame["retired"].astype(bool)]
+
+    @property
+    def winner(self) -> Standing | None:
+        """The best configuration, where one can be named."""
+        chosen = self.best.winner if self.best else None
+        return next((one for one in self.standings if chosen is not None and one.ranked is chosen), None)
+
+
+def answers_of(campaign: str | Path, asked: Asked = _ALL, *, project: Project | None = None) -> Answers:
+    """Everything that can be told of a campaign.
+
+    Args:
+        campaign: its name, or the path of its results folder.
+        asked: what about.
+        project: where a name is looked for; found from the current folder if not given.
+
+    Raises:
+        InputError: there is no such campaign; or a column, a metric or a condition is not one.
+    """
+    table = load_table(campaign, project=project)
+    frozen = frozen_campaign(table.folder)
+    conditions = [parse_condition(text) for text in asked.where]
+    on_figures = [one for one in conditions if one.of_figure(table.frame.columns)]
+    on_runs = [one for one in conditions if one not in on_figures]
+    table = runs_meeting(table, on_runs)
+    groups = groups_of(table, asked.by, asked.choice)
+    metric = metric_of(groups, asked.metric, asked.choice)
+    best = best_of(groups, metric.name, on_figures, asked.choice) if metric else None
+    standings = _standings(groups, metric, best)
+    circumstances, readings = circumstances_of(table, [one.group for one in standings])
+    return Answers(
+        campaign=table.campaign,
+        made_at=datetime.now(UTC),
+        version=program_version(),
+        asked=asked,
+        table=table,
+        metric=metric,
+        best=best,
+        standings=standings,
+        effects=main_effects(table, metric.name, asked.choice) if metric else [],
+        drifts=[drift for drift in [drift_of(groups, metric.name)] if drift] if metric else [],
+        left_out=_left_out([one.group for one in best.ranking] if best else groups),
+        incomplete=incomplete_of(table.folder, frozen),
+        circumstances=circumstances,
+        frozen=frozen,
+        repeating=repeating(table.campaign, frozen, readings),
+        readings=readings,
+    )
+
+
+def _standings(groups: Sequence[Group], metric: Metric | None, best: Best | None) -> list[Standing]:
+    ranking = {one.group.label: (place, one) for place, one in enumerate(best.ranking if best else ())}
+    metrics = tuple(dict.fromkeys((*([metric.name] if metric else []), *BESIDE)))
+    summed = {group.label: {name: summarise(group, name) for name in metrics} for group in groups}
+    on_front = _front(summed, metric)
+    standings = []
+    for group in groups:
+        place, ranked = ranking.get(group.label, (len(ranking), None))
+        placed = place + 1 if ranked and ranked.interval else None
+        standings.append(Standing(group, summed[group.label], ranked, placed, on_front.get(group.label)))
+    return sorted(standings, key=lambda one: ranking.get(one.group.label, (len(ranking),))[0])
+
+
+def _front(summed: Mapping[str, Mapping[str, Summary]], metric: Metric | None) -> dict[str, bool]:
+    """Which groups no other beats in both the ranked metric and latency, by label."""
+    import pandas as pd
+
+    if metric is None or metric.name == LATENCY:
+        return {}
+    points = pd.DataFrame(
+        {name: [typical(summaries[name]) for summaries in summed.values()] for name in (metric.name, LATENCY)},
+        index=list(summed),
+        dtype=float,
+    ).dropna()
+    return dict(zip(points.index, front(points, (metric.name, LATENCY)), strict=True))
+
+
+def typical(summary: Summary) -> float | None:
+    """The typical value of a group: as its interval estimates it, or the mean of too few cycles for one."""
+    return summary.interval.estimate if summary.interval else summary.mean
+
+
+def _left_out(groups: Sequence[Group]) -> list[LeftOut]:
+    """What no answer rests on, by reason."""
+    runs: Counter[str] = Counter()
+    for group in groups:
+        runs.update({left.reason: left.runs for left in group.left_out})
+    return [LeftOut(reason, count) for reason, count in runs.most_common()]

@@ -1,0 +1,90 @@
+"""Parts that charts of intervals share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from orchestrator.report.charts.chart import POINTS, Spec
+from orchestrator.report.charts.theme import colour
+
+_ROW_PX: Final = 44
+_LINE_PX: Final = 8
+"""How far below the middle of its row an interval lies; its label stands above."""
+_WIDE_PX: Final = 520
+"""From this width on, a legend's entries stand side by side."""
+
+Kinds = Mapping[str, tuple[str, str]]
+"""What a mark may be, in words, with its colour's name and its shape."""
+
+
+def kind_of_mark(kinds: Kinds, seen: Sequence[str]) -> dict[str, Any]:
+    """Encodings of the field ``kind``, by colour and by shape, with one legend of those that occur."""
+    named = [name for name in kinds if name in seen]
+    legend = {
+        "columns": {"expr": f"width < {_WIDE_PX} ? 1 : {max(len(named), 1)}"},
+        "labelLimit": 0,
+        "symbolOpacity": 1,
+    }
+    field = {"field": "kind", "type": "nominal", "legend": legend}
+    return {
+        "color": {**field, "scale": {"domain": named, "range": [colour(kinds[name][0]) for name in named]}},
+        "shape": {**field, "scale": {"domain": named, "range": [kinds[name][1] for name in named]}},
+    }
+
+
+def interval_rows(
+    rows: Sequence[Mapping[str, Any]],
+    kinds: Kinds,
+    across: Mapping[str, Any],
+    tooltip: Sequence[Mapping[str, str]],
+    behind: Sequence[Spec] = (),
+) -> Spec:
+    """A row each with its label above and its interval below, so that labels have the whole width on a phone, too.
+
+    Args:
+        rows: each has ``row``, ``label``, ``estimate``, ``low``, ``high`` and ``kind``.
+        kinds: of marks.
+        across: scale, title and axis of the x-axis.
+        tooltip: fields of the rows.
+        behind: layers below these.
+    """
+    marked = kind_of_mark(kinds, [row["kind"] for row in rows])
+    limit = {"expr": "width - 6"}
+    return {
+        "height": max(len(rows), 1) * _ROW_PX,
+        "data": {"values": list(rows)},
+        "encoding": {"y": {"field": "row", "type": "ordinal", "axis": None, "sort": "ascending"}},
+        "layer": [
+            *behind,
+            {
+                "name": "intervals",
+                "mark": {"type": "rule", "strokeWidth": 2.5, "yOffset": _LINE_PX, "aria": False},
+                "encoding": {
+                    "x": {"field": "low", "type": "quantitative", **across},
+                    "x2": {"field": "high"},
+                    "color": marked["color"],
+                },
+            },
+            {
+                "name": POINTS,
+                "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1, "yOffset": _LINE_PX},
+                "encoding": {
+                    "x": {"field": "estimate", "type": "quantitative"},
+                    **marked,
+                    "tooltip": list(tooltip),
+                },
+            },
+            {
+                "name": "labels",
+                "mark": {"type": "text", "align": "left", "yOffset": -10, "dx": 4, "limit": limit, "aria": False},
+                "encoding": {"text": {"field": "label"}, "x": {"value": 0}},
+            },
+        ],
+    }
+
+
+def linear_axis(title: str) -> dict[str, Any]:
+    """An axis for figures of one order of magnitude, from about the least to about the most of them."""
+    ticks = {"expr": "max(3, floor(width / 110))"}
+    return {"title": title, "scale": {"zero": False}, "axis": {"tickCount": ticks}}

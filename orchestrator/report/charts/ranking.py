@@ -1,0 +1,88 @@
+"""Which configuration is best, and how surely: an interval a row, the best at the top."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from orchestrator.analysis.best import Best, Ranked
+from orchestrator.analysis.interval import Interval
+from orchestrator.report.charts.chart import Chart, spec_of
+from orchestrator.report.charts.parts import Kinds, interval_rows, linear_axis
+from orchestrator.report.charts.theme import config
+from orchestrator.report.charts.wording import axis_title, caveats, labelled, sentence, told
+from runners.contract.quantities import QUANTITIES, Quantity
+
+MOST: Final = 40
+"""Rows that are drawn: more of them nobody reads; the table has all."""
+_STANDINGS: Final[Kinds] = {
+    "best": ("best", "diamond"),
+    "not told apart from the best": ("tied", "circle"),
+    "told apart from the best": ("rest", "square"),
+    "fails a condition": ("fails", "cross"),
+    "not compared": ("rest", "triangle-up"),
+}
+
+
+def ranking_chart(best: Best, most: int = MOST) -> Chart:
+    """The candidates from the best down, each with its simultaneous interval, numbered by their places.
+
+    Args:
+        best: of a metric.
+        most: rows that are drawn; the description says how many are not.
+    """
+    quantity = QUANTITIES[best.metric]
+    known = [(one, one.interval) for one in best.ranking if one.interval is not None]
+    of_all, of_each = caveats([one.group for one, _ in known], [quantity])
+    rows = [
+        _row(place, one, interval, standing(one, best), caveat, quantity)
+        for place, ((one, interval), caveat) in enumerate(zip(known[:most], of_each, strict=False), 1)
+    ]
+    title = labelled(f"{sentence(quantity.title)}, {best.better} is better", of_all)
+    description = _in_words(best, known, len(rows), labelled(quantity.title, of_all), quantity)
+    tooltip = [
+        {"field": "label", "title": "configuration"},
+        {"field": "told", "title": quantity.title},
+        {"field": "between", "title": "interval"},
+        {"field": "cycles", "title": "cycles"},
+        {"field": "kind", "title": "standing"},
+    ]
+    drawn = interval_rows(rows, _STANDINGS, linear_axis(axis_title(quantity, of_all)), tooltip)
+    return Chart("ranking", title, description, spec_of(description, **drawn, config=config()), len(rows))
+
+
+def standing(one: Ranked, best: Best) -> str:
+    """Where a candidate stands, in words."""
+    if one.fails:
+        return "fails a condition"
+    if one is best.winner:
+        return "best"
+    if one.separable is None:
+        return "not compared"
+    return "told apart from the best" if one.separable else "not told apart from the best"
+
+
+def _row(place: int, one: Ranked, interval: Interval, kind: str, caveat: str, quantity: Quantity) -> dict[str, Any]:
+    return {
+        "row": place,
+        "label": labelled(f"{place} · {one.group.label}", caveat),
+        "estimate": interval.estimate * quantity.scale,
+        "low": interval.low * quantity.scale,
+        "high": interval.high * quantity.scale,
+        "kind": kind,
+        "told": told(quantity, interval.estimate),
+        "between": f"{quantity.show(interval.low)} to {told(quantity, interval.high)} ({100 * interval.level:g} %)",
+        "cycles": interval.count,
+    }
+
+
+def _in_words(best: Best, known: list[tuple[Ranked, Interval]], drawn: int, what: str, quantity: Quantity) -> str:
+    if not known:
+        return f"No configuration has an interval of {quantity.title}."
+    said = [f"{sentence(what)} of {len(known)} configurations, each with its {100 * known[0][1].level:g} % interval"]
+    if drawn < len(known):
+        said.append(f"the first {drawn} are drawn")
+    if best.winner and best.winner.interval:
+        said.append(f"best: {best.winner.group.label}, {told(quantity, best.winner.interval.estimate)}")
+        tied = sum(one.separable is False and not one.fails for one in best.ranking)
+        said.append(f"{tied} cannot be told apart from it" if tied else "all others are told apart from it")
+    return "; ".join(said) + "."

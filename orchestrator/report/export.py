@@ -1,0 +1,119 @@
+"""Tables as files that others read: CSV, with units in its heading, and parquet, with units in its metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from orchestrator.analysis.conditions import Condition, groups_meeting, runs_meeting
+from orchestrator.analysis.groups import Choice
+from orchestrator.analysis.summary import summarise
+from orchestrator.errors import InputError
+from orchestrator.files import disk_errors, replace_durably
+from orchestrator.report.grouped import group_records
+from orchestrator.report.tables import HEADLINES
+from orchestrator.results.parameters import shown
+from orchestrator.results.table import RunTable
+from runners.contract.quantities import QUANTITIES
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+_WHOLE: Final = {"ms": "s", "MiB": "B", "GFLOP/token": "FLOP/token", "GFLOP/J": "FLOP/J"}
+"""The unit that a figure is stored in, by the one that it is shown in."""
+_FACTORS: Final = ("runs", "cycles", "method", "spread", "meter_low", "meter_high")
+
+
+def exported_runs(table: RunTable, conditions: Sequence[Condition], metrics: Sequence[str]) -> pd.DataFrame:
+    """A row a run; its quantities are those named, or all.
+
+    Raises:
+        InputError: a condition is about a column that is not there.
+    """
+    frame = runs_meeting(table, conditions).frame
+    unwanted = [name for name in QUANTITIES if metrics and name not in metrics]
+    return frame.drop(columns=unwanted)
+
+
+def exported_groups(
+    table: RunTable,
+    by: Sequence[str],
+    choice: Choice,
+    conditions: Sequence[Condition],
+    metrics: Sequence[str],
+) -> pd.DataFrame:
+    """A row a group; for each quantity (those named, or the headline figures) its figures: ``ttft_s.p50.mean``.
+
+    Raises:
+        InputError: there is no such column.
+    """
+    import pandas as pd
+
+    groups = groups_meeting(table, by, choice, conditions)
+    found = [[summarise(group, metric) for group in groups] for metric in metrics or HEADLINES]
+    return pd.DataFrame(group_records(groups, found))
+
+
+def unit_of(column: str) -> str:
+    """The unit of a column's figures; empty where they have none."""
+    name, _, figure = column.rpartition(".")
+    quantity = QUANTITIES.get(column) or (QUANTITIES.get(name) if figure not in _FACTORS else None)
+    if quantity is None:
+        return ""
+    return quantity.unit if quantity.scale == 1.0 else _WHOLE[quantity.unit]
+
+
+def as_csv(frame: pd.DataFrame) -> str:
+    """A frame as CSV; columns carry their unit: ``ttft_s.p50 [s]``."""
+    units = {name: unit_of(name) for name in frame.columns}
+    text: str = frame.rename(columns={name: f"{name} [{unit}]" for name, unit in units.items() if unit}).to_csv(
+        index=False
+    )
+    return text
+
+
+def write_table(frame: pd.DataFrame, path: Path) -> None:
+    """Write a frame to a file, by its ending ``.csv`` or ``.parquet``; one that is there is replaced as a whole.
+
+    Raises:
+        InputError: another ending.
+        MachineError: it cannot be written.
+    """
+    if path.suffix not in (".csv", ".parquet"):
+        raise InputError(f"{path} must end in .csv or .parquet")
+    draft = path.with_name(f"{path.name}.new")
+    with disk_errors():
+        try:
+            if path.suffix == ".csv":
+                draft.write_text(as_csv(frame), encoding="utf-8")
+            else:
+                _write_parquet(frame, draft)
+            replace_durably(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    fields, arrays = [], []
+    for name in frame.columns:
+        array = _array(frame[name])
+        quantity = QUANTITIES.get(name)
+        about = {"unit": unit_of(name), "title": quantity.title if quantity else ""}
+        fields.append(pa.field(name, array.type, metadata={key: text for key, text in about.items() if text}))
+        arrays.append(array)
+    pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), path)
+
+
+def _array(column: pd.Series[Any]) -> pa.Array:
+    """A column of one type; as text, where what was declared is of several."""
+    import pyarrow as pa
+
+    try:
+        return pa.Array.from_pandas(column)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if value is None else shown(value) for value in column], pa.string())

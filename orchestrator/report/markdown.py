@@ -1,0 +1,174 @@
+"""The report as Markdown: what fits an issue, a README or a notebook. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from orchestrator.report.answers import BESIDE, Answers, Standing, typical
+from orchestrator.report.charts.ranking import standing
+from orchestrator.report.counting import counted
+from orchestrator.report.in_words import Name, Sentence, in_short, trust
+from orchestrator.results.parameters import shown
+from runners.contract.quantities import QUANTITIES
+
+_MOST_ROWS = 100
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~!&$@])")
+
+
+def as_markdown(answers: Answers, chart: str | None = None) -> str:
+    """The report in GitHub's Markdown.
+
+    Args:
+        answers: what it tells.
+        chart: where the picture of the main chart lies, as a link from this file; None: there is none.
+    """
+    return "\n".join(_lines(answers, chart)).rstrip() + "\n"
+
+
+def _lines(answers: Answers, chart: str | None) -> Iterator[str]:
+    frame = answers.frame
+    yield f"# {text(answers.campaign)}"
+    yield ""
+    facts = [counted(len(frame), "run"), counted(int(frame["cycle"].nunique()), "cycle")]
+    yield ", ".join([*facts, counted(len(answers.standings), "configuration")]) + "."
+    if answers.metric and answers.metric.caveat:
+        yield ""
+        yield f"**Figures are not all measured: {answers.metric.caveat}.**"
+    yield from _section("In short", _bullets(in_short(answers)))
+    yield from _section("Before relying on it", _bullets(trust(answers)))
+    if chart and answers.winner:
+        yield from ["", f"![Ranking]({chart})"]
+    yield from _section("Ranking", _ranking(answers))
+    yield from _section("What each parameter does", _effects(answers))
+    yield from _section("Left out", _left_out(answers))
+    yield from _section("Environment", _environment(answers))
+    yield from _section("Measure it again", _repeating(answers))
+    yield ""
+    yield f"Made {answers.made_at:%Y-%m-%d %H:%M} UTC by orchestrate {answers.version}."
+
+
+def text(content: object) -> str:
+    """Content as text: nothing in it is markup, and it stays on its line."""
+    return _MARKUP.sub(r"\\\1", " ".join(str(content).split()))
+
+
+def code(content: str) -> str:
+    """Content as code within a line, whatever backticks it holds."""
+    fence = "`" * (max((len(run) for run in re.findall("`+", content)), default=0) + 1)
+    return f"{fence} {content} {fence}" if "`" in content else f"`{content}`"
+
+
+def block(content: str, language: str) -> list[str]:
+    """Content as a block of code, whatever fences it holds."""
+    fence = "`" * max(3, max((len(run) for run in re.findall("`+", content)), default=0) + 1)
+    return [f"{fence}{language}", content.rstrip("\n"), fence]
+
+
+def table(heads: Sequence[tuple[str, bool]], rows: Iterable[Sequence[object]]) -> list[str]:
+    """A table; its heads say whether their column is numeric."""
+    lines = [f"| {' | '.join(text(title) for title, _ in heads)} |"]
+    lines.append("|" + "|".join(" ---: " if numeric else " --- " for _, numeric in heads) + "|")
+    return lines + [f"| {' | '.join(text(cell) for cell in row)} |" for row in rows]
+
+
+def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
+    if lines:
+        yield from ["", f"## {title}", "", *lines]
+
+
+def _bullets(sentences: Sequence[Sentence]) -> list[str]:
+    return [
+        "- " + "".join(f"**{text(part.text)}**" if isinstance(part, Name) else _prose(part) for part in sentence)
+        for sentence in sentences
+    ]
+
+
+def _prose(part: str) -> str:
+    """A part of a sentence of ours, whose outer blanks count."""
+    return _MARKUP.sub(r"\\\1", part)
+
+
+def _ranking(answers: Answers) -> list[str]:
+    if not answers.standings:
+        return []
+    metrics = list(dict.fromkeys((*([answers.metric.name] if answers.metric else []), *BESIDE)))
+    heads = [("place", True), ("configuration", False)]
+    heads += [(_head(metric), True) for metric in metrics]
+    heads[3:3] = [("95 % interval", True), ("standing", False)]
+    rows = [_row(one, answers, metrics) for one in answers.standings[:_MOST_ROWS]]
+    lines = table([*heads, ("cycles", True)], rows)
+    if answers.best:
+        lines += ["", f"Standing: {text(answers.best.method)}. Intervals are each of one configuration."]
+    if (more := len(answers.standings) - _MOST_ROWS) > 0:
+        lines += ["", f"{more:,} more configurations: `orchestrate results export` has them."]
+    return lines
+
+
+def _head(metric: str) -> str:
+    quantity = QUANTITIES[metric]
+    return f"{quantity.title} ({quantity.unit})" if quantity.unit else quantity.title
+
+
+def _row(one: Standing, answers: Answers, metrics: Sequence[str]) -> list[object]:
+    figures = [QUANTITIES[metric].show(typical(one.summaries[metric])) for metric in metrics]
+    summary, quantity = one.summaries[metrics[0]], QUANTITIES[metrics[0]]
+    interval = "—"
+    if summary.interval:
+        interval = f"{quantity.show(summary.interval.low)} to {quantity.show(summary.interval.high)}"
+    held = "not ranked"
+    if one.ranked and answers.best and one.place is not None:
+        held = standing(one.ranked, answers.best)
+    elif one.ranked and one.ranked.fails:
+        held = "fails " + "; ".join(one.ranked.fails)
+    return [one.place or "—", one.group.label, figures[0], interval, held, *figures[1:], summary.cycles]
+
+
+def _effects(answers: Answers) -> list[str]:
+    rows = [
+        [
+            f"{effect.parameter} (within {effect.within})" if effect.within else effect.parameter,
+            shown(level.value),
+            shown(effect.levels[0].value),
+            f"{level.ratio.estimate:.3g}" if level.ratio else "—",
+            f"{level.ratio.low:.3g} to {level.ratio.high:.3g}" if level.ratio else "—",
+        ]
+        for effect in answers.effects
+        for level in effect.levels[1:]
+    ]
+    heads = [("parameter", False), ("value", False), ("beside", False), ("ratio", True), ("95 % interval", True)]
+    return table(heads, rows[:_MOST_ROWS]) if rows else []
+
+
+def _left_out(answers: Answers) -> list[str]:
+    lines = [f"- {counted(left.runs, 'run')}: {text(left.reason)}" for left in answers.left_out]
+    lines += [
+        f"- {counted(len(kind.runs), 'run')} failed, {text(kind.kind)}: {text(kind.messages[0])}"
+        for kind in answers.incomplete.failed
+    ]
+    return lines + [f"- {text(fault)}" for fault in answers.table.faults[:_MOST_ROWS]]
+
+
+def _environment(answers: Answers) -> list[str]:
+    facts = answers.circumstances.environments
+    wanted = ("backend", "device", "cpu", "memory_bytes", "os", "driver", "cuda", "gpu 0.name", "image_digest")
+    lines = [
+        f"- {text(field)}: {text(facts.alike[field])}"
+        for field in wanted
+        if facts.alike.get(field) not in (None, "null")
+    ]
+    lines += [
+        f"- {text(field)}, by environment: " + "; ".join(text(value or "—") for value in facts.differing[field])
+        for field in wanted
+        if field in facts.differing
+    ]
+    return lines
+
+
+def _repeating(answers: Answers) -> list[str]:
+    repeating = answers.repeating
+    lines: list[str] = []
+    if repeating.file_text is not None and repeating.file_name is not None:
+        lines += [f"{code(repeating.file_name)}:", "", *block(repeating.file_text, "yaml"), ""]
+        lines += [*block("\n".join(repeating.commands), "sh"), ""]
+    return lines + [f"- {text(note)}" for note in repeating.notes]

@@ -1,0 +1,97 @@
+"""What a reader must know of a table's figures: how far they can be trusted, and how they came about. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from orchestrator.report.outputs import output_notes
+from orchestrator.results.rows import row_of
+from runners.contract.result import RunResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ASKED: Final = (
+    "backend", "model", "environment_id", "energy_method", "verdict", "gpus", "cold_start", "cold_start_asked",
+    "concurrency_on_host", "asked", "output_sha256",
+)  # fmt: skip
+
+Columns = Mapping[str, Sequence[Any]]
+"""What the remarks rest on of each run: None where it is not known."""
+
+
+def columns_of_results(results: Sequence[RunResult]) -> Columns:
+    """What remarks on results rest on."""
+    rows = [{**row_of(result), "model": result.model} for result in results]
+    return {name: [row[name] for row in rows] for name in _ASKED}
+
+
+def columns_of_frame(frame: pd.DataFrame) -> Columns:
+    """What remarks on the runs of a table rest on."""
+    return {name: [None if value != value else value for value in frame[name].tolist()] for name in _ASKED}
+
+
+def notes_on(columns: Columns, *, pooled: bool = False) -> list[str]:
+    """How far the figures of these runs can be trusted.
+
+    Args:
+        columns: of the runs.
+        pooled: unlike environments were put together, as was asked for.
+    """
+    runs = f"{len(columns['backend'])} runs"
+    notes = []
+    for applies, text in _RULES:
+        count = sum(map(applies, columns["backend"], columns["energy_method"], columns["verdict"]))
+        if count:
+            notes.append(text.format(count, runs))
+    return notes + _environments(columns, pooled=pooled) + output_notes(columns)
+
+
+def circumstances(columns: Columns) -> list[str]:
+    """How runs were carried out, where that is not as usual."""
+    total = f"{len(columns['backend'])} runs"
+    cold = sum(value is True for value in columns["cold_start"])
+    asked = sum(columns["cold_start_asked"])
+    beside = sum((value or 1) > 1 for value in columns["concurrency_on_host"])
+    notes = []
+    if cold:
+        notes.append(f"{cold} of {total} were started cold")
+    if asked > cold:
+        notes.append(f"{asked - cold} of {total} could not be started wholly cold: the check cold_start says why")
+    if beside:
+        notes.append(f"{beside} of {total} ran while others of the campaign could: they share power and heat")
+    return notes
+
+
+_RULES: tuple[tuple[Callable[[str, str | None, str], bool], str], ...] = (
+    (
+        lambda backend, method, verdict: method == "estimated",
+        "energy is estimated, not measured, in {} of {}: good for a rough idea, not for a publication",
+    ),
+    (
+        lambda backend, method, verdict: backend == "simulated",
+        "energy and tokens are simulated in {} of {}: no engine ran",
+    ),
+    (
+        lambda backend, method, verdict: method == "simulated" and backend != "simulated",
+        "energy is simulated in {} of {}: a made-up GPU, beside a real engine",
+    ),
+    (lambda backend, method, verdict: method is None, "energy was not measured in {} of {}"),
+    (
+        lambda backend, method, verdict: verdict == "suspect",
+        "{} of {} are suspect: `orchestrate results show RUN` says why",
+    ),
+)
+
+
+def _environments(columns: Columns, *, pooled: bool) -> list[str]:
+    """Of each backend that ran on as many GPUs in unlike environments."""
+    found: dict[tuple[str, int], set[str]] = {}
+    for backend, gpus, environment in zip(columns["backend"], columns["gpus"], columns["environment_id"], strict=True):
+        found.setdefault((backend, len(gpus.split())), set()).add(environment)
+    return [
+        f"the runs of {backend} come from {len(environments)} unlike environments, {'' if pooled else 'not '}pooled"
+        for (backend, _), environments in found.items()
+        if len(environments) > 1
+    ]

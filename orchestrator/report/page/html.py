@@ -1,0 +1,66 @@
+"""HTML put together so that text is data: whatever is not :class:`Html` is escaped. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import escape
+from typing import Any
+
+_VOID = frozenset({"meta", "link", "input"})
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+
+
+class Html(str):
+    """Text that is markup, made by the functions of this module alone."""
+
+    __slots__ = ()
+
+
+def text(content: object) -> Html:
+    """Content as text; characters that HTML does not allow become U+FFFD."""
+    return content if isinstance(content, Html) else _escaped(content)
+
+
+def element(tag: str, *children: object, **attributes: object) -> Html:
+    """An element. Attributes that are None or False are left out; ``class_`` is ``class``, ``data_x`` is ``data-x``."""
+    written = "".join(
+        f" {name.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{_escaped(value)}"')
+        for name, value in attributes.items()
+        if value is not None and value is not False
+    )
+    start = f"<{tag}{written}>"
+    return Html(start if tag in _VOID else f"{start}{joined(*children)}</{tag}>")
+
+
+def joined(*children: object) -> Html:
+    """Several after one another; None is nothing."""
+    return Html("".join(text(child) for child in children if child is not None))
+
+
+def name(content: object) -> Html:
+    """A name in any script, kept from changing the direction of what stands around it."""
+    return element("bdi", content)
+
+
+def json_island(identity: str, value: Any) -> Html:
+    """Data for the page's script. No ``<`` is left in it, so that nothing in it can end the element."""
+    written = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    for character in "<>&":
+        written = written.replace(character, f"\\u{ord(character):04x}")
+    return Html(f'<script type="application/json" id="{escape(identity)}">{written}</script>')
+
+
+def inline_script(code: str) -> Html:
+    """A script of ours or of a library.
+
+    Raises:
+        ValueError: it holds what would end the element, or begin a comment in it.
+    """
+    if re.search(r"</script|<!--", code, re.IGNORECASE):
+        raise ValueError("a script that holds </script or <!-- cannot be inlined")
+    return Html(f"<script>{code}</script>")
+
+
+def _escaped(content: object) -> Html:
+    return Html(escape(_UNPRINTABLE.sub("\ufffd", str(content))))

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from orchestrator.analysis.selection import select
+
+CHANCE = np.random.default_rng(7)
+
+
+def noise(candidates: int, cycles: int, sigma: float = 0.02) -> np.ndarray:
+    return sigma * CHANCE.standard_normal((candidates, cycles))
+
+
+def test_between_two_it_says_what_a_paired_test_says() -> None:
+    for gap in (0.0, 0.01, 0.02, 0.03, 0.04, 0.06):
+        logs = np.array([[0.0], [gap]]) + noise(2, 5)
+        test = stats.ttest_rel(logs[1], logs[0])
+        found = select(logs)
+        assert found.possible.all() == (test.pvalue > 0.05)
+        worse = int(logs.mean(axis=1).argmax())
+        low, high = stats.ttest_rel(logs[worse], logs[1 - worse]).confidence_interval(0.95)
+        assert found.beside_best[worse, 2] == pytest.approx(high)
+        assert found.beside_best[worse, 1] == pytest.approx(max(0.0, low))
+        assert found.beside_best[1 - worse, 0] == 0.0
+        assert found.paired == 1.0
+
+
+def test_what_cycles_share_is_no_noise() -> None:
+    shared = np.array([0.0, 0.5, -0.3, 0.2])
+    logs = np.array([[0.0], [0.05], [0.3]]) + noise(3, 4, 0.002)
+    alone, together = select(logs), select(logs + shared)
+    assert alone.possible.tolist() == together.possible.tolist() == [True, False, False]
+    assert together.beside_best == pytest.approx(alone.beside_best)
+
+
+def test_one_that_is_noisy_does_not_make_the_others_inseparable() -> None:
+    """The winner is noisy; the third is told from the second, and so is not the best."""
+    logs = np.array([[-0.2, 0.2, 0.3, -0.4], [0.01, 0.0, 0.01, 0.0], [0.2, 0.21, 0.2, 0.2]])
+    assert select(logs).possible.tolist() == [True, True, False]
+
+
+def test_cycles_that_are_not_shared_are_not_paired() -> None:
+    logs = np.full((2, 10), np.nan)
+    logs[0, :5] = noise(1, 5)[0]
+    logs[1, 5:] = 0.05 + noise(1, 5)[0]
+    test = stats.ttest_ind(logs[1, 5:], logs[0, :5], equal_var=False)
+    found = select(logs)
+    high = test.confidence_interval(0.95).high
+    assert found.paired == 0.0
+    assert found.beside_best[1, 2] == pytest.approx(high)
+    assert found.possible.tolist() == [True, bool(test.pvalue > 0.05)]
+
+
+def test_few_shared_cycles_do_not_throw_the_others_away() -> None:
+    """One was stopped after 4 cycles, the other went on to 20: by pairs, 16 would count for nothing."""
+    logs = np.full((2, 20), np.nan)
+    logs[0, :4], logs[1] = noise(1, 4)[0], noise(1, 20)[0]
+    high = stats.ttest_ind(logs[1], logs[0, :4], equal_var=False).confidence_interval(0.95).high
+    assert select(logs).paired == 0.0
+    assert select(logs).beside_best[1, 2] == pytest.approx(max(0.0, high))
+    logs[0, :16] = noise(1, 16)[0]
+    assert select(logs).paired == 1.0
+
+
+def test_figures_without_noise_are_told_apart_if_they_differ_at_all() -> None:
+    logs = np.log(np.array([[3.0] * 3, [3.0] * 3, [3.001] * 3]))
+    found = select(logs)
+    assert found.possible.tolist() == [True, True, False]
+    assert found.beside_best[2] == pytest.approx([np.log(3.001 / 3)] * 3)
+
+
+def test_degrees_of_freedom_that_are_gone_make_it_less_sure() -> None:
+    logs = np.array([[0.0], [0.05]]) + noise(2, 6)
+    assert select(logs, lost=0.3).beside_best[1, 2] > select(logs).beside_best[1, 2]
+
+
+def test_a_sole_one_is_the_best_of_nothing() -> None:
+    found = select(noise(1, 4))
+    assert found.possible.tolist() == [True]
+    assert np.isnan(found.beside_best).all()
+    assert len(select(np.empty((0, 3))).possible) == 0
+
+
+def test_blocks_of_rows_give_what_all_at_once_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    logs = np.linspace(0, 0.2, 17)[:, None] + noise(17, 4)
+    whole = select(logs)
+    monkeypatch.setattr("orchestrator.analysis.selection._CELLS", 40)
+    parts = select(logs)
+    assert parts.possible.tolist() == whole.possible.tolist()
+    assert parts.beside_best == pytest.approx(whole.beside_best)
+    assert parts.paired == whole.paired
