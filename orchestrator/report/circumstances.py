@@ -76,7 +76,7 @@ def circumstances_of(table: RunTable, groups: Sequence[Group]) -> tuple[Circumst
         backend: facts({label: one.effective_config for label, one in first.items() if one.backend == backend})
         for backend in backends
     }
-    environments = {result.environment.environment_id: _environment(result) for result in reversed(results)}
+    environments = {result.environment.environment_id: environment_of(result) for result in reversed(results)}
     warnings = Counter(warning for result in results for warning in dict.fromkeys(result.warnings))
     circumstances = Circumstances(
         facts(dict(reversed(environments.items()))), effective, _checks(table, results), warnings.most_common(),
@@ -110,7 +110,8 @@ def _flat(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _environment(result: RunResult) -> dict[str, Any]:
+def environment_of(result: RunResult) -> dict[str, Any]:
+    """What a run found on its machine, with its backend and device."""
     seen = result.environment.model_dump(mode="json", exclude={"environment_id", "gpus"})
     gpus = {f"gpu {place}": gpu for place, gpu in enumerate(result.environment.gpus)}
     return (
