@@ -153,7 +153,7 @@ def test_once_nothing_is_left_it_is_complete_and_says_what_it_does_not_know(begu
     shown = text_of("resume", "base")
     assert "campaign base is complete: nothing to run" in shown
     assert "Known to ± 2 % in energy_per_output_token_j: 1 of 2 experiments; 3 runs not needed." in shown
-    assert f"Not known so exactly after all 6 cycles: {begun.ids[1]}: ± 35 % from 6 runs" in shown
+    assert f"Not known so exactly, and not run further (6 cycles at most): {begun.ids[1]}: ± 35 % from 6 runs" in shown
     status = campaign_status("base")
     assert (status.left, status.least_left, status.counts[Status.UNNEEDED]) == (0, 0, 3)
 
