@@ -18,6 +18,7 @@ from orchestrator.execution.changes import changes, retired
 from orchestrator.execution.events import (
     CampaignStarted,
     CycleStarted,
+    ExperimentGivenUp,
     ExperimentKnown,
     ExperimentReopened,
     Foreseen,
@@ -216,6 +217,8 @@ def test_its_events_in_words() -> None:
     assert said[5] == "known only to ± 3.2 % after 4 runs after all: exp goes on"
     assert said[6].startswith("[5/9] ")
     (foreseen,) = lines(Foreseen(4, 8, 800.0, None, None, None, (), at_most=True))
+    (given_up,) = lines(ExperimentGivenUp("exp", 3, 4))
+    assert given_up == "given up, since its first 3 runs failed: exp"
     assert foreseen == "estimated from the first 4: at most 13 min for at most 8 runs left"
 
 
