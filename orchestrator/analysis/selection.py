@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Bools = NDArray[np.bool_]
     Floats = NDArray[np.float64]
 
-_CELLS: Final = 2**21
+_CELLS: Final = 2**18
 """Pairs that are worked on at once: what bounds the memory."""
 _ERROR_LEAST: Final = 1e-12
 """Standard errors below are rounding: figures that are the same in every cycle have no noise."""

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli.answers import group_by_option, where_option
 from orchestrator.cli.options import project_option
+from orchestrator.cli.which_runs import which_runs
 from orchestrator.errors import EXIT_DONE
 
 if TYPE_CHECKING:
+    from orchestrator.analysis.groups import Choice
     from orchestrator.report.writing import Form
 
 
@@ -30,13 +33,11 @@ if TYPE_CHECKING:
 )
 @click.option("--chart", metavar="FILE", help="Draw the main chart too, into a .png or .svg file.")
 @click.option(
-    "--metric", metavar="METRIC", help="What to rank by. [default: energy_per_output_token_j, where measured]"
+    "--metric", metavar="QUANTITY", help="What to rank by. [default: energy_per_output_token_j, where measured]"
 )
-@click.option("by", "--group-by", multiple=True, metavar="COLUMN", help="Take runs together by this; may be repeated.")
-@click.option("--where", multiple=True, metavar="COND", help="What a candidate has to meet: 'ttft_s.p95 < 0.5'.")
-@click.option("--suspect", is_flag=True, help="Let suspect runs count.")
-@click.option("--estimated", is_flag=True, help="Let estimated joules rank.")
-@click.option("pooled", "--pool-environments", is_flag=True, help="Take runs of unlike environments together.")
+@group_by_option
+@where_option
+@which_runs
 @project_option
 def command(
     name: str,
@@ -44,11 +45,9 @@ def command(
     form: Form | None,
     chart: str | None,
     metric: str | None,
-    by: tuple[str, ...],
+    group_by: tuple[str, ...],
     where: tuple[str, ...],
-    suspect: bool,
-    estimated: bool,
-    pooled: bool,
+    choice: Choice,
     project_dir: str | None,
 ) -> int:
     """Write what the campaign NAME tells: one self-contained HTML file, or Markdown.
@@ -56,7 +55,6 @@ def command(
     It says which configuration is best and how surely, what cannot be told apart, at what latency, and what it rests
     on. The file needs no network and asks for none.
     """
-    from orchestrator.analysis.groups import Choice
     from orchestrator.cli.console import near
     from orchestrator.execution.campaigns import existing
     from orchestrator.report.answers import Asked, answers_of
@@ -71,7 +69,8 @@ def command(
     )
     from orchestrator.system.project import find_project
 
-    folder = existing(find_project(project_dir), name)
+    project = find_project(project_dir)
+    folder = existing(project, name)
     wanted = form_of(form, output)
     picture = Path(chart) if chart is not None else None
     target = None if output == "-" else Path(output) if output is not None else folder / NAMES[wanted]
@@ -79,7 +78,7 @@ def command(
         check_picture(picture)
     if target is not None:
         check_target(target)
-    answers = answers_of(folder, Asked(metric, by, where, Choice(suspect, estimated, pooled)))
+    answers = answers_of(name, Asked(metric, group_by, where, choice), project=project)
     if picture is not None:
         write_picture(answers, picture)
         click.echo(f"Chart: {picture}", err=target is None)

@@ -6,30 +6,30 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.analysis.best import Best, Ranked, best_of
-from orchestrator.analysis.conditions import parse_condition
+from orchestrator.analysis.conditions import parse_condition, runs_meeting
 from orchestrator.analysis.drift import Drift, drift_of
 from orchestrator.analysis.effects import Effect, main_effects
 from orchestrator.analysis.groups import Choice, Group, LeftOut, groups_of
 from orchestrator.analysis.pareto import front
 from orchestrator.analysis.summary import Summary, summarise
-from orchestrator.execution.changes import retired
 from orchestrator.report.answerable import Metric, metric_of
 from orchestrator.report.circumstances import Circumstances, circumstances_of
 from orchestrator.report.incomplete import Incomplete, incomplete_of
+from orchestrator.report.loading import load_table
 from orchestrator.report.repeating import Repeating, frozen_campaign, repeating
-from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.frozen import FrozenCampaign, program_version
-from orchestrator.results.table import RunTable, read_table
+from orchestrator.results.table import RunTable
+from orchestrator.system.project import Project
 from runners.contract.result import RunResult
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
 
+_USUAL: Final = Choice()
 LATENCY: Final = "ttft_s.p50"
 BESIDE: Final = ("energy_per_output_token_j", "output_tokens_per_s", LATENCY, "memory_peak_bytes")
 """Shown of every configuration, whatever is ranked."""
@@ -44,8 +44,12 @@ class Asked:
     by: Sequence[str] = ()
     """Columns to group by; empty: by experiment."""
     where: Sequence[str] = ()
-    """Conditions that a candidate has to meet, such as ``ttft_s.p95 < 0.5``."""
-    choice: Choice = Choice()
+    """Conditions: those on figures (``ttft_s.p95 < 0.5``) say what a candidate has to meet, those on parameters
+    (``dtype = bfloat16``) which runs are looked at."""
+    choice: Choice = _USUAL
+
+
+_ALL: Final = Asked()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,23 +104,26 @@ class Answers:
         return next((one for one in self.standings if chosen is not None and one.ranked is chosen), None)
 
 
-def answers_of(folder: Path, asked: Asked = Asked(), index: Path | None = None) -> Answers:
-    """Everything that can be told of the campaign in a results folder.
+def answers_of(campaign: str | Path, asked: Asked = _ALL, *, project: Project | None = None) -> Answers:
+    """Everything that can be told of a campaign.
 
     Args:
-        folder: of the campaign.
+        campaign: its name, or the path of its results folder.
         asked: what about.
-        index: of its results; None: without one.
+        project: where a name is looked for; found from the current folder if not given.
 
     Raises:
-        InputError: a column, a metric or a condition is not one.
+        InputError: there is no such campaign; or a column, a metric or a condition is not one.
     """
-    table = read_table(folder, index, retired(CampaignFolder(folder)))
-    frozen = frozen_campaign(folder)
+    table = load_table(campaign, project=project)
+    frozen = frozen_campaign(table.folder)
+    conditions = [parse_condition(text) for text in asked.where]
+    on_figures = [one for one in conditions if one.of_figure(table.frame.columns)]
+    on_runs = [one for one in conditions if one not in on_figures]
+    table = runs_meeting(table, on_runs)
     groups = groups_of(table, asked.by, asked.choice)
     metric = metric_of(groups, asked.metric, asked.choice)
-    conditions = [parse_condition(text) for text in asked.where]
-    best = best_of(groups, metric.name, conditions, asked.choice) if metric else None
+    best = best_of(groups, metric.name, on_figures, asked.choice) if metric else None
     standings = _standings(groups, metric, best)
     circumstances, readings = circumstances_of(table, [one.group for one in standings])
     return Answers(
@@ -131,7 +138,7 @@ def answers_of(folder: Path, asked: Asked = Asked(), index: Path | None = None) 
         effects=main_effects(table, metric.name, asked.choice) if metric else [],
         drifts=[drift for drift in [drift_of(groups, metric.name)] if drift] if metric else [],
         left_out=_left_out([one.group for one in best.ranking] if best else groups),
-        incomplete=incomplete_of(folder, frozen),
+        incomplete=incomplete_of(table.folder, frozen),
         circumstances=circumstances,
         frozen=frozen,
         repeating=repeating(table.campaign, frozen, readings),

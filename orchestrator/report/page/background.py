@@ -10,7 +10,7 @@ from orchestrator.report.circumstances import Facts
 from orchestrator.report.counting import counted
 from orchestrator.report.page.answering import MOST_ROWS, section
 from orchestrator.report.page.html import Html, element, joined, name
-from orchestrator.report.page.tables import Cell, Head, Row, figure_cell, table
+from orchestrator.report.page.tables import Cell, Head, Row, figure_cell, headline, table
 from runners.contract.paths import short_run_id
 from runners.contract.quantities import QUANTITIES
 
@@ -80,7 +80,7 @@ def runs_section(answers: Answers, openable: Collection[str]) -> Html:
     frame = answers.table.frame
     labels = {run: one.group.label for one in answers.standings for run in one.group.frame["run_id"]}
     heads = [Head("Run"), Head("Configuration"), Head("Cycle", numeric=True)]
-    heads += [Head(QUANTITIES[figure].title.capitalize(), QUANTITIES[figure].unit, True) for figure in _FIGURES]
+    heads += [Head(headline(QUANTITIES[figure]), QUANTITIES[figure].unit, True) for figure in _FIGURES]
     heads += [Head("Energy", "how it is known"), Head("Verdict"), Head("Failed checks")]
     heads += [Head("Power", still=True)] if openable else []
     rows = []

@@ -12,13 +12,17 @@ from typing import Any
 from orchestrator.analysis.groups import Group
 from orchestrator.report.answers import Answers
 from orchestrator.report.charts.power import Stretch, phase_rows
-from orchestrator.report.power import Power, Sample, power_of
+from orchestrator.report.power import MOST_SAMPLES, Power, Sample, power_of
 from orchestrator.results.folders import CampaignFolder
 from runners.contract.quantities import QUANTITIES
 from runners.contract.result import RunResult
 
 _TICK_S = 0.001
-_STEP_W = 0.01
+_STEPS = 2000
+"""Of power between 0 and a trace's highest: finer than a screen shows."""
+_MOST_SAMPLES = 400_000
+"""Of all runs together, which take about 2 MB."""
+_LEAST_SAMPLES = 60
 _FACTS = ("energy_j", "power_mean_w", "power_max_w", "duration_s", "output_tokens_per_s")
 
 
@@ -39,10 +43,12 @@ def opened_runs(answers: Answers) -> list[OpenedRun]:
     """Of each run that was read whole and recorded its power, in the order of the ranking."""
     folder = CampaignFolder(answers.table.folder)
     results = {(result.experiment_id, result.cycle): result for result in answers.readings}
+    sources = sum(len(result.sources) for result in answers.readings)
+    most = max(_LEAST_SAMPLES, min(MOST_SAMPLES, _MOST_SAMPLES // max(sources, 1)))
     found = []
     for label, run in _in_order([one.group for one in answers.standings], results):
         result = results[run]
-        power = power_of(folder.run_folder(*run), result)
+        power = power_of(folder.run_folder(*run), result, most)
         if power:
             suspect = " · suspect" if result.verdict != "good" else ""
             title = f"cycle {result.cycle}{suspect}"
@@ -85,11 +91,12 @@ def _between(samples: Sequence[Sample]) -> str:
     return f"{min(watts):.3g} to {max(watts):.3g}"
 
 
-def _steps(samples: Sequence[Sample]) -> tuple[list[int], list[int]]:
-    """Times and powers as differences of whole ticks: small numbers, which compress well."""
+def _steps(samples: Sequence[Sample]) -> tuple[float, list[int], list[int]]:
+    """The watts of a step; times and powers as differences of whole steps: small numbers, which compress well."""
+    step_w = max(max(power_w for _, power_w in samples) / _STEPS, 0.001)
     times = [round(t_s / _TICK_S) for t_s, _ in samples]
-    powers = [round(power_w / _STEP_W) for _, power_w in samples]
-    return _differences(times), _differences(powers)
+    powers = [round(power_w / step_w) for _, power_w in samples]
+    return step_w, _differences(times), _differences(powers)
 
 
 def _differences(values: Sequence[int]) -> list[int]:

@@ -54,7 +54,7 @@ def held(found: list[Selection]) -> Iterator[bool]:
 
 def ratios_cover(found: Selection) -> bool:
     low, high = found.beside_best[:, 1], found.beside_best[:, 2]
-    return bool(((low <= TRUTH) & (TRUTH <= high)).all())
+    return bool(((low <= TRUTH) & (high >= TRUTH)).all())
 
 
 def intervals_cover(logs: Logs) -> bool:

@@ -1,0 +1,268 @@
+"""What was chosen as text: the answer in words, the ranking, the front, effects. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from orchestrator.analysis.best import Best, Ranked
+from orchestrator.analysis.effects import Effect, Level
+from orchestrator.analysis.groups import Group, LeftOut
+from orchestrator.analysis.interval import Interval
+from orchestrator.analysis.pareto import Front
+from orchestrator.report.counting import counted
+from orchestrator.report.tables import Column, Table, shortened
+from orchestrator.results.parameters import shown
+from runners.contract.quantities import QUANTITIES, Quantity
+
+_ROWS: Final = 30
+_NAMED: Final = 5
+_FEW_CYCLES: Final = 5
+
+
+def answer(best: Best) -> list[str]:
+    """Which is best and how surely, in sentences."""
+    quantity = QUANTITIES[best.metric]
+    what = f"the {_most(best)} {quantity.title}{_made_how(_groups(best), quantity)}"
+    winner, others = best.winner, len(best.candidates) - 1
+    if winner is None or winner.interval is None:
+        return [_why_none(best, what)]
+    interval = (
+        f"{_figure(quantity, winner.interval.estimate)} ({_range(quantity, winner.interval)} at {_percent(best.level)})"
+    )
+    said = f"{winner.group.label} has {what}: {interval}"
+    if not others:
+        return [f"{said}. It is the only candidate."]
+    beside = best.may_be_best[1:]
+    if not beside:
+        return [
+            f"{said}. It is told from all {others} others." if others > 1 else f"{said}. It is told from the other."
+        ]
+    names = ", ".join(one.group.label for one in beside[:_NAMED])
+    more = f" and {len(beside) - _NAMED} more" if len(beside) > _NAMED else ""
+    lines = [
+        f"{said}.",
+        f"{counted(len(beside), 'other')} of {others} cannot be told from it, and may be as good: {names}{more}.",
+    ]
+    if winner.beside_best:
+        lines.append(f"At worst it is {_behind(winner.beside_best)} behind the best.")
+    return lines
+
+
+def ranking_table(best: Best, notes: Sequence[str] = ()) -> Table:
+    """Every group from the best down; below them those that fail a condition, and those without the figure.
+
+    Args:
+        best: what was found.
+        notes: further remarks.
+    """
+    quantity = QUANTITIES[best.metric]
+    columns = [
+        Column("candidate"),
+        Column(f"typical\n{quantity.unit}", True),
+        Column(f"{_percent(best.level)} interval"),
+        Column("÷ best"),
+        Column("cycles", True),
+        Column("best?", prose=True),
+    ]
+    rows = [
+        [
+            one.group.label,
+            quantity.show(one.estimate),
+            _range(quantity, one.interval) if one.interval else "—",
+            _ratios(one.beside_best),
+            str(one.cycles),
+            _verdict(one, best),
+        ]
+        for one in best.ranking
+    ]
+    title = quantity.title[:1].upper() + quantity.title[1:] + _made_how(_groups(best), quantity)
+    table = Table(f"{title}, from the {_most(best)}", columns, rows, [*_notes(best), *notes])
+    return shortened(table, _ROWS, "groups, the worst: --json shows them all")
+
+
+def front_table(front: Front, groups: Sequence[Group]) -> Table:
+    """The groups on the Pareto front, with what they are traded by.
+
+    Args:
+        front: of the groups.
+        groups: that it was found among.
+    """
+    quantities = [QUANTITIES[name] for name in front.points.columns]
+    rows = [
+        [str(label), *(quantity.show(value) for quantity, value in zip(quantities, values, strict=True))]
+        for label, values, is_on in zip(front.points.index, front.points.itertuples(index=False), front.on, strict=True)
+        if is_on
+    ]
+    hows = [_made_how(groups, quantity) for quantity in quantities]
+    shared = hows[0] if len(set(hows)) == 1 else ""
+    titles = [quantity.title.removesuffix(" per output token") for quantity in quantities]
+    headings = [
+        f"{title}{how if how != shared else ''}\n{quantity.unit}"
+        for title, how, quantity in zip(titles, hows, quantities, strict=True)
+    ]
+    columns = [Column("candidate"), *(Column(heading, True) for heading in headings)]
+    notes = ["the front is of typical values: how surely these differ is not in it"]
+    notes += [f"the front leaves out {left}" for left in front.left_out]
+    title = f"Pareto front{shared}: no other is as good in all of this and better in one"
+    table = Table(title, columns, rows, notes)
+    return shortened(table, _ROWS, "on the front: --json shows them all")
+
+
+def effects_table(effects: Sequence[Effect], metric: str, campaign: str, groups: Sequence[Group]) -> Table:
+    """What each parameter does: a row a value beside the first.
+
+    Args:
+        effects: of one campaign.
+        metric: the quantity that they are effects on.
+        campaign: its name.
+        groups: what was ranked, so that figures which were not measured are told from others.
+    """
+    quantity = QUANTITIES[metric]
+    rows = [
+        [
+            effect.parameter if place == 0 else "",
+            f"{shown(level.value)} ÷ {shown(effect.levels[0].value)}",
+            f"{level.ratio.estimate:.3g}" if level.ratio else "—",
+            _ratios(level.ratio),
+            str(level.settings),
+            level.ratio.method if level.ratio else _untold(level),
+        ]
+        for effect in effects
+        for place, level in enumerate(effect.levels[1:])
+    ]
+    columns = [
+        Column("parameter"),
+        Column("values"),
+        Column("ratio", True),
+        Column("95 % interval"),
+        Column("settings", True),
+        Column("method", prose=True),
+    ]
+    notes = [
+        "a ratio is the average over the settings of the other parameters that were run with both values;"
+        " each interval holds by itself"
+    ]
+    if any(effect.parameter == "backend" for effect in effects):
+        notes.append(
+            "each backend stands for the settings that it was run with, where what all of them have is the same"
+        )
+    return Table(
+        f"{campaign}: what each parameter does to {quantity.title}{_made_how(groups, quantity)}", columns, rows, notes
+    )
+
+
+def _made_how(groups: Sequence[Group], quantity: Quantity) -> str:
+    """What has to stand wherever a figure stands that was not measured: `` (estimated)``; empty where all were."""
+    made = [how for group in groups for how in _ways(group, quantity)]
+    ways = [how for how in dict.fromkeys(made) if how]
+    return f" ({' or '.join(ways)}{', in part' if '' in made else ''})" if ways else ""
+
+
+def _ways(group: Group, quantity: Quantity) -> set[str]:
+    frame = group.frame
+    return {
+        "simulated"
+        if backend == "simulated"
+        else method
+        if quantity.of_energy and method in ("simulated", "estimated")
+        else ""
+        for backend, method in zip(frame["backend"], frame["energy_method"], strict=True)
+    }
+
+
+def _groups(best: Best) -> list[Group]:
+    return [one.group for one in best.ranking]
+
+
+def _most(best: Best) -> str:
+    return "lowest" if best.better == "lower" else "highest"
+
+
+def _why_none(best: Best, what: str) -> str:
+    if not best.ranking:
+        return "There is no complete run to choose from."
+    start = f"No candidate can be said to have {what}"
+    if best.candidates:
+        return f"{start}: each was measured in one cycle only, and nothing is known of its noise."
+    if any(one.fails for one in best.ranking):
+        return f"{start}: none meets the conditions."
+    if any(left.reason == "energy estimated" for one in best.ranking for left in one.group.left_out):
+        return f"{start}: energy is estimated, and estimates do not rank; --estimated ranks them all the same."
+    if all(one.group.left_out and not len(one.group.frame) for one in best.ranking):
+        return f"{start}: no run is usable ({_left_out(best)})."
+    return f"{start}: it was not measured."
+
+
+def _verdict(one: Ranked, best: Best) -> str:
+    if one.fails:
+        return f"fails {'; '.join(one.fails)}"
+    if one.estimate is None:
+        return "not known"
+    if one is best.winner:
+        return "winner"
+    if one.separable is None:
+        return "cannot tell"
+    return "no" if one.separable else "maybe"
+
+
+def _notes(best: Best) -> list[str]:
+    notes = []
+    if best.winner and len(best.candidates) > 1:
+        notes.append(
+            f"corrected for having picked the best of {len(best.candidates)}: intervals and ratios hold all at once;"
+            f" {best.method}"
+        )
+        few = min(one.cycles for one in best.may_be_best)
+        if len(best.may_be_best) > 1 and few < _FEW_CYCLES:
+            notes.append(f"{counted(few, 'cycle')} tell little: more of them separate more")
+    if any(one.fails for one in best.ranking):
+        notes.append("conditions are held against medians over runs")
+    if left := _left_out(best):
+        notes.append(f"left out: {left}")
+    if best.unlike_gpus:
+        notes.append(
+            "candidates ran on unlike GPUs, and nothing tells what these add: part of a difference may be theirs"
+        )
+    return notes
+
+
+def _left_out(best: Best) -> str:
+    counts: dict[str, int] = {}
+    for left in left_out_of(best):
+        counts[left.reason] = counts.get(left.reason, 0) + left.runs
+    return ", ".join(f"{counted(runs, 'run')} ({reason})" for reason, runs in counts.items())
+
+
+def left_out_of(best: Best) -> list[LeftOut]:
+    """Runs that the ranking does not rest on."""
+    return [left for one in best.ranking for left in one.group.left_out]
+
+
+def _untold(level: Level) -> str:
+    return "not told: fewer than two cycles" if level.settings else "not told: never changed alone"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %")
+
+
+def _figure(quantity: Quantity, value: float) -> str:
+    return f"{quantity.show(value)} {quantity.unit}".strip()
+
+
+def _range(quantity: Quantity, interval: Interval) -> str:
+    return f"{quantity.show(interval.low)} to {quantity.show(interval.high)}"
+
+
+def _ratios(interval: Interval | None) -> str:
+    if interval is None:
+        return "—"
+    low, high = f"{interval.low:.3g}", f"{interval.high:.3g}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _behind(beside_best: Interval) -> str:
+    """How far behind the best something may be, in percent of it."""
+    most = max(abs(beside_best.low - 1), abs(beside_best.high - 1))
+    return f"{100 * most:.3g} %" if most < 1 else f"{beside_best.high:.3g} times"
