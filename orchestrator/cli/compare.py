@@ -23,7 +23,7 @@ from orchestrator.errors import EXIT_DONE
 @click.option(
     "--against",
     metavar="GROUP",
-    help="Of one campaign, the group that the others are held against: its label, or a part of it. [default: the first]",
+    help="Of one campaign, the group that the others are held against: its label, or part of it. [default: the first]",
 )
 @where_option
 @click.option(

@@ -24,7 +24,7 @@ _FEW: Final = 5
 def answer(compared: Compared) -> list[str]:
     """What differs and how surely, a sentence a metric."""
     if not compared.pairs.found:
-        return ["No pair is left to compare."]
+        return ["No pair is left to compare.", *compared.notes]
     lines = []
     for place, metric in enumerate(compared.metrics):
         own = compared.comparisons[place :: len(compared.metrics)]
@@ -41,6 +41,8 @@ def answer(compared: Compared) -> list[str]:
 
 def comparison_tables(compared: Compared) -> list[Table]:
     """Ratios with their intervals: one table where there is one pair, else one a metric."""
+    if not compared.pairs.found:
+        return []
     if len(compared.pairs.found) == 1:
         rows = [[sentence(QUANTITIES[one.metric].title), *_row(one, with_unit=True)] for one in compared.comparisons]
         caveat = _caveat(compared.comparisons)
@@ -140,8 +142,8 @@ def _method(comparisons: Sequence[Comparison]) -> Iterator[str]:
     held = [one for one in comparisons if one.ratio is not None]
     if not held:
         return
-    designs = ", ".join(dict.fromkeys(one.design for one in held))
-    methods = ", ".join(dict.fromkeys(one.ratio.method for one in held if one.ratio))
+    designs = " or ".join(dict.fromkeys(one.design for one in held))
+    methods = " or ".join(dict.fromkeys(one.ratio.method for one in held if one.ratio))
     few, many = (pick(one.ratio.count for one in held if one.ratio) for pick in (min, max))
     cycles = counted(few, "cycle") if few == many else f"{few} to {many} cycles"
     yield f"typical values, compared {designs}; {methods}; {cycles}"

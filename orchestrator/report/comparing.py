@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from orchestrator.analysis.compare import MEASURED, Comparison, compare_groups
+from orchestrator.analysis.comparable import ESTIMATED
+from orchestrator.analysis.compare import ALPHA, MEASURED, Comparison, compare_groups, holm
 from orchestrator.analysis.drift import drift_of
 from orchestrator.analysis.groups import Choice, Group, groups_of
 from orchestrator.errors import InputError
@@ -115,6 +116,8 @@ def _notes(pairs: Pairs, metrics: Sequence[str], comparisons: Sequence[Compariso
         yield f"outputs differ in {asked.count(False)} of {counted(len(asked), 'pair')} that were asked the same"
     elif same:
         yield "whether outputs are the same is not known: they were not asked the same, or what came is not kept"
+    if any(ESTIMATED in one.why_not for one in comparisons):
+        yield "--estimated compares estimated joules all the same"
     if unlike := len({(id(one.a), id(one.b)) for one in comparisons if one.unlike_gpus}):
         what = "the two" if len(pairs.found) == 1 else f"in {unlike} of {len(pairs.found)} pairs the two"
         yield f"{what} ran on unlike GPUs, and nothing tells what these add: part of a difference may be theirs"
@@ -148,14 +151,15 @@ def _drifts(groups: Sequence[Group], metrics: Sequence[str]) -> Iterator[str]:
     for group in groups:
         if len(group.frame):
             by_campaign.setdefault(str(group.frame["campaign"].iat[0]), []).append(group)
-    for campaign, own in by_campaign.items():
-        for metric in metrics:
-            drift = drift_of(own, metric)
-            if drift and drift.found:
-                yield (
-                    f"{campaign} drifts: {QUANTITIES[metric].title} {100 * drift.per_cycle:+.2g} % from one cycle to"
-                    f" the next ({drift.method}, p = {drift.p_value:.2g}): its cycles are no mere repetitions"
-                )
+    looked_at = [(name, metric, drift_of(own, metric)) for name, own in by_campaign.items() for metric in metrics]
+    seen = [(name, metric, drift) for name, metric, drift in looked_at if drift]
+    adjusted = holm([drift.p_value for _, _, drift in seen])
+    for (name, metric, drift), p_value in zip(seen, adjusted, strict=True):
+        if p_value <= ALPHA:
+            yield (
+                f"{name} drifts: {QUANTITIES[metric].title} {100 * drift.per_cycle:+.2g} % from one cycle to the next"
+                f" ({drift.method}, p = {p_value:.2g}): its cycles are no mere repetitions"
+            )
 
 
 def _environments(pairs: Pairs) -> Iterator[str]:
@@ -188,16 +192,10 @@ def _differing(pair: Pair, tables: Mapping[str, RunTable]) -> Mapping[str, Seque
     described = {}
     for side, group in (("a", pair.a), ("b", pair.b)):
         run = group.frame.iloc[0]
-        folder = next((table.folder for table in tables.values() if _holds(table, str(run["run_id"]))), None)
-        if folder is None:
-            return {}
+        folder = CampaignFolder(tables[str(run["campaign"])].folder)
         try:
-            result = load_result(CampaignFolder(folder).run_folder(str(run["experiment_id"]), int(run["cycle"])))
+            result = load_result(folder.run_folder(str(run["experiment_id"]), int(run["cycle"])))
         except InputError:
             return {}
         described[side] = environment_of(result)
     return facts(described).differing
-
-
-def _holds(table: RunTable, run_id: str) -> bool:
-    return bool((table.frame["run_id"] == run_id).any())

@@ -35,8 +35,9 @@ class Pairs:
     """By the name of the campaign, as they are."""
     found: Sequence[Pair]
     title_a: str
-    """What the reference is called, where it is one thing."""
+    """What the reference is called."""
     title_b: str
+    """What is held against it is called, where that is one thing; else empty."""
     notes: Sequence[str]
 
 
@@ -111,12 +112,12 @@ def pairs_of(
     parsed = [parse_operand(text) for text in operands]
     if against is not None and len(parsed) > 1:
         raise InputError("--against is about the groups of one campaign", hint="of several, the first is the reference")
-    tables = {one.campaign: load_table(one.campaign, project=project) for one in parsed}
+    tables = {one.campaign: _called(one.campaign, load_table(one.campaign, project=project)) for one in parsed}
     pairing = _Pairing(by, [parse_condition(text) for text in where], choice, tables)
     first, *others = parsed
     if not others:
         found = list(_within(pairing, first, against))
-        title_a, title_b = found[0].name_a if found else first.text, first.text
+        title_a, title_b = found[0].name_a, ""
     elif by or all(one.whole for one in parsed):
         found = list(_matched(pairing, parsed))
         title_a, title_b = first.text, others[0].text if len(others) == 1 else ""
@@ -125,7 +126,13 @@ def pairs_of(
         found = [Pair(reference, pairing.one_group(one), first.text, one.text) for one in others]
         title_a, title_b = first.text, others[0].text if len(others) == 1 else ""
     found = [_like(pairing, pair) for pair in pairing.meeting(found)]
+    title_b = found[0].name_b if len(found) == 1 and not others else title_b
     return Pairs(tables, found, title_a, title_b, list(dict.fromkeys(pairing.notes)))
+
+
+def _called(name: str, table: RunTable) -> RunTable:
+    """A table whose runs are of the campaign that its folder is named for: a folder that was renamed is another."""
+    return replace(table, frame=table.frame.assign(campaign=name))
 
 
 def _within(pairing: _Pairing, operand: Operand, against: str | None) -> Iterator[Pair]:
@@ -162,9 +169,9 @@ def _named(groups: Sequence[Group], name: str) -> Group:
 def _matched(pairing: _Pairing, operands: Sequence[Operand]) -> Iterator[Pair]:
     """The groups of several campaigns, each against its like of the first."""
     first, *others = operands
-    references = pairing.groups(first)
+    references = _some(pairing, first)
     for operand in others:
-        groups, met = pairing.groups(operand), set()
+        groups, met = _some(pairing, operand), set()
         for group in groups:
             like = [one for one in references if _key(one, pairing.by) == _key(group, pairing.by)]
             same = [one for one in like if one.key.get("environment_id") == group.key.get("environment_id")]
@@ -181,6 +188,13 @@ def _matched(pairing: _Pairing, operands: Sequence[Operand]) -> Iterator[Pair]:
                 f"{first.text} and {operand.text} have no {what} in common",
                 hint="name one of each, NAME:PART or NAME:param=value; or group by what both have: --group-by",
             )
+
+
+def _some(pairing: _Pairing, operand: Operand) -> list[Group]:
+    groups = pairing.groups(operand)
+    if not groups:
+        raise InputError(f"{operand.text} has no complete run to compare")
+    return groups
 
 
 def _key(group: Group, by: Sequence[str]) -> tuple[str, ...]:

@@ -96,12 +96,12 @@ def test_one_cycle_and_none_say_nothing() -> None:
     (found,) = compare_groups([(made_group("a", A[:1]), made_group("b", B[:1]))], [METRIC])
     assert (found.ratio, found.verdict, found.why_not) == (None, "cannot tell", "fewer than 2 cycles")
     (found,) = compare_groups([(made_group("a", A), made_group("b", B[:0]))], [METRIC])
-    assert found.why_not == "b: no usable run"
+    assert found.why_not == "B: no usable run"
     (found,) = compare_groups([(made_group("a", A * math.nan), made_group("b", B * math.nan))], [METRIC])
     assert found.why_not == "energy per output token was not measured"
     assert found.typical_a is None
     (found,) = compare_groups([(made_group("a", A), made_group("b", B - B))], [METRIC])
-    assert found.why_not == "b: energy per output token is not above 0 in every run"
+    assert found.why_not == "B: energy per output token is not above 0 in every run"
 
 
 def test_no_pair_is_no_comparison() -> None:
@@ -137,7 +137,7 @@ def test_estimated_joules_are_compared_when_asked_for_only() -> None:
 def test_what_was_metered_unlike_is_not_compared() -> None:
     a, b = made_group("a", A), changed(made_group("b", B), energy_method="rapl", energy_scope="package")
     (found,) = compare_groups([(a, b)], [METRIC])
-    assert found.why_not == "metered unlike: measured (gpu), beside rapl (package)"
+    assert found.why_not == "metered unlike: A by measured (gpu), B by rapl (package)"
 
 
 def test_a_figure_that_no_energy_is_in_is_compared_whatever_metered() -> None:
