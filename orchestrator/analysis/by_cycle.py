@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -57,7 +56,7 @@ def cycle_values(
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class _Runs:
     """The runs that measured a figure, whichever group they are of."""
 
     group: NDArray[np.intp]
@@ -83,43 +82,47 @@ def by_cycle(groups: Sequence[Group], metric: str, *, as_numbered: bool = False)
     """
     import numpy as np
 
-    whole = np.array([not (group.frame[metric] <= 0).any() for group in groups], dtype=bool)
-    runs = measured([group for group, has_logs in zip(groups, whole, strict=True) if has_logs], metric)
-    logs, lost = without_gpus(runs)
-    turn = numbered([runs.cycle, np.where(runs.shares_cycles | as_numbered, -1, runs.group)])
-    table = np.full((int(whole.sum()), int(turn.max(initial=-1)) + 1), np.nan)
-    order = np.argsort(runs.group, kind="stable")
-    edges = np.searchsorted(runs.group[order], np.arange(len(table) + 1))
-    for row, (low, high) in enumerate(itertools.pairwise(edges)):
-        own = order[low:high]
+    runs, whole = _measured(groups, metric)
+    logs, lost = _without_gpus(runs)
+    turn = _numbered([runs.cycle, np.where(runs.shares_cycles | as_numbered, -1, runs.group)])
+    table = np.full((len(groups), int(turn.max(initial=-1)) + 1), np.nan)
+    table[runs.group, turn] = logs
+    pooled = np.flatnonzero(np.bincount(runs.group, minlength=len(groups)) > np.count_nonzero(~np.isnan(table), axis=1))
+    for row in pooled:
+        own = runs.group == row
         cycles, place = np.unique(turn[own], return_inverse=True)
         table[row, cycles] = cycle_values(logs[own], runs.experiment[own], place)
-    full = np.full((len(groups), table.shape[1]), np.nan)
-    full[whole] = table
-    return ByCycle(full, whole, lost, not lost and _on_unlike_gpus(runs))
+    return ByCycle(table, whole, lost, not lost and _on_unlike_gpus(runs))
 
 
-def measured(groups: Sequence[Group], metric: str) -> Measured:
-    """The runs of groups that measured a metric, all of them above 0; cycles of unlike campaigns are unlike."""
+def _measured(groups: Sequence[Group], metric: str) -> tuple[_Runs, NDArray[np.bool_]]:
+    """The runs of groups that measured a metric, and of which groups all its figures have a log; others have no run.
+
+    Cycles of unlike campaigns are unlike.
+    """
     import numpy as np
 
     def joined(name: str) -> NDArray[Any]:
         return np.concatenate([np.array([]), *(group.frame[name].to_numpy() for group in groups)])
 
     values = joined(metric).astype(float)
-    there = ~np.isnan(values)
     of_group = np.repeat(np.arange(len(groups)), [len(group.frame) for group in groups])
-    return Measured(
-        of_group[there],
-        numbered([joined(name)[there] for name in ("experiment_id", "environment_id")]),
-        numbered([joined(name)[there] for name in ("campaign", "cycle")]),
-        ((joined("order") != "grouped") & (joined("campaign") != ADHOC))[there],
-        joined("gpus")[there],
-        np.log(values[there]),
+    whole = np.ones(len(groups), dtype=bool)
+    whole[of_group[values <= 0]] = False
+    used = ~np.isnan(values) & whole[of_group]
+    campaign = joined("campaign")[used]
+    runs = _Runs(
+        of_group[used],
+        _numbered([joined(name)[used] for name in ("experiment_id", "environment_id")]),
+        _numbered([campaign, joined("cycle")[used]]),
+        (joined("order")[used] != "grouped") & (campaign != ADHOC),
+        joined("gpus")[used],
+        np.log(values[used]),
     )
+    return runs, whole
 
 
-def without_gpus(runs: Measured) -> tuple[NDArray[np.float64], float]:
+def _without_gpus(runs: _Runs) -> tuple[NDArray[np.float64], float]:
     """The logs without what each GPU adds, and the share of the degrees of freedom that this took."""
     blocks = blocks_of(runs.experiment, runs.cycle, runs.gpus, runs.logs)
     if blocks is None:
@@ -128,7 +131,7 @@ def without_gpus(runs: Measured) -> tuple[NDArray[np.float64], float]:
     return runs.logs - blocks.effects[blocks.codes(runs.gpus)], (len(blocks.names) - 1) / freedom
 
 
-def _on_unlike_gpus(runs: Measured) -> bool:
+def _on_unlike_gpus(runs: _Runs) -> bool:
     """Whether groups ran on GPUs that others did not run on."""
     import pandas as pd
 
@@ -137,7 +140,7 @@ def _on_unlike_gpus(runs: Measured) -> bool:
     return pd.Series(runs.gpus).groupby(runs.group).agg(frozenset).nunique() > 1
 
 
-def numbered(columns: Sequence[NDArray[Any]]) -> NDArray[np.intp]:
+def _numbered(columns: Sequence[NDArray[Any]]) -> NDArray[np.intp]:
     """A number for each row, equal where the rows are; from 0, without gaps."""
     import numpy as np
     import pandas as pd

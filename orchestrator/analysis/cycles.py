@@ -39,7 +39,12 @@ def per_cycle(frame: pd.DataFrame, metric: str) -> pd.Series[float]:
 def two_way(
     values: NDArray[np.float64], experiments: NDArray[np.integer[Any]], cycles: NDArray[np.integer[Any]]
 ) -> NDArray[np.float64]:
-    """Each cycle's effect, plus the mean of the experiments'. Experiments are eliminated, since they may be many."""
+    """Each cycle's effect, plus the mean of the experiments'. Experiments are eliminated, since they may be many.
+
+    Where cycles fall apart into some that share no experiment with the others, their effects beside these cannot be
+    told from the experiments'. Least squares would call them equal, and so exactly known; instead each cycle is then
+    the mean of what ran in it, whose spread holds both.
+    """
     import numpy as np
 
     counts = np.zeros((experiments.max() + 1, cycles.max() + 1))
@@ -47,6 +52,9 @@ def two_way(
     per_experiment = counts.sum(axis=1)
     means = np.bincount(experiments, values) / per_experiment
     laplacian = np.diag(counts.sum(axis=0)) - counts.T @ (counts / per_experiment[:, None])
+    if np.linalg.matrix_rank(laplacian, hermitian=True) < len(laplacian) - 1:
+        plain: NDArray[np.float64] = np.bincount(cycles, values) / counts.sum(axis=0)
+        return plain
     right = np.bincount(cycles, values) - counts.T @ means
     effects: NDArray[np.float64] = np.linalg.pinv(laplacian, hermitian=True) @ right
     own = means - (counts @ effects) / per_experiment

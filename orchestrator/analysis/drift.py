@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LEVEL: Final = 0.05
 """How often drift is found where there is none."""
 _POOLING_LEVEL: Final = 0.05
+_SMALL: Final = 1e-9
+"""What is rounding, beside the largest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +63,18 @@ def drift_of(groups: Sequence[Group], metric: str) -> Drift | None:
     cycles, place = np.unique(cycle, return_inverse=True)
     if len(cycles) < 3:
         return None
-    # Within experiments, and with what the GPUs explain taken out, the slope is that of the whole model.
-    units = _within(_dummies(gpu), experiment)
-    rest = _residual(_within(logs[:, None], experiment), units)
-    line = _residual(_within(cycle[:, None], experiment), units)
-    length = float((line**2).sum())
-    if length < 1e-9 or float((rest**2).sum()) < 1e-20 * len(logs):
+    units, steps = _dummies(gpu), _dummies(place)
+    columns = _within(np.hstack([logs[:, None], cycle[:, None], units, steps]), experiment)
+    products = columns.T @ columns
+    of_units, of_both = slice(2, 2 + units.shape[1]), slice(2, None)
+    (total, along), (_, length) = _left(products, of_units)
+    if length < 1e-9 or total < 1e-20 * len(logs):
         return None
-    slope = float((line * rest).sum()) / length
-    by_cycle = np.hstack([units, _within(_dummies(place), experiment)])
-    runs_error = float((_residual(rest, by_cycle) ** 2).sum())
-    cycles_error = max(float((rest**2).sum()) - slope**2 * length - runs_error, 0.0)
-    cycles_free = _rank(by_cycle) - _rank(units) - 1
-    runs_free = len(logs) - len(np.unique(experiment)) - _rank(by_cycle)
+    slope = along / length
+    runs_error = _left(products, of_both)[0, 0]
+    cycles_error = max(total - slope**2 * length - runs_error, 0.0)
+    cycles_free = _rank(products, of_both) - _rank(products, of_units) - 1
+    runs_free = len(logs) - len(np.unique(experiment)) - _rank(products, of_both)
     error, free, unit = runs_error + cycles_error, runs_free + cycles_free, "runs"
     if _lacks_fit(cycles_error, cycles_free, runs_error, runs_free):
         error, free, unit = cycles_error, cycles_free, "cycles"
@@ -135,17 +136,21 @@ def _within(columns: Floats, experiment: Places) -> Floats:
     return columns - (means / np.bincount(experiment)[:, None])[experiment]
 
 
-def _residual(columns: Floats, of: Floats) -> Floats:
-    """What is left of columns when those of a model are taken out by least squares."""
+def _left(products: Floats, of: slice) -> Floats:
+    """Products of logs and line with one another, when what a model's columns explain is taken out of both."""
     import numpy as np
 
-    return columns - of @ np.linalg.lstsq(of, columns, rcond=None)[0] if of.shape[1] else columns
+    across = products[:2, of]
+    left: Floats = products[:2, :2] - across @ np.linalg.pinv(products[of, of], _SMALL, hermitian=True) @ across.T
+    return np.maximum(left, [[0, -np.inf], [-np.inf, 0]])
 
 
-def _rank(of: Floats) -> int:
+def _rank(products: Floats, of: slice) -> int:
+    """How many effects a model's columns can tell."""
     import numpy as np
 
-    return int(np.linalg.matrix_rank(of)) if of.shape[1] else 0
+    within = products[of, of]
+    return int(np.linalg.matrix_rank(within, tol=_SMALL * within.max(), hermitian=True)) if within.size else 0
 
 
 def _ratio(above: float, below: float) -> float:

@@ -115,7 +115,7 @@ def for_ranking(group: Group, metric: str, choice: Choice = Choice()) -> Group:
     """
     if choice.estimated or not QUANTITIES[metric].of_energy:
         return group
-    estimated = group.frame["energy_method"].eq("estimated").to_numpy()
+    estimated = group.frame["energy_method"].to_numpy() == "estimated"
     if not estimated.any():
         return group
     left_out = [*group.left_out, LeftOut(ESTIMATED, int(estimated.sum()))]

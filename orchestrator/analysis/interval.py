@@ -82,8 +82,9 @@ def interval_within(
 
     It tells how another window of the same run might have come out, and nothing of how the run repeats: all of its
     requests share one start of the engine. Requests answered in one batch share its moments, so whole batches are
-    what is resampled (``bca``); of fewer than ``ENOUGH`` batches, it is Student's t over batches (``t``), of unequal
-    ones with the variance of a ratio estimator (Cochran, Sampling Techniques, 1977, chapter 6).
+    what is resampled (``bca``). Of fewer than ``ENOUGH`` batches it is Student's t of the mean's log over batches
+    (``log-t``; of the mean itself, ``t``, where values are not all above zero), with the variance of a ratio
+    estimator, as batches may be unequal (Cochran, Sampling Techniques, 1977, chapter 6).
 
     Args:
         values: one a request, such as its time to first token in s; NaN: not measured.
@@ -102,8 +103,11 @@ def interval_within(
     if count < 2:
         return None
     if count < ENOUGH:
-        mean = sums.sum() / sizes.sum()
-        return Interval(*_t(mean + (sums - mean * sizes) / sizes.mean(), level), level, "t", count)
+        mean = float(sums.sum() / sizes.sum())
+        if every[known].min() <= 0:
+            return Interval(*_t(mean + (sums - mean * sizes) / sizes.mean(), level), level, "t", count)
+        centre, low, high = _t(math.log(mean) + (sums / mean - sizes) / sizes.mean(), level)
+        return Interval(math.exp(centre), math.exp(low), math.exp(high), level, "log-t", count)
     return Interval(*bca(sums, sizes, level), level, "bca", count)
 
 

@@ -181,6 +181,7 @@ def show_run(run: str, as_json: bool, project_dir: str | None) -> int:
     from orchestrator.report.engine_messages import message_tables, with_known_issues
     from orchestrator.report.loading import find_run
     from orchestrator.report.tables import run_details
+    from orchestrator.report.within import latency_tables
     from orchestrator.results.known_issues import known_issues
     from orchestrator.results.reading import load_result, read_host_report
     from orchestrator.system.project import find_project
@@ -191,7 +192,8 @@ def show_run(run: str, as_json: bool, project_dir: str | None) -> int:
     if as_json:
         print_json(with_known_issues(result, issues))
         return EXIT_DONE
-    for table in [*run_details(result, read_host_report(folder)), *message_tables(result, issues)]:
+    details = [*run_details(result, read_host_report(folder)), *latency_tables(folder, result)]
+    for table in [*details, *message_tables(result, issues)]:
         print_table(table)
     click.echo(f"Files: {folder}")
     return EXIT_DONE

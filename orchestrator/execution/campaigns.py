@@ -20,6 +20,8 @@ from orchestrator.dispatch.containerised import Persistence
 from orchestrator.dispatch.scene import Scene
 from orchestrator.errors import InputError, ManifestError, OrchestratorError
 from orchestrator.execution.attempts import Bench
+from orchestrator.execution.begun import campaigns as campaigns
+from orchestrator.execution.begun import existing as existing
 from orchestrator.execution.changes import retired
 from orchestrator.execution.events import CampaignEnded, CampaignStarted, Observer
 from orchestrator.execution.loop import Loop
@@ -33,7 +35,7 @@ from orchestrator.reconcile import reconcile, survey
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.frozen import FrozenCampaign, thaw
 from orchestrator.system.project import Project, find_project
-from runners.contract.paths import ADHOC, CAMPAIGN
+from runners.contract.paths import CAMPAIGN
 
 
 def _never() -> bool:
@@ -222,11 +224,6 @@ def is_complete(name: str, *, project: Project | None = None) -> bool:
     return not (standing.pending or standing.changes or is_held(folder.path))
 
 
-def campaigns(project: Project) -> list[str]:
-    """The names of the project's campaigns."""
-    return sorted(path.parent.name for path in project.results.glob(f"*/{CAMPAIGN}"))
-
-
 def unfinished_campaigns(project: Project) -> list[str]:
     """The campaigns that nobody is running and that have runs left, failed ones, or no manifest to tell."""
     unfinished = []
@@ -239,19 +236,6 @@ def unfinished_campaigns(project: Project) -> list[str]:
         if left:
             unfinished.append(name)
     return unfinished
-
-
-def existing(project: Project, name: str) -> Path:
-    """The results folder of a campaign that is there.
-
-    Raises:
-        InputError: there is none of that name.
-    """
-    known = campaigns(project)
-    if name in known or (name == ADHOC and (project.results / ADHOC).is_dir()):
-        return project.results / name
-    hint = f"known: {', '.join(known)}" if known else "start one with `orchestrate campaign FILE`"
-    raise InputError(f"there is no campaign {name!r} in {project.results}", hint=hint)
 
 
 def begun_campaign(name: str, *, project: Project | None = None) -> Campaign:

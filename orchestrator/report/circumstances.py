@@ -77,7 +77,9 @@ def circumstances_of(
         backend: facts({label: one.effective_config for label, one in first.items() if one.backend == backend})
         for backend in backends
     }
-    used: Mapping[str, Iterable[str]] = table.frame.groupby("environment_id", sort=False)["backend"].unique().to_dict()
+    used: dict[str, dict[str, None]] = {}
+    for environment, backend in zip(table.frame["environment_id"], table.frame["backend"], strict=True):
+        used.setdefault(environment, {})[backend] = None
     environments = {
         result.environment.environment_id: _environment(result, used[result.environment.environment_id])
         for result in reversed(results)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from orchestrator.errors import InputError
-from orchestrator.execution.campaigns import existing
+from orchestrator.execution.begun import existing
 from orchestrator.execution.changes import retired
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.reading import load_result, read_results, run_folders

@@ -25,9 +25,7 @@ def run_list(table: RunTable, metrics: Sequence[str] = ()) -> Table:
     figures = list(metrics) or headlines(queued=bool(frame[QUEUE].notna().any()))
     runs = [short_run_id(*run) for run in zip(frame["experiment_id"], frame["cycle"].tolist(), strict=True)]
     cells = [runs, *(texts_of(frame, parameter.name) for parameter in varied)]
-    for name in figures:
-        show = QUANTITIES[name].show
-        cells.append([show(None if value != value else value) for value in frame[name].tolist()])
+    cells += [_figures(name, frame[name].tolist()) for name in figures]
     cells.append([method or "—" for method in frame["energy_method"]])
     cells.append(
         [
@@ -42,3 +40,10 @@ def run_list(table: RunTable, metrics: Sequence[str] = ()) -> Table:
     columns += [Column(heading(name), True) for name in figures]
     columns += [Column("method"), Column("verdict")]
     return Table(table.campaign, columns, list(zip(*cells, strict=True)), notes)
+
+
+def _figures(name: str, values: Sequence[float]) -> list[str]:
+    show = QUANTITIES[name].show
+    texts = {value: show(value) for value in set(values) if value == value}
+    missing = show(None)
+    return [texts.get(value, missing) for value in values]

@@ -81,16 +81,15 @@ def values_of(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
 
 def texts_of(frame: pd.DataFrame, name: str) -> list[str]:
     """A column as text: nothing where a run's backend has no such parameter, a dash where it was left open."""
-    import pandas as pd
-
-    known: dict[tuple[str, type, Any], str] = {}
+    known: dict[tuple[str, Any], str] = {}
     texts = []
-    values = values_of(frame, name).astype(object)
-    for backend, value, missing in zip(frame["backend"], values, pd.isna(values), strict=True):
-        value = None if missing else value
-        key = backend, type(value), value
+    values = values_of(frame, name).tolist()
+    alike = len(set(map(type, values))) == 1
+    for backend, value in zip(frame["backend"].tolist(), values, strict=True):
+        key = backend, value if alike else (type(value), value)
         if key not in known:
-            known[key] = shown(value) if value is not None else "—" * may_have(backend, name)
+            missing = value is None or value != value
+            known[key] = ("—" if may_have(backend, name) else "") if missing else shown(value)
         texts.append(known[key])
     return texts
 

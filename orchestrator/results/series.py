@@ -39,8 +39,8 @@ def series_of(folder: Path, result: RunResult) -> dict[str, Series]:
             f"{folder} holds no record of its meters: an earlier version wrote it, and computed otherwise",
             hint="recompute it with the version that wrote it, or measure again",
         )
-    edges = _columns(folder / COUNTERS, ["source", "earliest_s", "latest_s", "energy_j"])
-    powers = _columns(folder / TIMESERIES, ["source", "t_s", "power_w"])
+    edges = read_columns(folder / COUNTERS, ["source", "earliest_s", "latest_s", "energy_j"])
+    powers = read_columns(folder / TIMESERIES, ["source", "t_s", "power_w"])
     return {
         source.name: Series(
             source,
@@ -55,8 +55,12 @@ def series_of(folder: Path, result: RunResult) -> dict[str, Series]:
     }
 
 
-def _columns(path: Path, names: list[str]) -> list[tuple[Any, ...]]:
-    """Rows of the columns of a parquet file."""
+def read_columns(path: Path, names: list[str]) -> list[tuple[Any, ...]]:
+    """Rows of the columns of a parquet file in a run folder.
+
+    Raises:
+        InputError: it is missing or broken.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.results.frozen import repeated_until
 from orchestrator.results.index import indexed_rows
 from orchestrator.results.rows import HOW as HOW
 from orchestrator.results.rows import WHO as WHO
@@ -62,4 +63,6 @@ def _table(folder: Path, rows: pa.Table, faults: Iterable[str], retired: Collect
     frame, parameters = frame_of(rows)
     if retired:
         frame["retired"] = [run in retired for run in zip(frame["experiment_id"], frame["cycle"], strict=True)]
+    if until := repeated_until(folder):
+        frame["until"] = until
     return RunTable(folder.name, folder, frame, parameters, tuple(faults))

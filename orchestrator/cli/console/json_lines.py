@@ -7,15 +7,17 @@ import json
 import textwrap
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from orchestrator.execution.events import CampaignEvent, RunCompleted, RunFailed
-from orchestrator.execution.scheduling import ScheduleEvent
 from runners.contract.events import RunnerEvent
 from runners.contract.request import Gap
 from runners.contract.result import RunResult
+
+if TYPE_CHECKING:
+    from orchestrator.execution.scheduling import ScheduleEvent
 
 
 def print_json(value: Any) -> None:

@@ -14,7 +14,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from orchestrator.cli.console.terminal import hanging, new_console
-from orchestrator.report.tables import Table
+from orchestrator.report.tables import Column, Table
 
 _PROSE = 30
 _MANY_ROWS = 200
@@ -31,12 +31,13 @@ def print_table(table: Table, *, to_stderr: bool = False) -> None:
     """
     console = new_console(to_stderr=to_stderr)
     table = _harmless(table)
-    widths = [_widest(table, position) for position in range(len(table.columns))]
+    cells = list(zip(*table.rows, strict=True)) or [()] * len(table.columns)
+    widths = list(map(_widest, table.columns, cells))
     console.print(Text(table.title, style="bold"))
     if 1 + sum(_SPACE + width for width in widths) > console.width:
         _print_blocks(console, table)
     elif len(table.rows) >= _MANY_ROWS and not any(column.prose for column in table.columns):
-        _write_rows(console, table, widths)
+        _write_rows(console, table, cells, widths)
     else:
         console.print(_drawn(table))
     for note in table.notes:
@@ -51,23 +52,24 @@ def print_lines(lines: Iterable[str], *, to_stderr: bool = False) -> None:
 
 
 def _harmless(table: Table) -> Table:
-    return replace(
-        table,
-        rows=[[cell if cell.isprintable() else _MOVES.sub(_escaped, cell) for cell in row] for row in table.rows],
-        notes=[_MOVES.sub(_escaped, note) for note in table.notes],
-    )
+    rows = table.rows
+    if not all("".join(row).isprintable() for row in rows):
+        rows = [[_MOVES.sub(_escaped, cell) for cell in row] for row in rows]
+    return replace(table, rows=rows, notes=[_MOVES.sub(_escaped, note) for note in table.notes])
 
 
 def _escaped(match: re.Match[str]) -> str:
     return ascii(match[0])[1:-1]
 
 
-def _widest(table: Table, position: int) -> int:
+def _widest(column: Column, cells: Iterable[str]) -> int:
     """Columns of a terminal that it takes to show each cell whole; prose is folded."""
-    column = table.columns[position]
-    cells = [*column.title.splitlines(), *(row[position] for row in table.rows)]
-    widest = max((len(cell) if cell.isascii() else cell_len(cell) for cell in cells), default=0)
+    widest = max(map(_width, {*column.title.splitlines(), *cells}), default=0)
     return min(widest, _PROSE) if column.prose else widest
+
+
+def _width(cell: str) -> int:
+    return len(cell) if cell.isascii() else cell_len(cell)
 
 
 def _drawn(table: Table, widths: Sequence[int] = ()) -> RichTable:
@@ -87,21 +89,23 @@ def _drawn(table: Table, widths: Sequence[int] = ()) -> RichTable:
     return drawn
 
 
-def _write_rows(console: Console, table: Table, widths: Sequence[int]) -> None:
+def _write_rows(console: Console, table: Table, cells: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
     """What rich would draw: the heading is its, and the rows are like its."""
     with console.capture() as captured:
         console.print(_drawn(replace(table, rows=()), widths))
     *head, last = captured.get().splitlines(keepends=True)
-    justified = []
-    for position, (column, width) in enumerate(zip(table.columns, widths, strict=True)):
-        cells = [row[position] for row in table.rows]
-        blanks = [width - (len(cell) if cell.isascii() else cell_len(cell)) for cell in cells]
-        if column.numeric:
-            justified.append([" " * blank + cell for cell, blank in zip(cells, blanks, strict=True)])
-        else:
-            justified.append([cell + " " * blank for cell, blank in zip(cells, blanks, strict=True)])
-    rows = (f" {'  '.join(row)} \n" for row in zip(*justified, strict=True))
+    columns = [
+        _justified(column, of_one, width) for column, of_one, width in zip(table.columns, cells, widths, strict=True)
+    ]
+    rows = (f" {'  '.join(row)} \n" for row in zip(*columns, strict=True))
     console.file.write("".join((*head, *rows, last)))
+
+
+def _justified(column: Column, cells: Sequence[str], width: int) -> list[str]:
+    justify = str.rjust if column.numeric else str.ljust
+    if "".join(cells).isascii():
+        return [justify(cell, width) for cell in cells]
+    return [justify(cell, width - _width(cell) + len(cell)) for cell in cells]
 
 
 def _print_blocks(console: Console, table: Table) -> None:

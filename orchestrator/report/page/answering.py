@@ -25,6 +25,7 @@ MOST_ROWS: Final = 1000
 """Of a table: a browser sorts as many at once."""
 METHODS: Final = {
     "log-t": "Student's t on the logarithms of the cycles' values",
+    "sequential log-t": "Student's t on the logarithms, wider since cycles were added until it was narrow enough",
     "t": "Student's t on the cycles' values",
     "bca": "bootstrap over cycles, bias-corrected and accelerated (BCa)",
 }

@@ -114,13 +114,15 @@ def test_of_few_batches_it_is_t_with_each_counting_by_its_requests() -> None:
     batches = [0] * 8 + [1] * 8 + [2] * 2
     values = [1.0] * 8 + [1.2] * 8 + [5.0] * 2
     found = sure(interval_within(values, batches))
-    assert (found.method, found.count) == ("t", 3)
+    assert (found.method, found.count) == ("log-t", 3)
     assert found.estimate == pytest.approx(np.mean(values))
+    assert found.low > 0
 
 
-def test_equal_batches_give_students_t_of_their_means() -> None:
-    found = sure(interval_within([1.0, 3.0, 2.0, 4.0, 5.0, 3.0], [0, 0, 1, 1, 2, 2]))
+def test_equal_batches_whose_values_reach_zero_give_students_t_of_their_means() -> None:
+    found = sure(interval_within([0.0, 4.0, 2.0, 4.0, 5.0, 3.0], [0, 0, 1, 1, 2, 2]))
     low, high = stats.t.interval(0.95, 2, 3.0, stats.sem([2.0, 3.0, 4.0]))
+    assert found.method == "t"
     assert (found.low, found.high) == pytest.approx((low, high))
 
 
