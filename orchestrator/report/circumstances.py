@@ -81,7 +81,7 @@ def circumstances_of(
     for environment, backend in zip(table.frame["environment_id"], table.frame["backend"], strict=True):
         used.setdefault(environment, {})[backend] = None
     environments = {
-        result.environment.environment_id: _environment(result, used[result.environment.environment_id])
+        result.environment.environment_id: environment_of(result, used[result.environment.environment_id])
         for result in reversed(results)
     }
     warnings = Counter(warning for result in results for warning in dict.fromkeys(result.warnings))
@@ -121,7 +121,8 @@ def _flat(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _environment(result: RunResult, backends: Iterable[str]) -> dict[str, Any]:
+def environment_of(result: RunResult, backends: Iterable[str]) -> dict[str, Any]:
+    """What a run found on its machine, and the backends that it carried."""
     seen = result.environment.model_dump(mode="json", exclude={"environment_id", "gpus"})
     gpus = {f"gpu {place}": gpu for place, gpu in enumerate(result.environment.gpus)}
     return {"backends": ", ".join(backends)} | seen | gpus
