@@ -27,7 +27,6 @@ METHODS: Final[dict[Method, str]] = {
     "log-t": "Student's t on the logarithms of the cycles' values",
     "sequential log-t": "Student's t on the logarithms, wider since cycles were added until it was narrow enough",
     "t": "Student's t on the cycles' values",
-    "sequential log-t": "Student's t on logarithms, wider by as much as looking until it was enough takes from its coverage",
     "bca": "bootstrap over cycles, bias-corrected and accelerated (BCa)",
 }
 
