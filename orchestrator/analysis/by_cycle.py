@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.analysis.blocks import blocks_of
 from orchestrator.analysis.cycles import two_way
 from orchestrator.analysis.groups import Group
+from runners.contract.paths import ADHOC
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +24,8 @@ class ByCycle:
     """NaN where a group did not run, or where the figure was not measured."""
     whole: NDArray[np.bool_]
     """Whether every figure of a group has a log; one that is 0 or less has none, and the group's row is empty."""
+    looked_at: NDArray[np.bool_]
+    """Whether a group was repeated until it was known, so that its spread may look smaller than it is."""
     lost: float = 0.0
     """The share of the residuals' degrees of freedom that effects of GPUs took; 0 where none were taken out."""
     unlike_gpus: bool = False
@@ -56,59 +58,74 @@ def cycle_values(
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class _Runs:
     """The runs that measured a figure, whichever group they are of."""
 
     group: NDArray[np.intp]
     experiment: NDArray[np.intp]
     cycle: NDArray[np.intp]
+    shares_cycles: NDArray[np.bool_]
+    """Whether all experiments ran in each cycle together, so that a cycle is something that groups share."""
     gpus: NDArray[Any]
     logs: NDArray[np.float64]
 
 
-def by_cycle(groups: Sequence[Group], metric: str) -> ByCycle:
-    """Logs of a metric for each group and cycle.
+def by_cycle(groups: Sequence[Group], metric: str, *, as_numbered: bool = False) -> ByCycle:
+    """Logs of a metric for each group and cycle; groups that ran one after another have their cycles to themselves.
 
     Of a group of several experiments it is the mean over them within a cycle. Where experiments moved between GPUs,
     what each GPU adds is taken out first: log y = experiment + cycle + GPU + noise, by least squares.
+
+    Args:
+        groups: of one campaign or several.
+        metric: the name of a quantity.
+        as_numbered: put cycles of one number side by side even where groups ran one after another; such pairs are
+            as good as any, but have nothing in common.
     """
     import numpy as np
 
-    whole = np.array([not (group.frame[metric] <= 0).any() for group in groups], dtype=bool)
-    runs = measured([group for group, has_logs in zip(groups, whole, strict=True) if has_logs], metric)
-    logs, lost = without_gpus(runs)
-    table = np.full((int(whole.sum()), int(runs.cycle.max(initial=-1)) + 1), np.nan)
-    order = np.argsort(runs.group, kind="stable")
-    edges = np.searchsorted(runs.group[order], np.arange(len(table) + 1))
-    for row, (low, high) in enumerate(itertools.pairwise(edges)):
-        own = order[low:high]
-        cycles, place = np.unique(runs.cycle[own], return_inverse=True)
+    runs, whole = _measured(groups, metric)
+    logs, lost = _without_gpus(runs)
+    turn = _numbered([runs.cycle, np.where(runs.shares_cycles | as_numbered, -1, runs.group)])
+    table = np.full((len(groups), int(turn.max(initial=-1)) + 1), np.nan)
+    table[runs.group, turn] = logs
+    pooled = np.flatnonzero(np.bincount(runs.group, minlength=len(groups)) > np.count_nonzero(~np.isnan(table), axis=1))
+    for row in pooled:
+        own = runs.group == row
+        cycles, place = np.unique(turn[own], return_inverse=True)
         table[row, cycles] = cycle_values(logs[own], runs.experiment[own], place)
-    full = np.full((len(groups), table.shape[1]), np.nan)
-    full[whole] = table
-    return ByCycle(full, whole, lost, not lost and _on_unlike_gpus(runs))
+    looked_at = np.array([bool(group.frame["until"].notna().any()) for group in groups], dtype=bool)
+    return ByCycle(table, whole, looked_at, lost, not lost and _on_unlike_gpus(runs))
 
 
-def measured(groups: Sequence[Group], metric: str) -> Measured:
-    """The runs of groups that measured a metric, all of them above 0; cycles of unlike campaigns are unlike."""
+def _measured(groups: Sequence[Group], metric: str) -> tuple[_Runs, NDArray[np.bool_]]:
+    """The runs of groups that measured a metric, and of which groups all its figures have a log; others have no run.
+
+    Cycles of unlike campaigns are unlike.
+    """
     import numpy as np
 
     def joined(name: str) -> NDArray[Any]:
         return np.concatenate([np.array([]), *(group.frame[name].to_numpy() for group in groups)])
 
     values = joined(metric).astype(float)
-    there = ~np.isnan(values)
     of_group = np.repeat(np.arange(len(groups)), [len(group.frame) for group in groups])
-    return Measured(
-        of_group[there],
-        numbered([joined(name)[there] for name in ("experiment_id", "environment_id")]),
-        numbered([joined(name)[there] for name in ("campaign", "cycle")]),
-        joined("gpus")[there],
-        np.log(values[there]),
+    whole = np.ones(len(groups), dtype=bool)
+    whole[of_group[values <= 0]] = False
+    used = ~np.isnan(values) & whole[of_group]
+    campaign = joined("campaign")[used]
+    runs = _Runs(
+        of_group[used],
+        _numbered([joined(name)[used] for name in ("experiment_id", "environment_id")]),
+        _numbered([campaign, joined("cycle")[used]]),
+        (joined("order")[used] != "grouped") & (campaign != ADHOC),
+        joined("gpus")[used],
+        np.log(values[used]),
     )
+    return runs, whole
 
 
-def without_gpus(runs: Measured) -> tuple[NDArray[np.float64], float]:
+def _without_gpus(runs: _Runs) -> tuple[NDArray[np.float64], float]:
     """The logs without what each GPU adds, and the share of the degrees of freedom that this took."""
     blocks = blocks_of(runs.experiment, runs.cycle, runs.gpus, runs.logs)
     if blocks is None:
@@ -117,7 +134,7 @@ def without_gpus(runs: Measured) -> tuple[NDArray[np.float64], float]:
     return runs.logs - blocks.effects[blocks.codes(runs.gpus)], (len(blocks.names) - 1) / freedom
 
 
-def _on_unlike_gpus(runs: Measured) -> bool:
+def _on_unlike_gpus(runs: _Runs) -> bool:
     """Whether groups ran on GPUs that others did not run on."""
     import pandas as pd
 
@@ -126,7 +143,7 @@ def _on_unlike_gpus(runs: Measured) -> bool:
     return pd.Series(runs.gpus).groupby(runs.group).agg(frozenset).nunique() > 1
 
 
-def numbered(columns: Sequence[NDArray[Any]]) -> NDArray[np.intp]:
+def _numbered(columns: Sequence[NDArray[Any]]) -> NDArray[np.intp]:
     """A number for each row, equal where the rows are; from 0, without gaps."""
     import numpy as np
     import pandas as pd

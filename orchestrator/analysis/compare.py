@@ -12,10 +12,10 @@ from orchestrator.analysis.contrast import Contrast, contrast
 from orchestrator.analysis.difference import Difference, difference_of
 from orchestrator.analysis.groups import Choice, Group
 from orchestrator.analysis.inference import Tested, tests_of
-from orchestrator.analysis.interval import LEVEL, Interval, interval_of
+from orchestrator.analysis.interval import LEVEL, Interval
 from orchestrator.analysis.outputs import same_output
 from orchestrator.analysis.power import cycles_to_tell
-from orchestrator.analysis.summary import meter_bounds
+from orchestrator.analysis.summary import meter_bounds, typical_interval
 
 ALPHA: Final = 1 - LEVEL
 """How often anything at all is told apart, of all that is asked for together, where nothing differs."""
@@ -80,10 +80,10 @@ def compare_groups(
     """Compare each pair in each metric.
 
     Spread of these figures is relative, so their logs are compared: the ratio is that of geometric means. Groups of
-    one campaign are paired by cycle, those of unlike ones are not (Welch, Biometrika 34 (1947) 28-35). What GPUs add is
-    taken out as the effect of a block. Interval and p-value are Student's t of the logs, and BCa where there are 20
-    cycles. Verdicts hold together: Holm, Scandinavian Journal of Statistics 6 (1979) 65-70. Each interval holds by
-    itself.
+    one campaign are paired by cycle, those of unlike ones are not. What GPUs add is taken out as the effect of a block.
+    Interval and p-value are Student's t of the logs, and BCa where there are 20 cycles
+    (:func:`~orchestrator.analysis.inference.tests_of`). Verdicts hold together: Holm, Scandinavian Journal of
+    Statistics 6 (1979) 65-70. Each interval holds by itself.
 
     Args:
         pairs: the reference of each, and what is held against it.
@@ -157,7 +157,8 @@ def _told(
     verdict: Verdict = "cannot tell"
     if p_adjusted <= ALPHA:
         verdict = "lower" if found.mean < 0 else "higher"
-    of_a, of_b = interval_of(np.exp(found.a).tolist()), interval_of(np.exp(found.b).tolist())
+    of_a = typical_interval(case.a.frame, np.exp(found.a).tolist())
+    of_b = typical_interval(case.b.frame, np.exp(found.b).tolist())
     low_a, high_a = meter_bounds(case.a, case.metric)
     low_b, high_b = meter_bounds(case.b, case.metric)
     return Comparison(

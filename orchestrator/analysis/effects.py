@@ -22,6 +22,7 @@ from orchestrator.results.varied import varied_parameters
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
 
 _USUAL: Final = Choice()
@@ -82,9 +83,9 @@ def main_effects(table: RunTable, metric: str, choice: Choice = _USUAL, level: f
     groups = [group for group in groups if group.frame[metric].notna().any()]
     if not groups:
         return []
-    grid = by_cycle(groups, metric)
+    grid = by_cycle(groups, metric, as_numbered=True)
     names = [one.name for one in varied_parameters(table.frame, table.parameters)]
-    units = _units(groups, names, pooled=choice.pooled)
+    units = _units(table.frame, groups, names, pooled=choice.pooled)
     return [
         Effect(parameter, _levels(name, among, others, grid, level), within)
         for parameter, name, among, others, within in _asked(names, units)
@@ -112,10 +113,8 @@ def _asked(
                     yield f"{backend}.{name}", name, own, others, backend if len(backends) > 1 else None
 
 
-def _units(groups: Sequence[Group], names: Sequence[str], *, pooled: bool) -> list[_Unit]:
-    import pandas as pd
-
-    firsts = pd.concat([group.frame.iloc[:1] for group in groups], ignore_index=True)
+def _units(frame: pd.DataFrame, groups: Sequence[Group], names: Sequence[str], *, pooled: bool) -> list[_Unit]:
+    firsts = frame.loc[[group.frame.index[0] for group in groups]]
     columns = {name: values_of(firsts, name).astype(object).tolist() for name in names}
     kinds = [(backend, len(str(gpus).split())) for backend, gpus in zip(firsts["backend"], firsts["gpus"], strict=True)]
     environments = defaultdict(set)

@@ -44,8 +44,6 @@ class Group:
     frame: pd.DataFrame
     """Its usable runs: the columns of :class:`RunTable`."""
     left_out: Sequence[LeftOut] = ()
-    looked_at: str | None = None
-    """The quantity that was looked at after each cycle, and repeated until it was known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,6 @@ def groups_of(table: RunTable, by: Sequence[str] = (), choice: Choice = Choice()
             keys[code],
             frames[code],
             [LeftOut(reason, int(counts[code])) for reason, counts in left_out.items() if counts[code]],
-            table.looked_at,
         )
         for code in range(len(firsts))
     ]
@@ -118,7 +115,7 @@ def for_ranking(group: Group, metric: str, choice: Choice = Choice()) -> Group:
     """
     if choice.estimated or not QUANTITIES[metric].of_energy:
         return group
-    estimated = group.frame["energy_method"].eq("estimated").to_numpy()
+    estimated = group.frame["energy_method"].to_numpy() == "estimated"
     if not estimated.any():
         return group
     left_out = [*group.left_out, LeftOut(ESTIMATED, int(estimated.sum()))]

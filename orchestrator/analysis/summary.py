@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,10 +10,10 @@ from orchestrator.analysis.cycles import per_cycle
 from orchestrator.analysis.groups import Group
 from orchestrator.analysis.interval import LEVEL, Interval, interval_of
 from orchestrator.analysis.stopping import sequential_interval
-from runners.contract.quantities import QUANTITIES
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
 
 _WITH_ENERGY: Final = frozenset({
@@ -61,16 +62,20 @@ def summarise(group: Group, metric: str, level: float = LEVEL) -> Summary:
         return Summary(group, metric, runs, 0, None, None, None, None, None, None)
     mean = float(values.mean())
     spread = float(values.std(ddof=1)) / mean if len(values) > 1 and mean > 0 else None
-    of = sequential_interval if _was_looked_at(group, metric) else interval_of
-    interval = of(values.tolist(), level)
+    interval = typical_interval(group.frame, values.tolist(), level)
     return Summary(group, metric, runs, len(values), mean, float(np.median(values)), interval, spread, low, high)
 
 
-def _was_looked_at(group: Group, metric: str) -> bool:
-    """Whether when to stop repeating was decided by this quantity, or by one that goes with it."""
-    if group.looked_at is None:
-        return False
-    return group.looked_at == metric or (QUANTITIES[group.looked_at].of_energy and QUANTITIES[metric].of_energy)
+def typical_interval(frame: pd.DataFrame, values: Sequence[float], level: float = LEVEL) -> Interval | None:
+    """The interval of repetitions: where these were looked at until they were enough, one that allows for that.
+
+    Args:
+        frame: of the runs.
+        values: one a cycle.
+        level: how often such an interval holds the truth.
+    """
+    looked_at = bool(frame["until"].notna().any())
+    return (sequential_interval(values, level) if looked_at else None) or interval_of(values, level)
 
 
 def meter_bounds(group: Group, metric: str) -> tuple[float | None, float | None]:

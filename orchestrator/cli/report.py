@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli.answers import estimated_option, group_by_option, pool_option, suspect_option, where_option
 from orchestrator.cli.options import project_option
 from orchestrator.errors import EXIT_DONE
 
@@ -30,13 +31,13 @@ if TYPE_CHECKING:
 )
 @click.option("--chart", metavar="FILE", help="Draw the main chart too, into a .png or .svg file.")
 @click.option(
-    "--metric", metavar="METRIC", help="What to rank by. [default: energy_per_output_token_j, where measured]"
+    "--metric", metavar="QUANTITY", help="What to rank by. [default: energy_per_output_token_j, where measured]"
 )
-@click.option("by", "--group-by", multiple=True, metavar="COLUMN", help="Take runs together by this; may be repeated.")
-@click.option("--where", multiple=True, metavar="COND", help="What a candidate has to meet: 'ttft_s.p95 < 0.5'.")
-@click.option("--suspect", is_flag=True, help="Let suspect runs count.")
-@click.option("--estimated", is_flag=True, help="Let estimated joules rank.")
-@click.option("pooled", "--pool-environments", is_flag=True, help="Take runs of unlike environments together.")
+@group_by_option
+@where_option
+@suspect_option
+@estimated_option
+@pool_option
 @project_option
 def command(
     name: str,
@@ -44,11 +45,11 @@ def command(
     form: Form | None,
     chart: str | None,
     metric: str | None,
-    by: tuple[str, ...],
+    group_by: tuple[str, ...],
     where: tuple[str, ...],
     suspect: bool,
     estimated: bool,
-    pooled: bool,
+    pool_environments: bool,
     project_dir: str | None,
 ) -> int:
     """Write what the campaign NAME tells: one self-contained HTML file, or Markdown.
@@ -71,7 +72,8 @@ def command(
     )
     from orchestrator.system.project import find_project
 
-    folder = existing(find_project(project_dir), name)
+    project = find_project(project_dir)
+    folder = existing(project, name)
     wanted = form_of(form, output)
     picture = Path(chart) if chart is not None else None
     target = None if output == "-" else Path(output) if output is not None else folder / NAMES[wanted]
@@ -79,7 +81,9 @@ def command(
         check_picture(picture)
     if target is not None:
         check_target(target)
-    answers = answers_of(folder, Asked(metric, by, where, Choice(suspect, estimated, pooled)))
+    answers = answers_of(
+        name, Asked(metric, group_by, where, Choice(suspect, estimated, pool_environments)), project=project
+    )
     if picture is not None:
         write_picture(answers, picture)
         click.echo(f"Chart: {picture}", err=target is None)

@@ -52,6 +52,8 @@ class Precision:
     """
 
     def __init__(self, until: Until) -> None:
+        import scipy.special  # noqa: F401 (now, and not later beside a run that is measured)
+
         self.until = until
         self._quantity = QUANTITIES[until.metric]
         self._values: dict[str, dict[_Alike, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))

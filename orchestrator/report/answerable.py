@@ -9,7 +9,7 @@ from typing import Final
 from orchestrator.analysis.groups import Choice, Group, for_ranking
 from orchestrator.errors import InputError
 from orchestrator.report.charts.wording import made_how
-from runners.contract.messages import nearest
+from orchestrator.results.columns import metric_named
 from runners.contract.quantities import QUANTITIES, Quantity
 
 _BY_DEFAULT: Final = ("energy_per_output_token_j", "output_tokens_per_s", "ttft_s.p50")
@@ -42,9 +42,11 @@ def metric_of(groups: Sequence[Group], wanted: str | None, choice: Choice) -> Me
     Raises:
         InputError: what is wanted is no quantity, or neither more nor less of it is better; or it is estimated.
     """
-    if wanted is not None and (wanted not in QUANTITIES or QUANTITIES[wanted].better is None):
-        better = [name for name, quantity in QUANTITIES.items() if quantity.better]
-        raise InputError(f"{wanted!r} is nothing to rank by", hint=nearest(wanted, better))
+    wanted = metric_named(wanted) if wanted is not None else None
+    if wanted is not None and QUANTITIES[wanted].better is None:
+        raise InputError(
+            f"neither more nor less of {wanted} is better", hint="rank by another: docs/reference/quantities.md"
+        )
     whys: list[str] = []
     for name in (wanted,) if wanted else _BY_DEFAULT:
         candidates = [for_ranking(group, name, choice) for group in groups]

@@ -6,33 +6,35 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.analysis.best import Best, Ranked, best_of
-from orchestrator.analysis.conditions import parse_condition
+from orchestrator.analysis.compare import Comparison, compare_groups
+from orchestrator.analysis.conditions import parse_condition, runs_meeting
 from orchestrator.analysis.drift import Drift, drift_of
 from orchestrator.analysis.effects import Effect, main_effects
-from orchestrator.analysis.groups import Choice, Group, LeftOut, groups_of
+from orchestrator.analysis.groups import ENVIRONMENT, EXPERIMENT, Choice, Group, LeftOut, groups_of
 from orchestrator.analysis.pareto import front
 from orchestrator.analysis.summary import Summary, summarise
-from orchestrator.execution.changes import retired
 from orchestrator.report.answerable import Metric, metric_of
 from orchestrator.report.circumstances import Circumstances, circumstances_of
 from orchestrator.report.incomplete import Incomplete, incomplete_of
+from orchestrator.report.loading import load_table
 from orchestrator.report.repeating import Repeating, frozen_campaign, repeating
-from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.frozen import FrozenCampaign, program_version
-from orchestrator.results.table import RunTable, read_table
+from orchestrator.results.table import RunTable
+from orchestrator.system.project import Project
 from runners.contract.result import RunResult
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
 
+_USUAL: Final = Choice()
 LATENCY: Final = "ttft_s.p50"
 BESIDE: Final = ("energy_per_output_token_j", "output_tokens_per_s", LATENCY, "memory_peak_bytes")
 """Shown of every configuration, whatever is ranked."""
+MOST_NEAR: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,12 @@ class Asked:
     by: Sequence[str] = ()
     """Columns to group by; empty: by experiment."""
     where: Sequence[str] = ()
-    """Conditions that a candidate has to meet, such as ``ttft_s.p95 < 0.5``."""
-    choice: Choice = Choice()
+    """Conditions: those on figures (``ttft_s.p95 < 0.5``) say what a candidate has to meet, those on parameters
+    (``dtype = bfloat16``) which runs are looked at."""
+    choice: Choice = _USUAL
+
+
+_ALL: Final = Asked()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +84,14 @@ class Answers:
     best: Best | None
     standings: Sequence[Standing]
     """In the order of the ranking."""
+    near: Sequence[Comparison]
+    """The winner held against those that cannot be told apart from it, the nearest first, at most :data:`MOST_NEAR`."""
     effects: Sequence[Effect]
     drifts: Sequence[Drift]
     left_out: Sequence[LeftOut]
     incomplete: Incomplete
+    labels: Mapping[str, str]
+    """The group's label of each run, by run_id; also of runs that are left out of their group."""
     circumstances: Circumstances
     frozen: FrozenCampaign | None
     repeating: Repeating
@@ -100,25 +110,29 @@ class Answers:
         return next((one for one in self.standings if chosen is not None and one.ranked is chosen), None)
 
 
-def answers_of(folder: Path, asked: Asked = Asked(), index: Path | None = None) -> Answers:
-    """Everything that can be told of the campaign in a results folder.
+def answers_of(campaign: str | Path, asked: Asked = _ALL, *, project: Project | None = None) -> Answers:
+    """Everything that can be told of a campaign.
 
     Args:
-        folder: of the campaign.
+        campaign: its name, or the path of its results folder.
         asked: what about.
-        index: of its results; None: without one.
+        project: where a name is looked for; found from the current folder if not given.
 
     Raises:
-        InputError: a column, a metric or a condition is not one.
+        InputError: there is no such campaign; or a column, a metric or a condition is not one.
     """
-    table = read_table(folder, index, retired(CampaignFolder(folder)))
-    frozen = frozen_campaign(folder)
+    table = load_table(campaign, project=project)
+    frozen = frozen_campaign(table.folder)
+    conditions = [parse_condition(text) for text in asked.where]
+    on_figures = [one for one in conditions if one.of_figure(table.frame.columns)]
+    on_runs = [one for one in conditions if one not in on_figures]
+    table = runs_meeting(table, on_runs)
     groups = groups_of(table, asked.by, asked.choice)
     metric = metric_of(groups, asked.metric, asked.choice)
-    conditions = [parse_condition(text) for text in asked.where]
-    best = best_of(groups, metric.name, conditions, asked.choice) if metric else None
+    best = best_of(groups, metric.name, on_figures, asked.choice) if metric else None
     standings = _standings(groups, metric, best)
-    circumstances, readings = circumstances_of(table, [one.group for one in standings])
+    labels = _labels(table, groups)
+    circumstances, readings = circumstances_of(table, [one.group for one in standings], labels)
     return Answers(
         campaign=table.campaign,
         made_at=datetime.now(UTC),
@@ -128,10 +142,12 @@ def answers_of(folder: Path, asked: Asked = Asked(), index: Path | None = None) 
         metric=metric,
         best=best,
         standings=standings,
+        near=_near(best, asked.choice) if best else [],
         effects=main_effects(table, metric.name, asked.choice) if metric else [],
         drifts=[drift for drift in [drift_of(groups, metric.name)] if drift] if metric else [],
         left_out=_left_out([one.group for one in best.ranking] if best else groups),
-        incomplete=incomplete_of(folder, frozen),
+        incomplete=incomplete_of(table.folder, frozen),
+        labels=labels,
         circumstances=circumstances,
         frozen=frozen,
         repeating=repeating(table.campaign, frozen, readings),
@@ -152,6 +168,14 @@ def _standings(groups: Sequence[Group], metric: Metric | None, best: Best | None
     return sorted(standings, key=lambda one: ranking.get(one.group.label, (len(ranking),))[0])
 
 
+def _near(best: Best, choice: Choice) -> list[Comparison]:
+    if best.winner is None:
+        return []
+    tied = [one.group for one in best.may_be_best if one is not best.winner][:MOST_NEAR]
+    among = [one.group for one in best.candidates]
+    return compare_groups([(best.winner.group, group) for group in tied], [best.metric], choice, among)
+
+
 def _front(summed: Mapping[str, Mapping[str, Summary]], metric: Metric | None) -> dict[str, bool]:
     """Which groups no other beats in both the ranked metric and latency, by label."""
     import pandas as pd
@@ -169,6 +193,16 @@ def _front(summed: Mapping[str, Mapping[str, Summary]], metric: Metric | None) -
 def typical(summary: Summary) -> float | None:
     """The typical value of a group: as its interval estimates it, or the mean of too few cycles for one."""
     return summary.interval.estimate if summary.interval else summary.mean
+
+
+def _labels(table: RunTable, groups: Sequence[Group]) -> dict[str, str]:
+    of_kind = {(group.key.get(EXPERIMENT), group.key.get(ENVIRONMENT)): group.label for group in groups}
+    counted = {run: group.label for group in groups for run in group.frame["run_id"]}
+    labels = {}
+    for run, experiment, environment in table.frame[["run_id", EXPERIMENT, ENVIRONMENT]].itertuples(index=False):
+        label = counted.get(run) or of_kind.get((experiment, environment)) or of_kind.get((experiment, None))
+        labels[run] = label or str(experiment)
+    return labels
 
 
 def _left_out(groups: Sequence[Group]) -> list[LeftOut]:

@@ -1,4 +1,4 @@
-"""Numbers with what they count."""
+"""Numbers with what they count, and shares."""
 
 from __future__ import annotations
 
@@ -6,3 +6,8 @@ from __future__ import annotations
 def counted(number: int, noun: str) -> str:
     """``1 run``, ``2,000 runs``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def percent(share: float) -> str:
+    """``2.3 %``."""
+    return f"{100 * share:.2g} %" if share < 1 else f"{100 * share:,.0f} %"

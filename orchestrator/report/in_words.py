@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from orchestrator.analysis.effects import Effect
+from orchestrator.analysis.groups import SUSPECT
 from orchestrator.analysis.interval import Interval
 from orchestrator.report.answers import LATENCY, Answers, Standing, typical
 from orchestrator.report.counting import counted
+from orchestrator.report.notes import circumstances, columns_of_frame, notes_on
 from orchestrator.results.parameters import shown
 from runners.contract.quantities import QUANTITIES, Quantity
 
@@ -37,8 +39,18 @@ def in_short(answers: Answers) -> list[Sentence]:
 def trust(answers: Answers) -> list[Sentence]:
     """What a reader must know before relying on it."""
     why = answers.metric.why if answers.metric else None
-    ranked = [[f"Ranked by {answers.metric.quantity.title}: {why}."]] if answers.metric and why else []
-    return [*ranked, *_energy(answers), *_sample(answers), *_alike(answers)]
+    said = [f"ranked by {answers.metric.quantity.title}: {why}"] if answers.metric and why else []
+    columns = columns_of_frame(answers.frame) if len(answers.frame) else None
+    said += notes_on(columns, pooled=answers.asked.choice.pooled) if columns else []
+    return [
+        *([_sentence(note)] for note in said),
+        *_sample(answers),
+        *([_sentence(note)] for note in (circumstances(columns) if columns else ())),
+    ]
+
+
+def _sentence(note: str) -> str:
+    return f"{note[:1].upper()}{note[1:]}."
 
 
 def _best(answers: Answers) -> Iterator[Sentence]:
@@ -84,10 +96,20 @@ def _separation(answers: Answers, winner: Standing) -> Sentence:
     if not ranked:
         return ["No other configuration can be held against it."]
     if tied:
-        return [f"{counted(len(tied), 'other')} cannot be told apart from it: ", *_listed(tied), "."]
+        return [f"{counted(len(tied), 'other')} cannot be told apart from it: ", *_listed(tied), f".{_more(answers)}"]
     if unknown:
         return ["Whether the others differ from it cannot be said."]
     return ["It is told apart from " + (f"all {len(ranked)} others." if len(ranked) > 1 else "the other.")]
+
+
+def _more(answers: Answers) -> str:
+    """How many more cycles would tell, as far as that is known."""
+    wanted = [one.cycles_more for one in answers.near]
+    known = [cycles for cycles in wanted if cycles is not None]
+    if not known:
+        return ""
+    which = "tell" if len(known) == len(wanted) else f"tell it from {len(known)} of them"
+    return f" About {counted(max(known), 'more cycle')} would {which}, were the differences as seen."
 
 
 def _latency(answers: Answers) -> Iterator[Sentence]:
@@ -137,33 +159,19 @@ def _reference(effect: Effect) -> str:
     return shown(effect.levels[0].value)
 
 
-def _energy(answers: Answers) -> Iterator[Sentence]:
-    frame = answers.frame
-    total = counted(len(frame), "run")
-    simulated = int((frame["backend"] == "simulated").sum())
-    made_up = int(((frame["energy_method"] == "simulated") & (frame["backend"] != "simulated")).sum())
-    estimated = int((frame["energy_method"] == "estimated").sum())
-    unmeasured = int(frame["energy_method"].isna().sum())
-    if simulated:
-        yield [f"Energy and tokens are simulated in {simulated:,} of {total}: no engine ran."]
-    if made_up:
-        yield [f"Energy is simulated in {made_up:,} of {total}: a made-up GPU, beside a real engine."]
-    if estimated:
-        yield [f"Energy is estimated, not measured, in {estimated:,} of {total}: good for a rough idea, not for a"
-               " publication."]  # fmt: skip
-    if unmeasured:
-        yield [f"Energy was not measured in {unmeasured:,} of {total}."]
-
-
 def _sample(answers: Answers) -> Iterator[Sentence]:
     for drift in answers.drifts:
         if drift.found:
-            yield [f"Figures drift by {drift.per_cycle:+.2%} a cycle ({drift.method}, p = {drift.p_value:.2g}):"
+            yield [f"Figures drift by {100 * drift.per_cycle:+.2g} % a cycle ({drift.method}, p = {drift.p_value:.2g}):"
                    " repetitions are not independent, and intervals are too narrow."]  # fmt: skip
+    if answers.best and answers.best.unlike_gpus:
+        yield ["Configurations ran on unlike GPUs, and nothing tells what these add."]
     few = [cycles for one in answers.standings if (cycles := _cycles(answers, one)) is not None]
     if few and min(few) < 5:
         yield [f"Some figures rest on {counted(min(few), 'cycle')}: intervals are wide where cycles are few."]
     for left in answers.left_out:
+        if left.reason == SUSPECT:  # a remark on the runs says so
+            continue
         yield [f"Left out: {counted(left.runs, 'run')}, ", Name(left.reason), "."]
     incomplete = answers.incomplete
     if incomplete.failed:
@@ -174,21 +182,6 @@ def _sample(answers: Answers) -> Iterator[Sentence]:
         yield [f"{counted(missing, 'run')} of {incomplete.planned:,} that the campaign may have are not there."]
     if answers.table.faults:
         yield [f"{counted(len(answers.table.faults), 'result')} could not be read."]
-
-
-def _alike(answers: Answers) -> Iterator[Sentence]:
-    frame = answers.frame
-    for backend, runs in frame.groupby("backend", sort=False):
-        if (environments := runs["environment_id"].nunique()) > 1:
-            pooled = "pooled, as was asked for" if answers.asked.choice.pooled else "not pooled"
-            yield ["The runs of ", Name(str(backend)), f" come from {environments} unlike environments, {pooled}."]
-    told = frame.dropna(subset=["output_sha256"])
-    texts = told.groupby("asked", sort=False)["output_sha256"].nunique() if len(told) else ()
-    unlike = sum(count > 1 for count in texts)
-    if unlike:
-        cases = f" in {unlike:,} cases" if unlike > 1 else ""
-        yield [f"Outputs differ: the same prompts to the same weights gave unlike texts{cases}, so configurations may"
-               " have done unlike work."]  # fmt: skip
 
 
 def _cycles(answers: Answers, standing: Standing) -> int | None:

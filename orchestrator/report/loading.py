@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.errors import InputError
 from orchestrator.execution.begun import existing
 from orchestrator.execution.changes import retired
 from orchestrator.results.folders import CampaignFolder
-from orchestrator.results.frozen import thaw
 from orchestrator.results.reading import load_result, read_results, run_folders
 from orchestrator.results.table import RunTable, read_table
 from orchestrator.system.project import Project, find_project, make_ignored
@@ -69,10 +67,7 @@ def results_of(table: RunTable) -> Iterator[RunResult]:
 
 
 def _table(folder: Path, index: Path | None) -> RunTable:
-    campaign = CampaignFolder(folder)
-    table = read_table(folder, index, retired(campaign))
-    until = thaw(campaign.campaign_file).campaign.file.until if campaign.campaign_file.exists() else None
-    return replace(table, looked_at=until.metric if until else None)
+    return read_table(folder, index, retired(CampaignFolder(folder)))
 
 
 def find_run(name: str, project: Project) -> Path:

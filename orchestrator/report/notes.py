@@ -32,15 +32,20 @@ def columns_of_frame(frame: pd.DataFrame) -> Columns:
     return {name: [None if value != value else value for value in frame[name].tolist()] for name in _ASKED}
 
 
-def notes_on(columns: Columns) -> list[str]:
-    """How far the figures of these runs can be trusted."""
+def notes_on(columns: Columns, *, pooled: bool = False) -> list[str]:
+    """How far the figures of these runs can be trusted.
+
+    Args:
+        columns: of the runs.
+        pooled: unlike environments were put together, as was asked for.
+    """
     runs = f"{len(columns['backend'])} runs"
     notes = []
     for applies, text in _RULES:
         count = sum(map(applies, columns["backend"], columns["energy_method"], columns["verdict"]))
         if count:
             notes.append(text.format(count, runs))
-    return notes + _environments(columns) + output_notes(columns)
+    return notes + _environments(columns, pooled=pooled) + output_notes(columns)
 
 
 def circumstances(columns: Columns) -> list[str]:
@@ -80,13 +85,13 @@ _RULES: tuple[tuple[Callable[[str, str | None, str], bool], str], ...] = (
 )
 
 
-def _environments(columns: Columns) -> list[str]:
+def _environments(columns: Columns, *, pooled: bool) -> list[str]:
     """Of each backend that ran on as many GPUs in unlike environments."""
     found: dict[tuple[str, int], set[str]] = {}
     for backend, gpus, environment in zip(columns["backend"], columns["gpus"], columns["environment_id"], strict=True):
         found.setdefault((backend, len(gpus.split())), set()).add(environment)
     return [
-        f"the runs of {backend} come from {len(environments)} unlike environments, not pooled"
+        f"the runs of {backend} come from {len(environments)} unlike environments, {'' if pooled else 'not '}pooled"
         for (backend, _), environments in found.items()
         if len(environments) > 1
     ]

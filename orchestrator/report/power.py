@@ -13,7 +13,7 @@ from orchestrator.results.series import series_of
 from runners.contract.result import Mark, MeterSource, RunResult
 
 MOST_SAMPLES: Final = 400
-"""Of each source: a screen is not wider."""
+"""Of each source: a screen shows no more."""
 MOST_MARKS: Final = 200
 """A run in many batches has thousands of prefills; then only the phases around them are kept."""
 
@@ -43,12 +43,13 @@ class Power:
     marks_left_out: int
 
 
-def power_of(folder: Path, result: RunResult) -> Power | None:
+def power_of(folder: Path, result: RunResult, most: int = MOST_SAMPLES) -> Power | None:
     """The power of a run by its own files; None where they do not tell.
 
     Args:
         folder: of the run.
         result: what is in it.
+        most: samples of each source.
     """
     try:
         series = series_of(folder, result)
@@ -65,7 +66,7 @@ def power_of(folder: Path, result: RunResult) -> Power | None:
             moments = [((edge.earliest_s + edge.latest_s) / 2 - start_s, edge.energy_j) for edge in one.edges]
             samples = _by_counter(moments)
         if samples:
-            traces.append(Trace(one.source, thinned(samples), by_counter, len(samples)))
+            traces.append(Trace(one.source, thinned(samples, most), by_counter, len(samples)))
     if not traces:
         return None
     marks = sorted(result.marks, key=lambda mark: (mark.start_s, -mark.end_s))
@@ -84,7 +85,7 @@ def _by_counter(moments: Sequence[Sample]) -> list[Sample]:
     ]
 
 
-def thinned(samples: Sequence[Sample], most: int = MOST_SAMPLES) -> list[Sample]:
+def thinned(samples: Sequence[Sample], most: int) -> list[Sample]:
     """At most so many of the samples: of each stretch of time the lowest and the highest, so that no peak is lost."""
     if len(samples) <= most:
         return list(samples)

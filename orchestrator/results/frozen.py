@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from orchestrator.errors import InputError
 from orchestrator.files import write_durably
 from runners.contract.messages import first_fault
 from runners.contract.model import ContractModel
+from runners.contract.paths import CAMPAIGN
 
 
 class Earlier(ContractModel):
@@ -115,6 +117,22 @@ def thaw(path: Path) -> FrozenCampaign:
 
     earlier = (was.model_copy(update={"campaign": _moved(was.campaign, resolved)}) for was in frozen.earlier)
     return frozen.model_copy(update={"campaign": _moved(frozen.campaign, resolved), "earlier": tuple(earlier)})
+
+
+def repeated_until(folder: Path) -> str | None:
+    """The quantity for whose sake a campaign repeats its experiments until it is known, or did so once.
+
+    Read without checking what else stands there.
+
+    Returns:
+        Its name; None where the number of cycles is fixed, or nobody can tell.
+    """
+    try:
+        frozen = json.loads((folder / CAMPAIGN).read_bytes())
+        untils = [each["campaign"]["file"].get("until") for each in (frozen, *frozen["earlier"])]
+        return next((str(until["metric"]) for until in untils if until), None)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 def program_version() -> str:

@@ -24,13 +24,14 @@ WHO: Final = (
 
 HOW: Final = (
     "environment_id", "energy_method", "energy_scope", "gpus", "order", "cold_start", "cold_start_asked",
-    "concurrency_on_host", "failed_checks", "asked", "output_sha256", "retired",
+    "concurrency_on_host", "failed_checks", "asked", "output_sha256", "retired", "until",
 )  # fmt: skip
 """Columns that say how a run came about.
 
 ``gpus``: the UUIDs, joined by a blank, empty on a CPU. ``failed_checks``: their names, joined by a blank. ``asked``:
 equal where runs asked the same prompts of the same weights, so that equal ``output_sha256`` means equal answers.
-``retired``: no longer planned, since the campaign's file changed.
+``retired``: no longer planned, since the campaign's file changed. ``until``: the quantity for whose sake experiments
+were repeated until it was known; missing where the number of cycles was fixed beforehand.
 """
 
 DECLARED: Final = "declared"
@@ -38,7 +39,9 @@ DECLARED: Final = "declared"
 _INTEGERS = ("cycle", "attempt", "order_index", "concurrency_on_host")
 _MOMENTS = ("started_at", "ended_at")
 _FLAGS = ("cold_start", "cold_start_asked")
-_STORED = tuple(name for name in (*WHO, *HOW) if name != "retired")
+_OF_CAMPAIGN: Final[dict[str, tuple[Any, str]]] = {"retired": (False, "bool"), "until": (None, "object")}
+"""Columns that no result tells, with what holds where the campaign tells nothing, and their type."""
+_STORED = tuple(name for name in (*WHO, *HOW) if name not in _OF_CAMPAIGN)
 _AT_ONCE = 500
 
 
@@ -97,14 +100,18 @@ def frame_of(rows: pa.Table) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Rows as a frame, in the order they ran, and which of its columns are parameters.
 
     Quantities are floats. Of the other columns those whose values are all of one type keep it, the others hold what
-    was declared as it is, 8 as 8 beside a run that has none. None of them is retired.
+    was declared as it is, 8 as 8 beside a run that has none. None of them is retired, nor repeated until it was known.
     """
     import pandas as pd
 
     rows = rows.sort_by([("order_index", "ascending"), ("cycle", "ascending")])
     columns: dict[str, Any] = {}
     for name in (*WHO, *HOW):
-        columns[name] = pd.Series(False, index=range(len(rows))) if name == "retired" else _series(rows[name])
+        if name in _OF_CAMPAIGN:
+            value, kind = _OF_CAMPAIGN[name]
+            columns[name] = pd.Series([value] * len(rows), dtype=kind)
+        else:
+            columns[name] = _series(rows[name])
     declared = _declared(rows[DECLARED])
     columns |= declared
     columns |= {name: pd.Series(rows[name].to_numpy()) for name in QUANTITIES}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.results.frozen import repeated_until
 from orchestrator.results.index import indexed_rows
 from orchestrator.results.rows import HOW as HOW
 from orchestrator.results.rows import WHO as WHO
@@ -34,8 +35,6 @@ class RunTable:
     """Which columns are parameters, such as ``model``, ``workload.output_tokens``, ``vllm.max_num_seqs``."""
     faults: tuple[str, ...] = ()
     """What is wrong with results that could not be read, in words."""
-    looked_at: str | None = None
-    """The quantity that was looked at after each cycle, and repeated until it was known; None: nothing was."""
 
 
 def read_table(folder: Path, index: Path | None = None, retired: Collection[tuple[str, int]] = ()) -> RunTable:
@@ -64,4 +63,6 @@ def _table(folder: Path, rows: pa.Table, faults: Iterable[str], retired: Collect
     frame, parameters = frame_of(rows)
     if retired:
         frame["retired"] = [run in retired for run in zip(frame["experiment_id"], frame["cycle"], strict=True)]
+    if until := repeated_until(folder):
+        frame["until"] = until
     return RunTable(folder.name, folder, frame, parameters, tuple(faults))

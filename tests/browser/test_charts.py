@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from orchestrator.report.charts.script import chart_script
 from orchestrator.report.charts.theme import PALETTES, css_variables
 from tests.browser.conftest import Opener
 from tests.browser.watched import DESKTOP_PX, PHONE_PX
-from tests.unit.report.charts.examples import HOSTILE, all_charts
+from tests.unit.report.charts.examples import HOSTILE, all_charts, bare_charts
 
 _DRAW = """
 for (const place of document.querySelectorAll("[data-chart]")) {
@@ -36,13 +37,15 @@ def script() -> str:
 
 @pytest.fixture
 def page(script: str, tmp_path: Path) -> Path:
-    charts = all_charts()
+    return _written(all_charts(), script, tmp_path / "charts.html")
+
+
+def _written(charts: Sequence[Chart], script: str, file: Path) -> Path:
     figures = "".join(_figure(chart) for chart in charts)
     style = f":root{{{css_variables('light')}}}@media (prefers-color-scheme:dark){{:root{{{css_variables('dark')}}}}}"
     style += "body{background:var(--chart-surface);color:var(--chart-ink);margin:16px}"
     style += "figure{margin:0}[data-chart]{width:100%}"
     policy = f"default-src 'none'; script-src {_hash(script)} {_hash(_DRAW)}; style-src {_hash(style)}"
-    file = tmp_path / "charts.html"
     file.write_text(
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Charts</title>'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
@@ -72,6 +75,14 @@ def test_each_chart_is_drawn_with_its_marks_and_stays_within_the_window(
         assert seen.sideways() == 0
         widths = seen.page.evaluate("[...document.querySelectorAll('[data-chart] svg')].map(one => one.clientWidth)")
         assert all(0.8 * width_px < width <= width_px - 32 for width in widths)
+
+
+def test_charts_of_little_are_drawn_without_a_word(script: str, tmp_path: Path, opened: Opener) -> None:
+    charts = bare_charts()
+    with opened(_written(charts, script, tmp_path / "bare.html")) as seen:
+        for chart in charts:
+            seen.drawn(chart.id)
+            assert seen.marks(chart.id) == chart.marks > 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -56,7 +56,8 @@ class Watched:
         return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
     def violations(self) -> list[str]:
-        """What an accessibility checker finds, with the elements."""
+        """What an accessibility checker finds, with the elements; from the top, where what sticks covers nothing."""
+        self.page.evaluate("scrollTo({top: 0, behavior: 'instant'})")
         found: list[dict[str, Any]] = Axe().run(self.page, options=_AXE).response["violations"]
         return [f"{one['id']}: {one['help']}: {[node['html'][:200] for node in one['nodes'][:3]]}" for one in found]
 
@@ -69,8 +70,18 @@ def watched(
     width_px: int = DESKTOP_PX,
     scheme: Literal["light", "dark"] = "light",
     scripts: bool = True,
+    before: str = "",
 ) -> Iterator[Watched]:
-    """Open a file in a window of its own, without a network."""
+    """Open a file in a window of its own, without a network.
+
+    Args:
+        browser: that runs.
+        file: a page.
+        width_px: of the window.
+        scheme: what the reader prefers.
+        scripts: whether the page's scripts run.
+        before: a script of ours that runs before the page's.
+    """
     window = browser.new_context(
         viewport={"width": width_px, "height": _HEIGHT_PX},
         color_scheme=scheme,
@@ -79,6 +90,7 @@ def watched(
         reduced_motion="reduce",
     )
     opened = Watched(window.new_page())
+    opened.page.add_init_script(before)
     address = file.as_uri()
 
     def answer(route: Route) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ENGINES = {"torch", "transformers", "vllm", "tensorrt_llm"}
-HEAVY = ENGINES | {"pandas", "pyarrow", "docker", "pynvml"}
+HEAVY = ENGINES | {"pandas", "pyarrow", "scipy", "docker", "pynvml"}
 
 
 def loaded_by(statement: str) -> set[str]:

@@ -17,7 +17,11 @@ from runners.contract.quantities import QUANTITIES
 
 MOST: Final = 40
 """Rows that are drawn."""
-_TICKS: Final = 7
+_TICKS: Final = 8
+_WIDE: Final = 4.0
+_STEPS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+_FAR_UP: Final = tuple(digit * 10**power for power in range(1, 9) for digit in (1, 2, 5))
+_FAR_DOWN: Final = (-10, -20, -50, -75, -80, -90, -95, -98, -99, -99.9, -99.99)
 _PERCENT: Final = "datum.value == 1 ? '0 %' : format(100 * (datum.value - 1), '+.3~r') + ' %'"
 _KINDS: Final[Kinds] = {
     "better": ("best", "diamond"),
@@ -76,19 +80,29 @@ def effects_chart(effects: Sequence[Effect], metric: str, caveat: str = "", most
 
 
 def ratio_ticks(lows: Sequence[float], highs: Sequence[float]) -> list[float]:
-    """Ratios that are round as a change in per cent, far enough from one another on a log scale; 1 is among them."""
-    low, high = math.log(min([1.0, *lows])), math.log(max([1.0, *highs]))
-    apart = max((high - low) / _TICKS, 1e-6)
-    percents = [digit * 10**power for power in range(-3, 7) for digit in range(1, 10)]
-    taken = [0.0]
-    for sign, end in ((1, high), (-1, low)):
-        last = 0.0
-        for percent in [*percents, *((95, 99) if sign < 0 else ())]:
-            at = math.log1p(sign * percent / 100) if sign * percent > -100 else -math.inf
-            if abs(at) <= abs(end) and abs(at - last) >= apart:
-                taken.append(at)
-                last = at
-    return sorted(math.exp(at) for at in taken)
+    """Ratios that are round as a change in per cent, and not too many of them; 1 is among them."""
+    low, high = min([1.0, *lows]), max([1.0, *highs])
+    if high / low > _WIDE:
+        return _far_ticks(low, high)
+    for step in _STEPS:
+        first, last = math.ceil(100 * (low - 1) / step), math.floor(100 * (high - 1) / step)
+        if last - first < _TICKS:
+            break
+    return [1 + step * number / 100 for number in range(first, last + 1)]
+
+
+def _far_ticks(low: float, high: float) -> list[float]:
+    """Ticks over a range in which even steps would crowd at one end: from 1 on, each a stretch from the one before."""
+    apart = math.log(high / low) / _TICKS
+    ticks = [1.0]
+    for percents in (_FAR_UP, _FAR_DOWN):
+        last = 1.0
+        for percent in percents:
+            ratio = 1 + percent / 100
+            if low <= ratio <= high and abs(math.log(ratio / last)) >= apart:
+                ticks.append(ratio)
+                last = ratio
+    return sorted(ticks)
 
 
 def _row(row: int, effect: Effect, level: Level, ratio: Interval, better: str | None) -> dict[str, Any]:

@@ -13,7 +13,11 @@ from orchestrator.report.charts.theme import colour, config
 from orchestrator.report.charts.wording import axis_title, caveats, labelled, sentence, told
 from runners.contract.quantities import QUANTITIES, Quantity
 
+MOST: Final = 600
+"""Points that are drawn: those of the front first."""
 _HEIGHT_PX: Final = 380
+_CROSSED: Final = 100
+"""Points that all have their intervals across them; among more of them, only those of the front have."""
 _NAMED: Final = 12
 """Points of the front that have their number beside them; with more of them these cover one another."""
 _KINDS: Final[Kinds] = {
@@ -35,13 +39,15 @@ class Spot:
     """Its place in the ranking."""
 
 
-def front_chart(spots: Sequence[Spot]) -> Chart:
+def front_chart(spots: Sequence[Spot], most: int = MOST) -> Chart:
     """Where configurations lie between two quantities, with the intervals of both and the front as steps.
 
     Args:
         spots: all of the same two quantities; those that lack one of them are counted, not drawn.
+        most: points that are drawn; the description says how many are not.
     """
-    drawn = [spot for spot in spots if estimate_of(spot.x) is not None and estimate_of(spot.y) is not None]
+    known = [spot for spot in spots if estimate_of(spot.x) is not None and estimate_of(spot.y) is not None]
+    drawn = sorted(known, key=lambda spot: not spot.on_front)[:most]
     if not drawn:
         description = "No configuration has both quantities."
         return Chart("front", "Energy against latency", description, _spec([], [], "", "", description), 0)
@@ -49,14 +55,14 @@ def front_chart(spots: Sequence[Spot]) -> Chart:
     of_all, of_each = caveats([spot.x.group for spot in drawn], [x, y])
     rows = [_row(spot, caveat, x, y) for spot, caveat in zip(drawn, of_each, strict=True)]
     title = labelled(f"{sentence(y.title)} against {x.title}", of_all)
-    description = _in_words(rows, len(spots) - len(drawn), x, y, title)
-    spec = _spec(rows, _steps(rows, x, y), axis_title(x), labelled(axis_title(y), of_all), description)
+    description = _in_words(rows, len(known), len(spots) - len(known), x, y, title)
+    spec = _spec(rows, _steps(rows, x, y), axis_title(x), axis_title(y, of_all), description)
     return Chart("front", title, description, spec, len(rows))
 
 
 def estimate_of(summary: Summary) -> float | None:
-    """The typical value; of a single cycle, that cycle's."""
-    return summary.interval.estimate if summary.interval else summary.median
+    """The typical value; of too few cycles for an interval, their mean."""
+    return summary.interval.estimate if summary.interval else summary.mean
 
 
 def _row(spot: Spot, caveat: str, x: Quantity, y: Quantity) -> dict[str, Any]:
@@ -97,12 +103,14 @@ def _steps(rows: Sequence[dict[str, Any]], x: Quantity, y: Quantity) -> list[dic
     return [{**step, "step": number} for number, step in enumerate(steps)]
 
 
-def _in_words(rows: Sequence[dict[str, Any]], without: int, x: Quantity, y: Quantity, title: str) -> str:
+def _in_words(rows: Sequence[dict[str, Any]], known: int, without: int, x: Quantity, y: Quantity, title: str) -> str:
     front = sorted((row for row in rows if row["kind"] == _ON), key=lambda row: row["x"])
-    said = [f"{title}, of {len(rows)} configurations", f"{len(front)} on the Pareto front"]
+    said = [f"{title}, of {known} configurations", f"{len(front)} on the Pareto front"]
     if front:
         ends = [front[0]] if len(front) == 1 else [front[0], front[-1]]
         said += [f"{row['label']} at {row['x_told']} and {row['y_told']}" for row in ends]
+    if len(rows) < known:
+        said.append(f"{known - len(rows)} of the others are not drawn")
     if without:
         said.append(f"{without} are not drawn, since {x.title} or {y.title} is not known of them")
     return "; ".join(said) + "."
@@ -115,20 +123,30 @@ def _spec(
     marked = kind_of_mark(_KINDS, [row["kind"] for row in rows])
     bar = {"type": "rule", "opacity": 0.6, "strokeWidth": 1.5, "aria": False}
     across, up = {"field": "x", "type": "quantitative", **x}, {"field": "y", "type": "quantitative", **y}
-    named = sum(row["kind"] == _ON for row in rows) <= _NAMED
+    of_front = [{"filter": {"field": "kind", "equal": _ON}}]
+    crossed = of_front if steps and len(rows) > _CROSSED else []
+    named = 0 < sum(row["kind"] == _ON for row in rows) <= _NAMED
+    line = {
+        "name": "front",
+        "data": {"values": steps},
+        "mark": {"type": "line", "color": colour("best"), "strokeDash": [5, 4], "aria": False},
+        "encoding": {"x": across, "y": up, "order": {"field": "step", "type": "ordinal"}},
+    }
+    numbers = {
+        "name": "numbers",
+        "transform": of_front,
+        "mark": {"type": "text", "align": "left", "baseline": "bottom", "dx": 7, "dy": -4, "aria": False},
+        "encoding": {"x": across, "y": up, "text": {"field": "number"}},
+    }
     return spec_of(
         description,
         height=_HEIGHT_PX,
         data={"values": rows},
         layer=[
-            {
-                "name": "front",
-                "data": {"values": steps},
-                "mark": {"type": "line", "color": colour("best"), "strokeDash": [5, 4], "aria": False},
-                "encoding": {"x": across, "y": up, "order": {"field": "step", "type": "ordinal"}},
-            },
+            *([line] if steps else []),
             {
                 "name": "x_intervals",
+                "transform": crossed,
                 "mark": bar,
                 "encoding": {
                     "x": {**across, "field": "x_low"},
@@ -139,6 +157,7 @@ def _spec(
             },
             {
                 "name": "y_intervals",
+                "transform": crossed,
                 "mark": bar,
                 "encoding": {
                     "x": across,
@@ -162,12 +181,7 @@ def _spec(
                     ],
                 },
             },
-            {
-                "name": "numbers",
-                "transform": [{"filter": {"field": "kind", "equal": _ON}}] if named else [{"filter": "false"}],
-                "mark": {"type": "text", "align": "left", "baseline": "bottom", "dx": 7, "dy": -4, "aria": False},
-                "encoding": {"x": across, "y": up, "text": {"field": "number"}},
-            },
+            *([numbers] if named else []),
         ],
         config=config(),
     )

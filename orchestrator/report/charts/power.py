@@ -12,6 +12,7 @@ POWER: Final = "power"
 PHASES: Final = "phases"
 """The data sets of the specification: a page fills those of a run that is opened, the rest stays as it is."""
 _HEIGHT_PX: Final = 260
+_STRIP_PX: Final = 8
 _NAMED_PX: Final = 34
 """Stretches narrower than this have no name over them; the tooltip has it."""
 _TITLES: Final = {"loaded_idle": "idle, loaded", "warmup": "warm-up", "window": "measured window"}
@@ -41,7 +42,7 @@ def power_chart(run: str, samples: Sequence[Sample], stretches: Sequence[Stretch
     Args:
         run: its name.
         samples: in the order of time.
-        stretches: the phases; of one kind there may be many.
+        stretches: the phases, the window at least; of one kind there may be many.
         caveat: what must be known of the power, such as ``simulated``.
     """
     sources = list(dict.fromkeys(sample.source for sample in samples))
@@ -66,16 +67,16 @@ def power_spec(
         description,
         height=_HEIGHT_PX,
         datasets={POWER: [sample._asdict() for sample in samples], PHASES: phase_rows(stretches)},
-        layer=[_bands(across), _strip(across), _lines(across, unit), _names(across)],
-        config=config(),
+        layer=[_stretches(across), _lines(across, unit), _names(across)],
+        config=config() | {"legend": config()["legend"] | {"offset": 24}},
     )
 
 
 def phase_rows(stretches: Sequence[Stretch]) -> list[dict[str, Any]]:
-    """The data set ``phases``."""
+    """The data set ``phases``, what lies in the strip last, so that it is drawn over the rest."""
     return [
         {"phase": _TITLES.get(phase, phase), "start_s": start_s, "end_s": end_s, "strip": phase in _STRIP}
-        for phase, start_s, end_s in stretches
+        for phase, start_s, end_s in sorted(stretches, key=lambda stretch: stretch.phase in _STRIP)
     ]
 
 
@@ -89,32 +90,22 @@ def _in_words(samples: Sequence[Sample], sources: Sequence[str]) -> str:
     return "; ".join(said) + "."
 
 
-def _stretch(across: dict[str, Any]) -> dict[str, Any]:
+def _stretches(across: dict[str, Any]) -> dict[str, Any]:
     tooltip = [{"field": "phase"}, {"field": "start_s", "format": ".3f"}, {"field": "end_s", "format": ".3f"}]
-    return {"x": {**across, "field": "start_s"}, "x2": {"field": "end_s"}, "tooltip": tooltip}
-
-
-def _bands(across: dict[str, Any]) -> dict[str, Any]:
-    window = {"test": f"datum.phase === '{_TITLES['window']}'", "value": 1}
+    window = {"test": f"datum.strip || datum.phase === '{_TITLES['window']}'", "value": 1}
+    hues = {"domain": list(_STRIP), "range": [colour("ink"), colour("rest")]}
+    of_strip = {"test": "datum.strip", "field": "phase", "type": "nominal", "scale": hues}
+    top = {"expr": f"datum.strip ? height - {_STRIP_PX} : 0"}
     return {
-        "name": "bands",
+        "name": "stretches",
         "data": {"name": PHASES},
-        "transform": [{"filter": "!datum.strip"}],
-        "mark": {"type": "rect", "color": colour("band"), "stroke": colour("surface"), "aria": False},
-        "encoding": {**_stretch(across), "opacity": {"condition": window, "value": 0.5}},
-    }
-
-
-def _strip(across: dict[str, Any]) -> dict[str, Any]:
-    hues = [colour("ink"), colour("rest")]
-    return {
-        "name": "strip",
-        "data": {"name": PHASES},
-        "transform": [{"filter": "datum.strip"}],
-        "mark": {"type": "rect", "y": {"expr": "height - 8"}, "y2": {"expr": "height"}, "aria": False},
+        "mark": {"type": "rect", "stroke": colour("surface"), "aria": False, "y": top, "y2": {"expr": "height"}},
         "encoding": {
-            **_stretch(across),
-            "fill": {"field": "phase", "type": "nominal", "scale": {"domain": list(_STRIP), "range": hues}},
+            "x": {**across, "field": "start_s"},
+            "x2": {"field": "end_s"},
+            "fill": {"condition": of_strip, "value": colour("band")},
+            "opacity": {"condition": window, "value": 0.5},
+            "tooltip": tooltip,
         },
     }
 

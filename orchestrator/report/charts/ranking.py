@@ -46,7 +46,7 @@ def ranking_chart(best: Best, most: int = MOST) -> Chart:
         {"field": "cycles", "title": "cycles"},
         {"field": "kind", "title": "standing"},
     ]
-    drawn = interval_rows(rows, _STANDINGS, linear_axis(labelled(axis_title(quantity), of_all)), tooltip)
+    drawn = interval_rows(rows, _STANDINGS, linear_axis(axis_title(quantity, of_all)), tooltip)
     return Chart("ranking", title, description, spec_of(description, **drawn, config=config()), len(rows))
 
 

@@ -8,9 +8,10 @@ from orchestrator.analysis.groups import Group
 from runners.contract.quantities import Quantity
 
 
-def axis_title(quantity: Quantity) -> str:
-    """The quantity with its unit."""
-    return f"{quantity.title} ({quantity.unit})" if quantity.unit else quantity.title
+def axis_title(quantity: Quantity, caveat: str = "") -> str:
+    """The quantity with its unit, and what must be known of its figures."""
+    behind = ", ".join(filter(None, (quantity.unit, caveat)))
+    return f"{quantity.title} ({behind})" if behind else quantity.title
 
 
 def sentence(text: str) -> str:

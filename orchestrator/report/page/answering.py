@@ -13,11 +13,11 @@ from orchestrator.report.charts.effects import effects_chart
 from orchestrator.report.charts.front import Spot, front_chart
 from orchestrator.report.charts.ranking import ranking_chart, standing
 from orchestrator.report.charts.wording import caveats
-from orchestrator.report.counting import counted
+from orchestrator.report.counting import counted, percent
 from orchestrator.report.in_words import Name, Sentence, in_short, trust
 from orchestrator.report.page.html import Html, element, joined, name
 from orchestrator.report.page.series import OpenedRun
-from orchestrator.report.page.tables import Cell, Head, Row, figure_cell, table
+from orchestrator.report.page.tables import Cell, Head, Row, figure_cell, headline, table
 from orchestrator.results.parameters import shown
 from runners.contract.quantities import QUANTITIES
 
@@ -25,6 +25,7 @@ MOST_ROWS: Final = 1000
 """Of a table: a browser sorts as many at once."""
 METHODS: Final = {
     "log-t": "Student's t on the logarithms of the cycles' values",
+    "sequential log-t": "Student's t on the logarithms, wider since cycles were added until it was narrow enough",
     "t": "Student's t on the cycles' values",
     "bca": "bootstrap over cycles, bias-corrected and accelerated (BCa)",
 }
@@ -38,7 +39,13 @@ def section(identity: str, title: str, *children: object) -> Html:
 
 def sentence(parts: Sentence) -> Html:
     """A sentence with its names kept apart."""
-    return joined(*(name(part.text) if isinstance(part, Name) else part for part in parts))
+    return joined(*(name(part.text) if isinstance(part, Name) else _prose(part) for part in parts))
+
+
+def _prose(part: str) -> Html:
+    """What stands between backticks is code."""
+    pieces = part.split("`")
+    return joined(*(element("code", piece) if place % 2 else piece for place, piece in enumerate(pieces)))
 
 
 def figure(chart: Chart) -> Html:
@@ -91,7 +98,7 @@ def ranking_section(answers: Answers, chart: Chart | None) -> Html:
         quantity = QUANTITIES[metric]
         of_all, of_each = caveats([one.group for one in shown_rows], [quantity])
         notes.append(of_each)
-        heads.append(Head(quantity.title.capitalize(), _small(quantity.unit, of_all), True))
+        heads.append(Head(headline(quantity), _small(quantity.unit, of_all), True))
         if answers.metric and metric == answers.metric.name:
             heads += [Head("Interval", "95 %, of this one alone", True), Head("Standing")]
     heads += [Head("Cycles", numeric=True), Head("Left out")]
@@ -127,7 +134,7 @@ def _ranking_row(
             cells.append(
                 Cell(_interval(interval, metric), interval.relative_half_width if interval else None, numeric=True)
             )
-            cells.append(Cell(_standing(one, answers)))
+            cells.append(Cell(_standing(one, answers), class_="words"))
     ranked_by = answers.metric.name if answers.metric else metrics[0]
     cycles = one.summaries[ranked_by].cycles
     left_out = "; ".join(f"{left.runs} {left.reason}" for left in one.group.left_out)
@@ -141,7 +148,7 @@ def _interval(interval: Interval | None, metric: str) -> Html:
     quantity = QUANTITIES[metric]
     return joined(
         f"{quantity.show(interval.low)} to {quantity.show(interval.high)}",
-        element("small", f"± {interval.relative_half_width:.2%}, {interval.method}"),
+        element("small", f"± {percent(interval.relative_half_width)}, {interval.method}"),
     )
 
 
@@ -172,9 +179,14 @@ def _how_ranked(answers: Answers) -> Html:
     if widest := max((bound for bound in bounds if bound is not None), default=None):
         said.append(
             f"Intervals tell of the spread between cycles. By the meters' own bounds, any figure may be off by up to"
-            f" {widest:.2%} besides, which no repetition makes less."
+            f" {percent(widest)} besides, which no repetition makes less."
         )
-    return element("p", " ".join(said), class_="soft") if said else joined()
+    if not said:
+        return joined()
+    items = (element("li", one) for one in said)
+    return element(
+        "details", element("summary", "How sure, and by which methods"), element("ul", *items, class_="plain")
+    )
 
 
 def _meter_bound(one: Standing, answers: Answers) -> float | None:
@@ -194,7 +206,7 @@ def front_section(answers: Answers, chart: Chart) -> Html:
         (one for one in answers.standings if one.on_front), key=lambda one: typical(one.summaries[LATENCY]) or 0.0
     )
     heads = [Head("Place", numeric=True), Head("Configuration")]
-    heads += [Head(QUANTITIES[metric].title.capitalize(), QUANTITIES[metric].unit, True) for metric in both]
+    heads += [Head(headline(QUANTITIES[metric]), QUANTITIES[metric].unit, True) for metric in both]
     rows = [
         Row([
             Cell(one.place or "—", one.place, numeric=True),
@@ -205,7 +217,7 @@ def front_section(answers: Answers, chart: Chart) -> Html:
     ]  # fmt: skip
     return section(
         "latency",
-        f"{answers.metric.quantity.title.capitalize()} against latency",
+        f"{headline(answers.metric.quantity)} against latency",
         figure(chart),
         table("front-table", "The Pareto front: of these, none is beaten in both by another", heads, rows,
               heading_column=1) if rows else None,

@@ -87,9 +87,9 @@
     if (id !== picker.value) return; // another was chosen meanwhile
     const run = await decoded(series[id]);
     const power = [];
-    for (const [source, times, watts] of run.traces) {
+    for (const [source, step_w, times, watts] of run.traces) {
       const at = summed(times, 0.001);
-      summed(watts, 0.01).forEach((power_w, place) => power.push({ source, t_s: at[place], power_w }));
+      summed(watts, step_w).forEach((power_w, place) => power.push({ source, t_s: at[place], power_w }));
     }
     document.getElementById("power-title").textContent = run.title;
     document.getElementById("power-facts").textContent = run.facts;

@@ -5,20 +5,24 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.analysis.groups import Group
 from orchestrator.report.answers import Answers
 from orchestrator.report.charts.power import Stretch, phase_rows
-from orchestrator.report.power import Power, Sample, power_of
+from orchestrator.report.power import MOST_SAMPLES, Power, Sample, power_of
 from orchestrator.results.folders import CampaignFolder
 from runners.contract.quantities import QUANTITIES
 from runners.contract.result import RunResult
 
 _TICK_S = 0.001
-_STEP_W = 0.01
+_STEPS = 2000
+"""Of power between 0 and a trace's highest: finer than a screen shows."""
+_MOST_SAMPLES = 400_000
+"""Of all runs together, which take about 2 MB."""
+_LEAST_SAMPLES = 60
 _FACTS = ("energy_j", "power_mean_w", "power_max_w", "duration_s", "output_tokens_per_s")
 
 
@@ -38,30 +42,23 @@ class OpenedRun:
 def opened_runs(answers: Answers) -> list[OpenedRun]:
     """Of each run that was read whole and recorded its power, in the order of the ranking."""
     folder = CampaignFolder(answers.table.folder)
-    results = {(result.experiment_id, result.cycle): result for result in answers.readings}
+    sources = sum(len(result.sources) for result in answers.readings)
+    most = max(_LEAST_SAMPLES, min(MOST_SAMPLES, _MOST_SAMPLES // max(sources, 1)))
     found = []
-    for label, run in _in_order([one.group for one in answers.standings], results):
-        result = results[run]
-        power = power_of(folder.run_folder(*run), result)
+    for result in _in_order([one.group for one in answers.standings], answers.readings):
+        power = power_of(folder.run_folder(result.experiment_id, result.cycle), result, most)
         if power:
-            suspect = " · suspect" if result.verdict != "good" else ""
-            title = f"cycle {result.cycle}{suspect}"
+            label = answers.labels[result.run_id]
+            title = f"cycle {result.cycle}" + ("" if result.verdict == "good" else f" · {result.verdict}")
             found.append(OpenedRun(result.run_id, label, title, _packed(f"{label} · {title}", power, result)))
     return found
 
 
-def _in_order(
-    groups: Sequence[Group], results: dict[tuple[str, int], RunResult]
-) -> Iterator[tuple[str, tuple[str, int]]]:
+def _in_order(groups: Sequence[Group], results: Sequence[RunResult]) -> list[RunResult]:
     """Every run that was read, those that no answer rests on last."""
-    left = dict.fromkeys(results)
-    for group in groups:
-        for run in zip(group.frame["experiment_id"], group.frame["cycle"], strict=True):
-            if run in left:
-                del left[run]
-                yield group.label, run
-    for run in left:
-        yield "left out", run
+    counting = (run for group in groups for run in group.frame["run_id"])
+    place = {run: number for number, run in enumerate(counting)}
+    return sorted(results, key=lambda result: place.get(result.run_id, len(place)))
 
 
 def _packed(title: str, power: Power, result: RunResult) -> str:
@@ -85,11 +82,12 @@ def _between(samples: Sequence[Sample]) -> str:
     return f"{min(watts):.3g} to {max(watts):.3g}"
 
 
-def _steps(samples: Sequence[Sample]) -> tuple[list[int], list[int]]:
-    """Times and powers as differences of whole ticks: small numbers, which compress well."""
+def _steps(samples: Sequence[Sample]) -> tuple[float, list[int], list[int]]:
+    """The watts of a step; times and powers as differences of whole steps: small numbers, which compress well."""
+    step_w = max(max(power_w for _, power_w in samples) / _STEPS, 0.001)
     times = [round(t_s / _TICK_S) for t_s, _ in samples]
-    powers = [round(power_w / _STEP_W) for _, power_w in samples]
-    return _differences(times), _differences(powers)
+    powers = [round(power_w / step_w) for _, power_w in samples]
+    return step_w, _differences(times), _differences(powers)
 
 
 def _differences(values: Sequence[int]) -> list[int]:

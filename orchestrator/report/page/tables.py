@@ -42,6 +42,11 @@ class Row:
     class_: str | None = None
 
 
+def headline(quantity: Quantity) -> str:
+    """Its title as a heading; ``TTFT`` stays what it is."""
+    return f"{quantity.title[:1].upper()}{quantity.title[1:]}"
+
+
 def figure_cell(quantity: Quantity, value: float | None, small: str | None = None) -> Cell:
     """A figure as the quantity is shown; a dash sorts last."""
     return Cell(joined(quantity.show(value), element("small", small) if small else None), value, numeric=True)

@@ -206,3 +206,8 @@ def test_campaigns_share_no_cycles() -> None:
     best = best_of(both, ENERGY)
     assert best.method.endswith("unpaired (Welch)")
     assert [one.separable for one in best.ranking] == [None, True]
+
+
+def test_candidates_that_ran_one_after_another_share_no_cycles() -> None:
+    results = made_results("made", points((0.4, 0.8)), 5, order="grouped")
+    assert best_of(groups(results), ENERGY).method.endswith("unpaired (Welch)")

@@ -171,3 +171,8 @@ def test_estimated_joules_show_no_effects_unless_they_are_asked_for() -> None:
     estimated = table(made_results("made", points((1.0, 0.5)), 3, energy_method="estimated"))
     assert main_effects(estimated, ENERGY) == []
     assert len(main_effects(estimated, ENERGY, Choice(estimated=True))) == 1
+
+
+def test_experiments_that_ran_one_after_another_have_effects_too() -> None:
+    effects = main_effects(table(made_results("made", points((1.0, 0.5)), 4, order="grouped")), ENERGY)
+    assert found(effects) == {"simulated.batch_size": [(1, None), (2, pytest.approx(0.5, rel=0.1))]}

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 from statistics import geometric_mean
 
@@ -85,16 +84,3 @@ def test_the_meters_bounds_are_factors_that_no_repetition_narrows() -> None:
     assert summarise(group, "ttft_s.p50").meter_low is None
     unknown = group_of([run_result(energy_low_j=None), run_result(cycle=2, order_index=1)])
     assert summarise(unknown, METRIC).meter_low is None
-
-
-def test_what_was_looked_at_until_it_was_known_has_the_interval_of_such_looking() -> None:
-    results = made_results("made", points([0.5]), 4)
-    fixed = summarise(group_of(results), METRIC).interval
-    (group,) = groups_of(replace(as_table(Path("base"), results), looked_at=METRIC))
-    looked, alongside, apart = (summarise(group, name).interval for name in (METRIC, "energy_j", "ttft_s.p50"))
-    assert fixed is not None
-    assert looked is not None
-    assert alongside is not None
-    assert apart is not None
-    assert looked.high - looked.low > fixed.high - fixed.low
-    assert (looked.method, alongside.method, apart.method) == ("sequential log-t", "sequential log-t", "log-t")

@@ -142,3 +142,9 @@ def test_figures_as_a_person_reads_them() -> None:
         "4.2 days",
     ]
     assert [energy(joules) for joules in (5, 720, 360_000, 3.6e8)] == ["5 J", "0.2 Wh", "0.1 kWh", "100 kWh"]
+
+
+def test_where_fewer_runs_may_do_the_figures_are_the_most() -> None:
+    line, pauses = told(expected(plan(runs=12, least=5, gaps=Gaps(experiment_s=10.0))))
+    assert line.startswith("at most 12 runs, at least 5: at most about ")
+    assert pauses.startswith("at most 2 min")

@@ -5,7 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.campaign.settings import Gaps
-from orchestrator.execution.events import CampaignEvent, CampaignStarted, Foreseen, RunCompleted, RunFailed
+from orchestrator.execution.events import (
+    CampaignEvent,
+    CampaignStarted,
+    ExperimentKnown,
+    Foreseen,
+    RunCompleted,
+    RunFailed,
+)
 from orchestrator.execution.preflight.estimate import Estimate, Span
 from orchestrator.execution.preflight.forecast import Forecast
 from orchestrator.execution.preflight.look import Preflight
@@ -86,3 +93,10 @@ def test_the_last_run_foresees_nothing() -> None:
 def test_of_a_campaign_gone_on_with_only_what_is_left_counts() -> None:
     (found,) = watch([started(12, completed=6), *(completed() for _ in range(6))])
     assert (found.runs, found.left, found.left_s) == (4, 2, 200.0)
+
+
+def test_where_fewer_runs_may_do_it_is_the_most_and_what_is_spared_is_not_in_it() -> None:
+    begun = replace(started(12), until="load_s is known to ± 2 %")
+    known = ExperimentKnown("a", 3, 0.01, 5, None)
+    (found,) = watch([begun, *(completed() for _ in range(3)), known, completed()])
+    assert (found.left, found.at_most) == (3, True)

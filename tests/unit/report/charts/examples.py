@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -69,4 +70,16 @@ def all_charts() -> list[Chart]:
         front_chart([spot(0.05, 0.31, True, 1, HOSTILE), spot(0.04, 0.4, True, 2), spot(0.06, 0.5, False, 3)]),
         effects_chart([effect("batch_size", 0.7, 0.5), effect(HOSTILE, 1.01, None, 1.2)], ENERGY),
         power_chart(HOSTILE, samples, phases, "simulated"),
+    ]
+
+
+def bare_charts() -> list[Chart]:
+    """Charts of as little as there can be: no front, a front of very many, no prefill or decode."""
+    many = [spot(0.01 * number, 1 / number, True, number) for number in range(1, 130)]
+    return [
+        front_chart([spot(0.05, 0.31, False, 1)]),
+        replace(front_chart(many), id="front-of-many"),
+        power_chart("bare", [Sample("GPU-1", 0.0, 60.0)], [Stretch("window", 0.0, 1.0)]),
+        ranking_chart(best([0.3])),
+        effects_chart([effect("batch_size", 1.0)], ENERGY),
     ]

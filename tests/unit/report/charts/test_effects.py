@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import math
-
 import pytest
 
 from orchestrator.analysis.effects import Effect, Level
@@ -47,14 +45,16 @@ def test_what_is_simulated_is_said_in_title_and_axis() -> None:
     assert "change of energy per output token (simulated)" in str(chart.spec["layer"])
 
 
-@pytest.mark.parametrize(("low", "high"), [(0.3, 1.25), (0.98, 1.03), (1.0, 1.0), (0.01, 40.0), (0.999, 1.0)])
-def test_ticks_are_round_in_per_cent_and_not_too_many(low: float, high: float) -> None:
-    ticks = ratio_ticks([low], [high])
-    assert 1.0 in ticks
-    assert ticks == sorted(ticks)
-    assert 1 <= len(ticks) <= 9
-    assert all(low * 0.999999 <= tick <= high * 1.000001 for tick in ticks)
-    for tick in ticks:
-        change = 100 * abs(tick - 1)
-        digits = change / 10 ** math.floor(math.log10(change)) if change > 1e-9 else 0
-        assert math.isclose(digits, round(digits), rel_tol=1e-6) or change > 90
+@pytest.mark.parametrize(
+    ("low", "high", "percents"),
+    [
+        (0.67, 1.0, [-30, -25, -20, -15, -10, -5, 0]),
+        (0.98, 1.03, [-2, -1, 0, 1, 2, 3]),
+        (0.5, 1.25, [-50, -40, -30, -20, -10, 0, 10, 20]),
+        (1.0, 1.0, [0]),
+        (0.3, 1.25, [-50, -20, 0, 20]),
+        (0.01, 40.0, [-99, -95, -75, 0, 200, 1000]),
+    ],
+)
+def test_ticks_are_round_in_per_cent_and_not_too_many(low: float, high: float, percents: list[float]) -> None:
+    assert [round(100 * (tick - 1), 6) for tick in ratio_ticks([low], [high])] == percents

@@ -58,3 +58,13 @@ def test_numbers_are_those_of_the_ranking() -> None:
     chart = front_chart([spot(0.04, 0.4, True, 3, "x")])
     (row,) = chart.spec["data"]["values"]
     assert (row["number"], row["label"]) == ("3", "3 · x")
+
+
+def test_of_very_many_the_front_is_drawn_whole_and_the_rest_as_far_as_there_is_room() -> None:
+    many = [spot(0.05 + number / 1000, 0.5, False) for number in range(50)]
+    chart = front_chart([*many, spot(0.04, 0.4, True), spot(0.05, 0.3, True)], most=10)
+    kinds = [row["kind"] for row in chart.spec["data"]["values"]]
+    assert chart.marks == len(kinds) == 10
+    assert kinds[0] == kinds[1] != kinds[2]
+    assert "of 52 configurations; 2 on the Pareto front" in chart.description
+    assert "42 of the others are not drawn" in chart.description

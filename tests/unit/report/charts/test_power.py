@@ -16,8 +16,8 @@ def test_phases_are_named_for_people_and_those_of_batches_lie_in_the_strip() -> 
     rows = phase_rows([Stretch("window", 0.0, 9.0), Stretch("prefill", 0.0, 1.0), Stretch("warmup", -3.0, -1.0)])
     assert [(row["phase"], row["strip"]) for row in rows] == [
         ("measured window", False),
-        ("prefill", True),
         ("warm-up", False),
+        ("prefill", True),
     ]
 
 

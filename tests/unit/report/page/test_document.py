@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import zlib
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from orchestrator.report.answers import answers_of
+from orchestrator.report.page.document import as_html
+from tests.browser.reported import made, written
+from tests.builders import experiment
+from tests.made import Point, made_results, points
+
+HOSTILE = '</script><script>alert(1)</script><img src=x onerror="alert(2)">\u202e\u0645\u0631'
+
+
+class Seen(HTMLParser):
+    """What elements a page has, with their attributes and what stands in them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[tuple[str | None, str]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag == "script":
+            self.scripts.append((dict(attrs).get("id"), ""))
+
+    def handle_data(self, data: str) -> None:
+        if self.cdata_elem == "script":
+            self.scripts[-1] = (self.scripts[-1][0], self.scripts[-1][1] + data)
+
+    def island(self, identity: str) -> Any:
+        return json.loads(dict(self.scripts)[identity])
+
+
+def page(folder: Path) -> str:
+    return as_html(answers_of(folder))
+
+
+def hostile_points() -> list[Point]:
+    return [
+        Point(experiment(model=HOSTILE, batch_size=1), 0.3),
+        Point(experiment(model="org/ok", batch_size=2), 0.5),
+    ]
+
+
+def test_names_are_data_never_markup(tmp_path: Path) -> None:
+    seen = Seen(page(made(tmp_path, "c", hostile_points(), 3)))
+    assert [identity for identity, _ in seen.scripts] == ["charts", "series", "power-spec", None, None]
+    assert not [tag for tag, _ in seen.elements if tag == "img"]
+    assert not [name for _, attributes in seen.elements for name in attributes if name.startswith("on")]
+    assert HOSTILE in json.dumps(seen.island("charts"), ensure_ascii=False).replace('\\"', '"')
+
+
+def test_the_policy_lets_these_scripts_run_and_nothing_else(tmp_path: Path) -> None:
+    seen = Seen(page(made(tmp_path, "c", points([0.3, 0.5]), 3)))
+    (policy,) = (one["content"] for tag, one in seen.elements if one.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    assert "unsafe" not in policy
+    run = [code for identity, code in seen.scripts if identity is None]
+    hashes = {base64.b64encode(hashlib.sha256(code.encode()).digest()).decode() for code in run}
+    assert {f"'sha256-{one}'" for one in hashes} == set(rules["script-src"].split())
+
+
+def test_nothing_is_loaded_from_elsewhere(tmp_path: Path) -> None:
+    seen = Seen(page(made(tmp_path, "c", points([0.3, 0.5]), 3)))
+    loaded = [value for _, attributes in seen.elements for name in ("src", "href") if (value := attributes.get(name))]
+    assert all(value.startswith(("#", "data:")) for value in loaded)
+
+
+def test_every_link_of_the_navigation_leads_somewhere_and_no_id_is_twice(tmp_path: Path) -> None:
+    seen = Seen(page(made(tmp_path, "c", points([0.3, 0.5, 0.7]), 3)))
+    identities = [one["id"] for _, one in seen.elements if "id" in one]
+    assert len(set(identities)) == len(identities)
+    links = {one["href"] for tag, one in seen.elements if tag == "a"}
+    assert {link.removeprefix("#") for link in links if link} <= {identity for identity in identities if identity}
+    assert {"#in-short", "#ranking", "#latency", "#power-over-time", "#checks", "#left-out", "#runs"} <= links
+
+
+def test_the_power_of_every_run_is_there_and_can_be_decoded(tmp_path: Path) -> None:
+    seen = Seen(page(made(tmp_path, "c", points([0.3, 0.5]), 3)))
+    series = seen.island("series")
+    assert len(series) == 6
+    run = json.loads(zlib.decompress(base64.b64decode(next(iter(series.values()))), -zlib.MAX_WBITS))
+    assert [trace[0] for trace in run["traces"]] == ["GPU-1", "GPU-2"]
+    _, step_w, times, watts = run["traces"][0]
+    assert sum(times) / 1000 == 54.858
+    assert 60 <= sum(watts) * step_w <= 300
+    assert {phase["phase"] for phase in run["phases"]} >= {"measured window", "prefill", "decode"}
+    assert "400 of 600 samples, the extremes kept" in run["facts"]
+
+
+def test_a_campaign_without_results_has_a_page_without_charts(tmp_path: Path) -> None:
+    seen = Seen(page(written(tmp_path, "c", [])))
+    assert [identity for identity, _ in seen.scripts] == ["charts", None]
+    assert seen.island("charts") == {}
+
+
+def test_simulated_figures_say_so_at_the_top(tmp_path: Path) -> None:
+    text = page(written(tmp_path, "c", made_results("c", points([0.3, 0.5]), 3)))
+    assert re.search(r'class="banner"[^>]*>Figures of this page are not all measured: simulated\.<', text)
+    measured = page(written(tmp_path, "d", made_results("d", points([0.3, 0.5], "pytorch"), 3)))
+    assert 'class="banner"' not in measured
+
+
+def test_the_campaign_file_and_the_command_that_repeats_it_are_there(tmp_path: Path) -> None:
+    text = page(written(tmp_path, "c", made_results("c", points([0.3, 0.5]), 3)))
+    assert "orchestrate campaign c.yaml --dispatch local" in text
+    assert "name: c\nmodel: org/model\n" in text

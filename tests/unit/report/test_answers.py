@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from orchestrator.analysis.groups import Choice
+from orchestrator.errors import InputError
+from orchestrator.report.answers import Asked, answers_of
+from orchestrator.report.in_words import Name, Sentence, in_short, trust
+from runners.contract.paths import FAILURE, AttemptName, FailureKind
+from runners.contract.result import RunFailure
+from tests.browser.reported import written
+from tests.builders import experiment, identity, run_result
+from tests.made import made_results, points
+
+
+def said(sentences: list[Sentence]) -> str:
+    return "\n".join("".join(part.text if isinstance(part, Name) else part for part in one) for one in sentences)
+
+
+def test_the_best_is_named_with_what_it_rests_on(tmp_path: Path) -> None:
+    answers = answers_of(written(tmp_path, "c", made_results("c", points([0.6, 0.3, 0.5]), 5)))
+    assert [one.place for one in answers.standings] == [1, 2, 3]
+    assert answers.winner is answers.standings[0]
+    assert answers.winner.group.label.endswith("batch_size 2")
+    words = said(in_short(answers))
+    assert words.startswith("batch_size 2 has the lowest energy per output token (simulated): 0.298 J/token (95 % ")
+    assert "corrected for having been picked as the best of 3; log-t, 5 cycles" in words
+    assert "It is told apart from all 2 others." in words
+    assert "At the other end stands batch_size 1, with 2.0" in words
+
+
+def test_those_that_cannot_be_told_apart_are_named(tmp_path: Path) -> None:
+    answers = answers_of(written(tmp_path, "c", made_results("c", points([0.3, 0.3, 0.9]), 4)))
+    tied = [one for one in answers.standings if one.ranked and one.ranked.separable is False]
+    assert len(tied) == 1
+    assert f"1 other cannot be told apart from it: {tied[0].group.label}." in said(in_short(answers))
+
+
+def test_estimated_joules_do_not_rank_unless_asked(tmp_path: Path) -> None:
+    made = made_results("c", points([0.3, 0.5], "pytorch"), 4, energy_method="estimated")
+    folder = written(tmp_path, "c", made)
+    answers = answers_of(folder)
+    assert answers.metric is not None
+    assert answers.metric.name == "output_tokens_per_s"
+    assert "Ranked by output rate: energy per output token is estimated, and estimates do not rank." in said(
+        trust(answers)
+    )
+    asked = answers_of(folder, Asked(choice=Choice(estimated=True)))
+    assert asked.metric is not None
+    assert asked.metric.name == "energy_per_output_token_j"
+    assert asked.metric.caveat == "energy estimated"
+    with pytest.raises(InputError, match="estimates do not rank"):
+        answers_of(folder, Asked(metric="energy_per_output_token_j"))
+
+
+def test_one_run_gives_no_interval_and_no_winner(tmp_path: Path) -> None:
+    answers = answers_of(written(tmp_path, "c", made_results("c", points([0.3, 0.5]), 1)))
+    assert answers.winner is None
+    assert "of a single run no interval can be claimed" in said(in_short(answers))
+
+
+def test_without_any_result_it_says_so_and_why(tmp_path: Path) -> None:
+    folder = written(tmp_path, "c", [])
+    for cycle, message in ((1, "no room"), (2, "no  room")):
+        attempt = folder / "attempts" / str(AttemptName(identity(experiment()), cycle, 1))
+        attempt.mkdir(parents=True)
+        failure = RunFailure(run_id=None, kind=FailureKind.OUT_OF_MEMORY, message=message, at=datetime.now(UTC))
+        (attempt / FAILURE).write_text(failure.model_dump_json())
+    answers = answers_of(folder)
+    assert answers.metric is None
+    assert said(in_short(answers)) == "No run of this campaign is complete, so nothing can be answered."
+    (kind,) = answers.incomplete.failed
+    assert (kind.kind, len(kind.runs), kind.messages) == ("out_of_memory", 2, ["no room"])
+    assert "2 runs failed and gave no result: 2 out_of_memory." in said(trust(answers))
+
+
+def test_what_was_never_measured_is_not_ranked(tmp_path: Path) -> None:
+    bare = run_result(energy_method=None, energy_per_output_token_j=None, ttft_s=None)
+    answers = answers_of(written(tmp_path, "c", [bare, bare.model_copy(update={"cycle": 2})]))
+    assert answers.metric is not None
+    assert answers.metric.name == "output_tokens_per_s"
+    assert answers.metric.why == "energy per output token was not measured"
+
+
+def test_suspect_runs_are_left_out_and_counted(tmp_path: Path) -> None:
+    good = made_results("c", points([0.3, 0.5]), 4)
+    spoilt = [result.model_copy(update={"verdict": "suspect"}) if result.cycle == 4 else result for result in good]
+    answers = answers_of(written(tmp_path, "c", spoilt))
+    assert [(left.reason, left.runs) for left in answers.left_out] == [("suspect", 2)]
+    assert {one.summaries["energy_per_output_token_j"].cycles for one in answers.standings} == {3}
+
+
+def test_conditions_on_parameters_choose_runs_and_those_on_figures_candidates(tmp_path: Path) -> None:
+    folder = written(tmp_path, "c", made_results("c", points([0.6, 0.3, 0.5]), 4))
+    narrowed = answers_of(folder, Asked(where=["batch_size != 2"]))
+    assert [one.group.label for one in narrowed.standings] == ["batch_size 4", "batch_size 1"]
+    failing = answers_of(folder, Asked(where=["energy_per_output_token_j > 0.4"]))
+    assert failing.winner is not None
+    assert failing.winner.group.label == "batch_size 4"
+    assert failing.standings[-1].ranked is not None
+    assert failing.standings[-1].ranked.fails
+
+
+def test_the_front_holds_what_nothing_beats_in_both(tmp_path: Path) -> None:
+    made = made_results("c", points([0.6, 0.3, 0.5]), 4)
+    slow = {"mean": 9.0, "p50": 9.0, "p90": 9.0, "p95": 9.0, "p99": 9.0}
+    best = identity(made[1].experiment)
+    made = [run_result(one.experiment, **{**one.model_dump(mode="json"), "ttft_s": slow}) if one.experiment_id == best
+            else one for one in made]  # fmt: skip
+    answers = answers_of(written(tmp_path, "c", made))
+    on_front = {one.group.label: one.on_front for one in answers.standings}
+    assert on_front["batch_size 2"]
+    assert on_front["batch_size 4"] or on_front["batch_size 1"]
+    assert "on the Pareto front of the two" in said(in_short(answers))
+
+
+def test_circumstances_tell_what_is_alike_and_what_differs(tmp_path: Path) -> None:
+    made = [
+        result.model_copy(update={"effective_config": {"threads": 4, "kernel": {"name": f"k{place % 2}"}}})
+        for place, result in enumerate(made_results("c", points([0.3, 0.5]), 2))
+    ]
+    effective = answers_of(written(tmp_path, "c", made)).circumstances.effective["simulated"]
+    assert effective.alike == {"threads": "4"}
+    assert sorted(effective.differing["kernel.name"]) == ["k0", "k1"]
