@@ -5,7 +5,7 @@ to look small. Such an interval of 95 %, looked at from the third or fifth repet
 1966 tabulates the loss). The loss is of the order of 1 over the repetitions that are needed, and is made good by a
 half-width that is larger by a factor 1 + c/n (Woodroofe 1977; in Simons 1968, a constant number of further
 repetitions). Stein's two stages (1945) lose nothing, but leave unused what all repetitions after the first stage tell
-of the spread, which costs about twice the runs where the first stage is 5.
+of the spread: where that stage is 5, they take twice what would do were the spread known.
 
 c = 2.5 was found by simulation (``tests/bench/stats/until.py``), for the worst of all spreads, from 3 repetitions on.
 

@@ -18,6 +18,7 @@ from orchestrator.execution.changes import changes, retired
 from orchestrator.execution.events import (
     CampaignStarted,
     CycleStarted,
+    ExperimentGivenUp,
     ExperimentKnown,
     ExperimentReopened,
     Foreseen,
@@ -153,7 +154,7 @@ def test_once_nothing_is_left_it_is_complete_and_says_what_it_does_not_know(begu
     shown = text_of("resume", "base")
     assert "campaign base is complete: nothing to run" in shown
     assert "Known to ± 2 % in energy_per_output_token_j: 1 of 2 experiments; 3 runs not needed." in shown
-    assert f"Not known so exactly after all 6 cycles: {begun.ids[1]}: ± 35 % from 6 runs" in shown
+    assert f"Not known so exactly, and not run further (6 cycles at most): {begun.ids[1]}: ± 35 % from 6 runs" in shown
     status = campaign_status("base")
     assert (status.left, status.least_left, status.counts[Status.UNNEEDED]) == (0, 0, 3)
 
@@ -216,6 +217,8 @@ def test_its_events_in_words() -> None:
     assert said[5] == "known only to ± 3.2 % after 4 runs after all: exp goes on"
     assert said[6].startswith("[5/9] ")
     (foreseen,) = lines(Foreseen(4, 8, 800.0, None, None, None, (), at_most=True))
+    (given_up,) = lines(ExperimentGivenUp("exp", 3, 4))
+    assert given_up == "given up, since its first 3 runs failed: exp"
     assert foreseen == "estimated from the first 4: at most 13 min for at most 8 runs left"
 
 
