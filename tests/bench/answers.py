@@ -57,8 +57,16 @@ def _points() -> Iterator[Point]:
         joules = (0.5 if dtype == "float32" else 0.3) / size**0.5
         of = experiment("pytorch", workload=workload, dtype=dtype, attn_implementation=attention, batch_size=size)
         yield Point(of, joules * (1.0 if attention == "sdpa" else 1.1))
-        yield Point(experiment("vllm", workload=workload, dtype=dtype, max_num_seqs=size, max_model_len=tokens + 512
-                               if attention == "sdpa" else tokens + 1024), joules * 0.8)
+        yield Point(
+            experiment(
+                "vllm",
+                workload=workload,
+                dtype=dtype,
+                max_num_seqs=size,
+                max_model_len=tokens + 512 if attention == "sdpa" else tokens + 1024,
+            ),
+            joules * 0.8,
+        )
 
 
 def _write_series(path: Path) -> None:
@@ -67,7 +75,9 @@ def _write_series(path: Path) -> None:
     import pyarrow.parquet as pq
 
     moments = [number / 10 for number in range(600)]
-    table = pa.table({"source": ["gpu0"] * 600, "t_s": moments, "power_w": [100.0 + number % 7 for number in range(600)]})
+    table = pa.table(
+        {"source": ["gpu0"] * 600, "t_s": moments, "power_w": [100.0 + number % 7 for number in range(600)]}
+    )
     pq.write_table(table, path)
 
 
@@ -86,7 +96,11 @@ def rows(project: Path, pairs: int = 7) -> Iterator[Row]:
     answers = {
         "results list": ([ours, "results", "list", NAME, *where], "import pandas", 3.0),
         "results list --group-by": ([ours, "results", "list", NAME, "--group-by", "backend", *where], _STATS, 3.0),
-        "results export": ([ours, "results", "export", NAME, "-o", str(project / "all.parquet"), *where], "import pandas", 3.0),
+        "results export": (
+            [ours, "results", "export", NAME, "-o", str(project / "all.parquet"), *where],
+            "import pandas",
+            3.0,
+        ),
     }
     for what, (argv, imports, target) in answers.items():
         theirs = [sys.executable, "-c", imports]
