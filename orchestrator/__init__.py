@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from orchestrator.execution.campaigns import campaign_status, resume, run_campaign
     from orchestrator.execution.single import run_experiment
+    from orchestrator.report.comparing import compare
     from orchestrator.report.frames import load_frame
     from orchestrator.report.loading import load_results
     from orchestrator.results.reading import load_result
@@ -49,6 +50,7 @@ _HOME = {
     ),
     "orchestrator.execution.campaigns": ("campaign_status", "resume", "run_campaign"),
     "orchestrator.execution.single": ("run_experiment",),
+    "orchestrator.report.comparing": ("compare",),
     "orchestrator.report.frames": ("load_frame",),
     "orchestrator.report.loading": ("load_results",),
     "orchestrator.results.reading": ("load_result",),
@@ -70,6 +72,7 @@ __all__ = [
     "RunResult",
     "campaign_from_mapping",
     "campaign_status",
+    "compare",
     "find_project",
     "load_campaign",
     "load_frame",

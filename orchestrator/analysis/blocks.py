@@ -29,12 +29,37 @@ class Blocks:
     """Pseudo-inverse of the normal equations: times ``variance``, the covariance of the effects."""
     variance: float
     """Of a single run's log about the model."""
+    freedom: int
+    """Degrees of freedom of that variance."""
 
     def codes(self, gpus: NDArray[Any]) -> NDArray[np.intp]:
         """The position in ``names`` of each run's GPUs."""
         import numpy as np
 
         return np.searchsorted(self.names, gpus)
+
+    def left_of(self, shares: NDArray[np.float64], runs: float) -> tuple[float, float]:
+        """What is left of the spread of cycles once GPUs are taken out, of which these cycles helped to tell.
+
+        Args:
+            shares: which share of each cycle was on which GPUs, or the difference of two groups' shares.
+            runs: how many runs a cycle's value is worth: it varies by a run's variance ÷ this.
+
+        Returns:
+            By what the sum of squares about their mean is to be divided to be their variance, and the degrees of
+            freedom of that, by Satterthwaite (Biometrics Bulletin 2 (1946) 110-114).
+        """
+        import numpy as np
+
+        centred = shares - shares.mean(axis=0)
+        of_one = np.full((len(shares), len(shares)), 1 / len(shares))
+        left = np.eye(len(shares)) - of_one - runs * (centred @ self.inverse @ centred.T)
+        divisor = float(np.trace(left))
+        return divisor, divisor**2 / float(np.sum(left**2)) if divisor > 0 else 0.0
+
+    def uncertainty(self, contrast: NDArray[np.float64]) -> float:
+        """The variance of a contrast of effects."""
+        return self.variance * float(contrast @ self.inverse @ contrast)
 
     def tells(self, contrast: NDArray[np.float64]) -> bool:
         """Whether the runs tell this contrast of effects at all.
@@ -81,7 +106,7 @@ def blocks_of(
     inverse = np.linalg.pinv(normal, rcond=_NEGLIGIBLE, hermitian=True).astype(np.float64)
     effects = inverse @ (design.T @ rest)
     residual = rest - design @ effects
-    return Blocks(tuple(names.tolist()), effects, inverse, float(residual @ residual) / freedom)
+    return Blocks(tuple(names.tolist()), effects, inverse, float(residual @ residual) / freedom, freedom)
 
 
 def _without(first: NDArray[np.intp], second: NDArray[np.intp], columns: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.analysis.blocks import Blocks, blocks_of
 from orchestrator.analysis.contrast import Sample
@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+ESTIMATED: Final = "energy is estimated, not measured"
+"""Why joules are not compared unless that is asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One metric of one group."""
 
-    label: str
     sample: Sample | None
     why_not: str = ""
     """Why there is no sample."""
@@ -41,13 +43,13 @@ def reading_of(group: Group, metric: str, choice: Choice) -> Reading:
 
     frame = for_ranking(group, metric, choice).frame
     if not len(frame):
-        return Reading(group.label, None, "energy is estimated, not measured" if len(group.frame) else "no usable run")
+        return Reading(None, ESTIMATED if len(group.frame) else "no usable run")
     values = frame[metric].to_numpy(dtype="float64", na_value=np.nan)
     known = np.isfinite(values)
     if not known.any():
-        return Reading(group.label, None, f"{QUANTITIES[metric].title} was not measured")
+        return Reading(None, f"{QUANTITIES[metric].title} was not measured")
     if values[known].min() <= 0:
-        return Reading(group.label, None, f"{QUANTITIES[metric].title} is not above 0 in every run")
+        return Reading(None, f"{QUANTITIES[metric].title} is not above 0 in every run")
     if not known.all():
         frame, values = frame[known], values[known]
     metered: frozenset[tuple[str, str]] = frozenset()
@@ -62,18 +64,18 @@ def reading_of(group: Group, metric: str, choice: Choice) -> Reading:
         frame["gpus"].to_numpy(dtype=object),
         np.log(values),
     )
-    return Reading(group.label, sample, "", metered)
+    return Reading(sample, "", metered)
 
 
 def unlike(a: Reading, b: Reading) -> str:
     """Why two readings are not to be held against each other, in words; empty where they are."""
     if a.why_not and a.why_not == b.why_not:
         return a.why_not
-    without = [f"{reading.label}: {reading.why_not}" for reading in (a, b) if reading.why_not]
+    without = [f"{side}: {reading.why_not}" for side, reading in (("A", a), ("B", b)) if reading.why_not]
     if without:
         return "; ".join(without)
     if a.metered != b.metered or len(a.metered) > 1:
-        return f"metered unlike: {_meters(a)}, beside {_meters(b)}"
+        return f"metered unlike: A by {_meters(a)}, B by {_meters(b)}"
     return ""
 
 

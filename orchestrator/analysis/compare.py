@@ -80,10 +80,10 @@ def compare_groups(
     """Compare each pair in each metric.
 
     Spread of these figures is relative, so their logs are compared: the ratio is that of geometric means. Groups of
-    one campaign are paired by cycle, those of unlike ones are not (Welch, Biometrika 34 (1947) 28-35). What GPUs add is
-    taken out as the effect of a block. Interval and p-value are Student's t of the logs, and BCa where there are 20
-    cycles. Verdicts hold together: Holm, Scandinavian Journal of Statistics 6 (1979) 65-70. Each interval holds by
-    itself.
+    one campaign are paired by cycle, those of unlike ones are not. What GPUs add is taken out as the effect of a block.
+    Interval and p-value are Student's t of the logs, and BCa where there are 20 cycles
+    (:func:`~orchestrator.analysis.inference.tests_of`). Verdicts hold together: Holm, Scandinavian Journal of
+    Statistics 6 (1979) 65-70. Each interval holds by itself.
 
     Args:
         pairs: the reference of each, and what is held against it.

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Design = Literal[
-    "paired by cycle", "paired by cycle, blocked by GPU", "unpaired", "unpaired, blocked by GPU"
-]  # fmt: skip
+Design = Literal["paired by cycle", "paired by cycle, blocked by GPU", "unpaired", "unpaired, blocked by GPU"]
 _ROUNDING: Final = 1e-12
 """Differences of logs, and their errors, that are nothing but rounding."""
+_ENOUGH_LEFT: Final = 0.5
+"""Of the degrees of freedom of a group's spread, once GPUs are told from it too: with fewer, GPUs stay in."""
 _ENOUGH_SHARED: Final = 0.5
 """Of the cycles of the group that has more: with fewer in common, pairing would throw too many away."""
 
@@ -55,16 +55,19 @@ class Contrast:
     """The mean of b's logs less that of a's, and how surely it is known."""
 
     mean: float
-    error: float
-    """Its standard error."""
-    freedom: float
-    """Degrees of freedom of that."""
+    parts: tuple[tuple[float, float], ...]
+    """What its variance is the sum of: each part with its degrees of freedom."""
     a: NDArray[np.float64]
     """Each cycle's value, as adjusted."""
     b: NDArray[np.float64]
     design: Design
-    unlike_gpus: bool
+    unlike_gpus: bool = False
     """They ran on unlike GPUs, and nothing tells what these add: part of the difference may be theirs."""
+
+    @property
+    def error(self) -> float:
+        """Its standard error."""
+        return math.sqrt(sum(variance for variance, _ in self.parts))
 
     @property
     def paired(self) -> bool:
@@ -80,8 +83,6 @@ class Contrast:
 def contrast(a: Sample, b: Sample, blocks: Blocks | None) -> Contrast | None:
     """Hold two samples against each other; None where they have fewer than two cycles (in common, if paired).
 
-    Unpaired, the standard error and its degrees of freedom are those of Welch (1947).
-
     Args:
         a: the reference.
         b: what is held against it.
@@ -96,8 +97,8 @@ def contrast(a: Sample, b: Sample, blocks: Blocks | None) -> Contrast | None:
         found = _unpaired(a, b, blocks)
     if found is None:
         return None
-    mean, error = (0.0 if abs(value) < _ROUNDING else value for value in (found.mean, found.error))
-    return replace(found, mean=mean, error=error)
+    parts = tuple((0.0 if variance < _ROUNDING**2 else variance, freedom) for variance, freedom in found.parts)
+    return replace(found, mean=0.0 if abs(found.mean) < _ROUNDING else found.mean, parts=parts)
 
 
 def _is_paired(a: Sample, b: Sample) -> bool:
@@ -108,71 +109,50 @@ def _is_paired(a: Sample, b: Sample) -> bool:
 
 
 def _paired(a: Sample, b: Sample, blocks: Blocks | None) -> Contrast | None:
-    import numpy as np
-
-    if blocks is not None:
-        share_a, share_b = _shares(a, blocks), _shares(b, blocks)
-        share = share_b - share_a
-        centred = share - share.mean(axis=0)
-        runs = 1 / (1 / _runs_a_cycle(a) + 1 / _runs_a_cycle(b))
-        freedom = len(share) - 1 - runs * float(np.sum((centred @ blocks.inverse) * centred))
-        contrast_of_gpus = share.mean(axis=0)
-        if share.any() and freedom >= 1 and blocks.tells(contrast_of_gpus):
-            found = _paired(_adjusted(a, blocks), _adjusted(b, blocks), None)
-            if found is None:
-                return None
-            spread = found.error**2 * (len(share) - 1) / freedom
-            error = math.sqrt(spread + blocks.variance * float(contrast_of_gpus @ blocks.inverse @ contrast_of_gpus))
-            return replace(
-                found, error=error, freedom=freedom, design="paired by cycle, blocked by GPU", unlike_gpus=False
-            )
     of_a, of_b = _values(a), _values(b)
     if len(of_a) < 2 or len(of_a) != len(of_b):
         return None
-    difference = of_b - of_a
-    error = float(difference.std(ddof=1)) / math.sqrt(len(difference))
-    unlike = _unlike_gpus(a, b)
-    return Contrast(float(difference.mean()), error, len(difference) - 1.0, of_a, of_b, "paired by cycle", unlike)
+    if blocks is not None:
+        shares = _shares(b, blocks) - _shares(a, blocks)
+        divisor, freedom = blocks.left_of(shares, 1 / (1 / _runs_a_cycle(a) + 1 / _runs_a_cycle(b)))
+        apart = shares.mean(axis=0)
+        if shares.any() and divisor >= _ENOUGH_LEFT and blocks.tells(apart):
+            of_a, of_b = _values(_adjusted(a, blocks)), _values(_adjusted(b, blocks))
+            own = _squares(of_b - of_a) / divisor / len(of_a), freedom
+            gpus = blocks.uncertainty(apart), float(blocks.freedom)
+            mean = float((of_b - of_a).mean())
+            return Contrast(mean, (own, gpus), of_a, of_b, "paired by cycle, blocked by GPU")
+    own = _squares(of_b - of_a) / (len(of_a) - 1) / len(of_a), len(of_a) - 1.0
+    return Contrast(float((of_b - of_a).mean()), (own,), of_a, of_b, "paired by cycle", _unlike_gpus(a, b))
 
 
 def _unpaired(a: Sample, b: Sample, blocks: Blocks | None) -> Contrast | None:
-    import numpy as np
-
-    extra, lost, blocked = 0.0, (0.0, 0.0), False
-    if blocks is not None:
-        shares = _shares(a, blocks), _shares(b, blocks)
-        contrast_of_gpus = shares[1].mean(axis=0) - shares[0].mean(axis=0)
-        centred = [share - share.mean(axis=0) for share in shares]
-        lost = (
-            _runs_a_cycle(a) * float(np.sum((centred[0] @ blocks.inverse) * centred[0])),
-            _runs_a_cycle(b) * float(np.sum((centred[1] @ blocks.inverse) * centred[1])),
-        )
-        enough = all(len(share) - 1 - gone >= 1 for share, gone in zip(shares, lost, strict=True))
-        blocked = enough and blocks.tells(contrast_of_gpus) and (contrast_of_gpus.any() or any(lost))
-        if blocked:
-            a, b = _adjusted(a, blocks), _adjusted(b, blocks)
-            extra = blocks.variance * float(contrast_of_gpus @ blocks.inverse @ contrast_of_gpus)
-    of_a, of_b = _values(a), _values(b)
-    if len(of_a) < 2 or len(of_b) < 2:
+    values = _values(a), _values(b)
+    if min(map(len, values)) < 2:
         return None
-    free_a, free_b = (
-        len(values) - 1 - gone * blocked for values, gone in zip((of_a, of_b), lost, strict=True)
-    )  # fmt: skip
-    var_a, var_b = (
-        float(np.sum((values - values.mean()) ** 2)) / free / len(values)
-        for values, free in ((of_a, free_a), (of_b, free_b))
-    )
-    both = var_a + var_b
-    freedom = both**2 / (var_a**2 / free_a + var_b**2 / free_b) if both else free_a + free_b
-    return Contrast(
-        float(of_b.mean() - of_a.mean()),
-        math.sqrt(both + extra),
-        freedom,
-        of_a,
-        of_b,
-        "unpaired, blocked by GPU" if blocked else "unpaired",
-        not blocked and _unlike_gpus(a, b),
-    )
+    left = [(len(each) - 1.0, len(each) - 1.0) for each in values]
+    gpus: list[tuple[float, float]] = []
+    design: Design = "unpaired"
+    if blocks is not None and len({*a.gpus.tolist(), *b.gpus.tolist()}) > 1:
+        shares = _shares(a, blocks), _shares(b, blocks)
+        blocked = [blocks.left_of(share, _runs_a_cycle(each)) for share, each in zip(shares, (a, b), strict=True)]
+        apart = shares[1].mean(axis=0) - shares[0].mean(axis=0)
+        if min(divisor for divisor, _ in blocked) >= _ENOUGH_LEFT and blocks.tells(apart):
+            values = _values(_adjusted(a, blocks)), _values(_adjusted(b, blocks))
+            left, design = blocked, "unpaired, blocked by GPU"
+            gpus = [(blocks.uncertainty(apart), float(blocks.freedom))]
+    own = [
+        (_squares(each) / divisor / len(each), freedom) for each, (divisor, freedom) in zip(values, left, strict=True)
+    ]
+    of_a, of_b = values
+    unlike = not gpus and _unlike_gpus(a, b)
+    return Contrast(float(of_b.mean() - of_a.mean()), (*own, *gpus), of_a, of_b, design, unlike)
+
+
+def _squares(values: NDArray[np.float64]) -> float:
+    """The sum of squares about the mean."""
+    about = values - values.mean()
+    return float(about @ about)
 
 
 def _values(sample: Sample) -> NDArray[np.float64]:

@@ -14,8 +14,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    Floats = NDArray[np.float64]
+
 _FARTHEST: Final = 300.0
 """An end of an interval of logs: its ratio is still a number."""
+_SMALLEST: Final = -700.0
+"""The log of the smallest p-value that is told from 0."""
+_HALVINGS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,43 +38,90 @@ class Tested:
 def tests_of(contrasts: Sequence[Contrast], level: float) -> list[Tested]:
     """Test each: by Student's t, and by the BCa bootstrap where both groups have enough cycles.
 
+    A standard error that has several parts, such as the spreads of two groups that are not paired, gives an interval
+    whose half-width is the root of the squares of each part's own: Banerjee, Sankhya A 23 (1961) 359-378, who shows
+    that it holds the truth at least as often as it says, at any ratio of the spreads. Welch's does not: 3 cycles beside
+    12 less noisy ones are told apart falsely in 7 of 100 campaigns.
+
+    Of many cycles, that which the bootstrap and t both tell is told: the p-value is the greater of both.
+
     Args:
         contrasts: of whatever was compared.
         level: how often such an interval holds the truth.
     """
     import numpy as np
-    from scipy.special import stdtr, stdtrit
 
     mean = np.array([found.mean for found in contrasts])
-    error = np.array([found.error for found in contrasts])
-    freedom = np.array([found.freedom for found in contrasts])
-    half = stdtrit(freedom, (1 + level) / 2) * error
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p_value = np.where(mean == 0, 1.0, 2 * stdtr(freedom, -np.abs(mean) / error))
+    parts = _Parts(contrasts)
+    half = parts.half_width(np.full(len(contrasts), 1 - level))
+    p_values = parts.p_value(np.abs(mean))
     low, high = np.maximum(mean - half, -_FARTHEST), np.minimum(mean + half, _FARTHEST)
-    tests = []
-    for found, least, most, p in zip(contrasts, low.tolist(), high.tolist(), p_value.tolist(), strict=True):
-        if found.count >= ENOUGH and found.error:
-            tests.append(Tested(*_bca(found, level), "bca"))
-        else:
-            tests.append(Tested(least, most, p, "log-t"))
-    return tests
+    many = [place for place, found in enumerate(contrasts) if found.count >= ENOUGH and found.error]
+    for place in many:
+        low[place], high[place], p_values[place] = _bca(contrasts[place], float(half[place]), float(p_values[place]))
+    methods: list[Method] = ["log-t"] * len(contrasts)
+    for place in many:
+        methods[place] = "bca"
+    return [
+        Tested(*found) for found in zip(low.tolist(), high.tolist(), p_values.tolist(), methods, strict=True)
+    ]  # fmt: skip
 
 
-def _bca(found: Contrast, level: float) -> tuple[float, float, float]:
+class _Parts:
+    """The parts of many standard errors: squares and degrees of freedom, each of shape (contrasts, parts)."""
+
+    def __init__(self, contrasts: Sequence[Contrast]) -> None:
+        import numpy as np
+
+        most = max((len(found.parts) for found in contrasts), default=1)
+        self._variance, self._freedom = np.zeros((len(contrasts), most)), np.ones((len(contrasts), most))
+        for place, found in enumerate(contrasts):
+            for number, (variance, freedom) in enumerate(found.parts):
+                self._variance[place, number], self._freedom[place, number] = variance, freedom
+
+    def half_width(self, alpha: Floats) -> Floats:
+        """Half of each interval, at a level of its own."""
+        import numpy as np
+        from scipy.special import stdtrit
+
+        width: Floats = np.sqrt((stdtrit(self._freedom, alpha[:, None] / 2) ** 2 * self._variance).sum(axis=1))
+        return width
+
+    def p_value(self, away: Floats) -> Floats:
+        """At which alpha each interval is as wide as the difference is far from 0; 1 where it is 0."""
+        import numpy as np
+        from scipy.special import stdtr
+
+        if self._variance.shape[1] == 1:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                found: Floats = 2 * stdtr(self._freedom[:, 0], -away / np.sqrt(self._variance[:, 0]))
+            return np.where(away == 0, 1.0, found)
+        low, high = np.full(len(away), _SMALLEST), np.zeros(len(away))
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            wider = self.half_width(np.exp(middle)) > away
+            low, high = np.where(wider, middle, low), np.where(wider, high, middle)
+        return np.where(away == 0, 1.0, np.where(low == _SMALLEST, 0.0, np.exp(high)))
+
+
+def _bca(found: Contrast, half: float, by_t: float) -> tuple[float, float, float]:
     """The BCa interval of a difference of logs, and the p-value of there being none.
 
     Pairs are resampled where there are pairs, else each group by itself. The interval is widened as that of one mean
-    is (:func:`~orchestrator.analysis.bootstrap.bca`): for normal values it is as wide as Student's t, with the
-    standard error and the degrees of freedom of the contrast. The p-value is that of the level at which the interval
-    would end at no difference, so that test and interval agree (Efron and Tibshirani, An Introduction to the Bootstrap,
-    1993, section 15.4); where no resample lies beyond that, it is Student's t.
+    is (:func:`~orchestrator.analysis.bootstrap.bca`): for normal values it is as wide as that by t. The p-value is of
+    the level at which the interval would end at no difference (Efron and Tibshirani, An Introduction to the Bootstrap,
+    1993, section 15.4), as long as resamples lie beyond that.
+
+    Args:
+        found: the contrast.
+        half: half of the interval by t.
+        by_t: the p-value by t.
 
     Returns:
-        The low end, the high end, the p-value.
+        The low end, the high end, the p-value: the greater of this and that by t.
     """
     import numpy as np
-    from scipy.special import ndtr, ndtri, stdtr, stdtrit
+    from scipy.special import ndtr, ndtri
 
     signed = [found.b - found.a] if found.paired else [found.b, -found.a]
     # Resamples of equally many are the same: turned by a place, those of one group know nothing of the other's.
@@ -78,25 +130,23 @@ def _bca(found: Contrast, level: float) -> tuple[float, float, float]:
     plain = float(np.sqrt(influence @ influence))
     acceleration = float((influence**3).sum()) / (6 * plain**3)
     bias = float(ndtri(_share_below(means, found.mean)))
-    widening = found.error / plain
-    half = float(stdtrit(found.freedom, (1 + level) / 2)) * widening
-    ends = bias + np.array([-half, half])
+    ends = bias + np.array([-half, half]) / plain
     low, high = np.quantile(means, ndtr(bias + ends / (1 - acceleration * ends)), method="weibull").tolist()
     below = _share_below(means, 0.0)
     if min(below, 1 - below) < 1 / len(means):
-        return low, high, 2 * float(stdtr(found.freedom, -abs(found.mean) / found.error))
+        return low, high, by_t
     from_bias = float(ndtri(below)) - bias
-    reached = from_bias / (1 + acceleration * from_bias) - bias
-    return low, high, 2 * float(stdtr(found.freedom, -abs(reached) / widening))
+    away = abs(from_bias / (1 + acceleration * from_bias) - bias) * plain
+    return low, high, max(by_t, float(_Parts([found]).p_value(np.array([away]))[0]))
 
 
-def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _means(values: Floats) -> Floats:
     import numpy as np
 
     return np.concatenate([drawn @ values for drawn in resamples(len(values))]) / len(values)
 
 
-def _share_below(means: NDArray[np.float64], value: float) -> float:
+def _share_below(means: Floats, value: float) -> float:
     """Which share of resamples lies below; never none or all."""
     import numpy as np
 

@@ -50,34 +50,27 @@ class _Powers:
     def __init__(self, contrasts: Sequence[Contrast], alpha: float) -> None:
         import numpy as np
 
+        most = max(len(found.parts) for found in contrasts)
+        shape = len(contrasts), most
         self._alpha = alpha
         self._effect = np.array([abs(found.mean) for found in contrasts])
-        self._paired = np.array([found.paired for found in contrasts])
-        self._count_a = np.array([float(len(found.a)) for found in contrasts])
-        self._count_b = np.array([float(len(found.b)) for found in contrasts])
-        self._var_a = np.array([float(found.a.var(ddof=1)) for found in contrasts])
-        self._var_b = np.array([float(found.b.var(ddof=1)) for found in contrasts])
-        error = np.array([found.error for found in contrasts])
-        self._var_pair = error**2 * self._count_a
-        self._lost = np.where(
-            self._paired, self._count_a - 1 - np.array([found.freedom for found in contrasts]), 0.0
-        )  # fmt: skip
-        self._welch = error**2 / (self._var_a / self._count_a + self._var_b / self._count_b)
+        self._variance, self._freedom, self._cycles = np.zeros(shape), np.ones(shape), np.ones(shape)
+        for place, found in enumerate(contrasts):
+            counts = (len(found.a), len(found.b)) if not found.paired else (len(found.a),)
+            for number, (variance, freedom) in enumerate(found.parts):
+                self._variance[place, number], self._freedom[place, number] = variance, freedom
+                self._cycles[place, number] = counts[number] if number < len(counts) else found.count
 
     def at(self, more: NDArray[np.float64]) -> NDArray[np.float64]:
         import numpy as np
         from scipy.special import nctdtr, ndtr, stdtrit
 
-        count_a, count_b = self._count_a + more, self._count_b + more
-        of_a, of_b = self._var_a / count_a, self._var_b / count_b
-        variance = np.where(self._paired, self._var_pair / count_a, (of_a + of_b) * self._welch)
-        freedom = np.where(
-            self._paired,
-            np.maximum(count_a - 1 - self._lost, 1.0),
-            (of_a + of_b) ** 2 / (of_a**2 / (count_a - 1) + of_b**2 / (count_b - 1)),
-        )
-        critical = stdtrit(freedom, 1 - self._alpha / 2)
-        away = self._effect / np.sqrt(variance)
-        power = 1 - nctdtr(freedom, np.minimum(away, 30.0), critical)
+        variance = self._variance * self._cycles / (self._cycles + more[:, None])
+        freedom = self._freedom + more[:, None]
+        both = variance.sum(axis=1)
+        half = np.sqrt((stdtrit(freedom, self._alpha / 2) ** 2 * variance).sum(axis=1))
+        welch = both**2 / (variance**2 / freedom).sum(axis=1)
+        away, critical = self._effect / np.sqrt(both), half / np.sqrt(both)
+        power = 1 - nctdtr(welch, np.minimum(away, 30.0), critical)
         found: NDArray[np.float64] = np.where(np.isnan(power), ndtr(away - critical), power)
         return found

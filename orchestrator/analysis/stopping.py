@@ -54,8 +54,13 @@ def sequential_interval(values: Sequence[float], level: float = LEVEL) -> Interv
     logs = [math.log(value) for value in values]
     mean = math.fsum(logs) / count
     deviation = math.sqrt(math.fsum((log - mean) ** 2 for log in logs) / (count - 1))
-    half = float(stdtrit(count - 1, (1 + level) / 2)) * deviation / math.sqrt(count) * (1 + _PER_LOOK / count)
+    half = float(stdtrit(count - 1, (1 + level) / 2)) * deviation / math.sqrt(count) * widening(count)
     return Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half), level, "sequential log-t", count)
+
+
+def widening(count: int) -> float:
+    """By what factor an interval of so many repetitions is wider since it was looked at after each."""
+    return 1 + _PER_LOOK / count
 
 
 def sure_enough(values: Sequence[float], relative_half_width: float, fewest: int = FEWEST) -> bool:

@@ -21,6 +21,7 @@ COMMANDS = {
     "status": "Show where campaigns stand.",
     "results": "List and show the results of campaigns.",
     "report": "Write what a campaign tells as one HTML file, or as Markdown.",
+    "compare": "Say how campaigns, groups or experiments differ, and how surely.",
     "best": "Say which configuration is best, how surely, and which may be as good.",
     "notify": "Send a test notice to the webhook that is told when campaigns end.",
     "doctor": "Say what of all that a run may need is here, and what to do about the rest.",

@@ -96,10 +96,20 @@ def _separation(answers: Answers, winner: Standing) -> Sentence:
     if not ranked:
         return ["No other configuration can be held against it."]
     if tied:
-        return [f"{counted(len(tied), 'other')} cannot be told apart from it: ", *_listed(tied), "."]
+        return [f"{counted(len(tied), 'other')} cannot be told apart from it: ", *_listed(tied), f".{_more(answers)}"]
     if unknown:
         return ["Whether the others differ from it cannot be said."]
     return ["It is told apart from " + (f"all {len(ranked)} others." if len(ranked) > 1 else "the other.")]
+
+
+def _more(answers: Answers) -> str:
+    """How many more cycles would tell, as far as that is known."""
+    wanted = [one.cycles_more for one in answers.near]
+    known = [cycles for cycles in wanted if cycles is not None]
+    if not known:
+        return ""
+    which = "tell" if len(known) == len(wanted) else f"tell it from {len(known)} of them"
+    return f" About {counted(max(known), 'more cycle')} would {which}, were the differences as seen."
 
 
 def _latency(answers: Answers) -> Iterator[Sentence]:
@@ -152,7 +162,7 @@ def _reference(effect: Effect) -> str:
 def _sample(answers: Answers) -> Iterator[Sentence]:
     for drift in answers.drifts:
         if drift.found:
-            yield [f"Figures drift by {drift.per_cycle:+.2%} a cycle ({drift.method}, p = {drift.p_value:.2g}):"
+            yield [f"Figures drift by {100 * drift.per_cycle:+.2g} % a cycle ({drift.method}, p = {drift.p_value:.2g}):"
                    " repetitions are not independent, and intervals are too narrow."]  # fmt: skip
     if answers.best and answers.best.unlike_gpus:
         yield ["Configurations ran on unlike GPUs, and nothing tells what these add."]

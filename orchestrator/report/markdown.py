@@ -151,12 +151,8 @@ def _left_out(answers: Answers) -> list[str]:
 
 def _environment(answers: Answers) -> list[str]:
     facts = answers.circumstances.environments
-    wanted = ("backend", "device", "cpu", "memory_bytes", "os", "driver", "cuda", "gpu 0.name", "image_digest")
-    lines = [
-        f"- {text(field)}: {text(facts.alike[field])}"
-        for field in wanted
-        if facts.alike.get(field) not in (None, "null")
-    ]
+    wanted = ("backends", "cpu", "memory_bytes", "os", "driver", "cuda", "gpu 0.name", "image_digest")
+    lines = [f"- {text(field)}: {text(facts.alike[field])}" for field in wanted if field in facts.alike]
     lines += [
         f"- {text(field)}, by environment: " + "; ".join(text(value or "—") for value in facts.differing[field])
         for field in wanted

@@ -39,7 +39,13 @@ def section(identity: str, title: str, *children: object) -> Html:
 
 def sentence(parts: Sentence) -> Html:
     """A sentence with its names kept apart."""
-    return joined(*(name(part.text) if isinstance(part, Name) else part for part in parts))
+    return joined(*(name(part.text) if isinstance(part, Name) else _prose(part) for part in parts))
+
+
+def _prose(part: str) -> Html:
+    """What stands between backticks is code."""
+    pieces = part.split("`")
+    return joined(*(element("code", piece) if place % 2 else piece for place, piece in enumerate(pieces)))
 
 
 def figure(chart: Chart) -> Html:
@@ -175,7 +181,12 @@ def _how_ranked(answers: Answers) -> Html:
             f"Intervals tell of the spread between cycles. By the meters' own bounds, any figure may be off by up to"
             f" {percent(widest)} besides, which no repetition makes less."
         )
-    return element("p", " ".join(said), class_="soft") if said else joined()
+    if not said:
+        return joined()
+    items = (element("li", one) for one in said)
+    return element(
+        "details", element("summary", "How sure, and by which methods"), element("ul", *items, class_="plain")
+    )
 
 
 def _meter_bound(one: Standing, answers: Answers) -> float | None:

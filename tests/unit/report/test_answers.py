@@ -26,9 +26,7 @@ def test_the_best_is_named_with_what_it_rests_on(tmp_path: Path) -> None:
     assert answers.winner is answers.standings[0]
     assert answers.winner.group.label.endswith("batch_size 2")
     words = said(in_short(answers))
-    assert words.startswith(
-        "batch_size 2 has the lowest energy per output token (simulated): 0.298 J/token (95 % interval "
-    )
+    assert words.startswith("batch_size 2 has the lowest energy per output token (simulated): 0.298 J/token (95 % ")
     assert "corrected for having been picked as the best of 3; log-t, 5 cycles" in words
     assert "It is told apart from all 2 others." in words
     assert "At the other end stands batch_size 1, with 2.0" in words

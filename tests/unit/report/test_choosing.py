@@ -10,7 +10,9 @@ import pytest
 from orchestrator.analysis.groups import Choice
 from orchestrator.errors import InputError
 from orchestrator.report.choosing import Chosen, Question, choose, chosen_json
-from orchestrator.report.chosen import answer, effects_table, front_table, ranking_table
+from orchestrator.report.chosen import answer, ranking_table
+from orchestrator.report.effects import effects_table
+from orchestrator.report.front import front_table
 from orchestrator.report.tables import Table
 from orchestrator.system.project import Project, find_project
 from tests.builders import Ended, call, experiment
@@ -92,15 +94,15 @@ def test_estimates_rank_only_when_asked_and_carry_their_name(project: Project) -
     made(project, "made", real((0.5, 0.2)), energy_method="estimated")
     assert "estimates do not rank; --estimated ranks them all the same" in said(chosen(project, "made"))
     asked = chosen(project, "made", choice=Choice(estimated=True))
-    assert "the lowest energy per output token (estimated): " in said(asked)
+    assert "the lowest energy per output token (energy estimated): " in said(asked)
     by_latency = chosen(project, "made", metric="ttft_s.p95")
-    assert "(estimated)" not in said(by_latency)
+    assert "estimated" not in said(by_latency)
     assert by_latency.front
     assert by_latency.front.left_out == ["energy per output token: estimated"]
     with_energy = chosen(project, "made", metric="ttft_s.p95", choice=Choice(estimated=True))
     assert with_energy.front
     headings = [column.title for column in front_table(with_energy.front, with_energy.groups).columns]
-    assert headings == ["candidate", "TTFT p95\nms", "energy (estimated)\nJ/token", "output rate\ntokens/s",
+    assert headings == ["candidate", "TTFT p95\nms", "energy (energy estimated)\nJ/token", "output rate\ntokens/s",
                         "peak memory\nMiB"]  # fmt: skip
 
 
