@@ -177,9 +177,13 @@ def _sample(answers: Answers) -> Iterator[Sentence]:
     if incomplete.failed:
         kinds = ", ".join(f"{len(kind.runs):,} {kind.kind}" for kind in incomplete.failed)
         yield [f"{counted(incomplete.failed_runs, 'run')} failed and gave no result: {kinds}."]
-    missing = (incomplete.planned or 0) - incomplete.complete - incomplete.failed_runs
-    if missing > 0:
-        yield [f"{counted(missing, 'run')} of {incomplete.planned:,} that the campaign may have are not there."]
+    planned = incomplete.planned or 0
+    missing = planned - incomplete.complete - incomplete.failed_runs
+    if incomplete.until:
+        runs = f"{incomplete.complete:,} runs, of {planned:,} at most"
+        yield [f"Each configuration is repeated until {incomplete.until}: {runs}."]
+    elif missing > 0:
+        yield [f"{counted(missing, 'run')} of {planned:,} planned are not there."]
     if answers.table.faults:
         yield [f"{counted(len(answers.table.faults), 'result')} could not be read."]
 

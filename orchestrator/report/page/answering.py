@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from orchestrator.analysis.effects import Effect, Level
-from orchestrator.analysis.interval import Interval
+from orchestrator.analysis.interval import Interval, Method
 from orchestrator.report.answers import BESIDE, LATENCY, Answers, Standing, typical
 from orchestrator.report.charts.chart import Chart
 from orchestrator.report.charts.effects import effects_chart
@@ -23,7 +23,7 @@ from runners.contract.quantities import QUANTITIES
 
 MOST_ROWS: Final = 1000
 """Of a table: a browser sorts as many at once."""
-METHODS: Final = {
+METHODS: Final[dict[Method, str]] = {
     "log-t": "Student's t on the logarithms of the cycles' values",
     "sequential log-t": "Student's t on the logarithms, wider since cycles were added until it was narrow enough",
     "t": "Student's t on the cycles' values",
