@@ -9,7 +9,7 @@ TORCH_INDEX ?=
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev quickstart check test test-meters test-runtime gpu-check format bench bench-meter bench-engines bench-stats soak docs images clean
+.PHONY: help setup setup-dev quickstart check test test-meters test-runtime gpu-check format bench bench-meter bench-answers bench-engines bench-stats soak docs images clean
 
 help:            ## Show the targets.
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 14
@@ -95,6 +95,9 @@ bench: $(VENV)/.dev                 ## The benchmarks of docs/benchmarks.md, as 
 
 bench-meter: $(VENV)/.dev           ## The meter against known truth, beside its peers (25 minutes; PARTS=live, faults, cut, cost).
 	$(BIN)/python -m tests.bench.meter $(PARTS)
+
+bench-answers: $(VENV)/.dev         ## What answers over 10,000 runs cost: list, compare, best, report.
+	$(BIN)/python -m tests.bench.answers
 
 bench-engines: $(VENV)/.dev         ## What the runner adds to an engine's own time, in its image (BACKENDS=pytorch, vllm).
 	$(BIN)/python -m tests.bench.engines $(BACKENDS)

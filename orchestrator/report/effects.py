@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from orchestrator.analysis.effects import Effect, Level
 from orchestrator.analysis.groups import Group
 from orchestrator.report.charts.wording import labelled
+from orchestrator.report.chosen import MOST_ROWS
 from orchestrator.report.figures import caveat_of, ratio_range
-from orchestrator.report.tables import Column, Table
+from orchestrator.report.tables import Column, Table, shortened
 from orchestrator.results.parameters import shown
 from runners.contract.quantities import QUANTITIES
 
@@ -52,7 +53,8 @@ def effects_table(effects: Sequence[Effect], metric: str, campaign: str, groups:
             "each backend stands for the settings that it was run with, where what all of them have is the same"
         )
     what = labelled(quantity.title, caveat_of(groups, quantity))
-    return Table(f"{campaign}: what each parameter does to {what}", columns, rows, notes)
+    table = Table(f"{campaign}: what each parameter does to {what}", columns, rows, notes)
+    return shortened(table, MOST_ROWS, "values: --json shows them all")
 
 
 def _untold(level: Level) -> str:
