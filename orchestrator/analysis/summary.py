@@ -85,9 +85,10 @@ def meter_bounds(group: Group, metric: str) -> tuple[float | None, float | None]
     """
     if metric not in _WITH_ENERGY | _AGAINST_ENERGY:
         return None, None
-    frame = group.frame[group.frame[metric].notna()]
+    frame = group.frame
+    measured = frame[metric].notna().to_numpy()
     energy, low, high = (
-        frame[name].to_numpy(dtype="float64") for name in ("energy_j", "energy_low_j", "energy_high_j")
+        frame[name].to_numpy(dtype="float64")[measured] for name in ("energy_j", "energy_low_j", "energy_high_j")
     )
     below, above = _typical_ratio(low, energy), _typical_ratio(high, energy)
     if metric in _WITH_ENERGY:

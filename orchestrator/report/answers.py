@@ -51,7 +51,8 @@ class Asked:
     choice: Choice = _USUAL
 
 
-_ALL: Final = Asked()
+ALL: Final = Asked()
+"""Everything, by what is usual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class Answers:
         return next((one for one in self.standings if chosen is not None and one.ranked is chosen), None)
 
 
-def answers_of(campaign: str | Path, asked: Asked = _ALL, *, project: Project | None = None) -> Answers:
+def answers_of(campaign: str | Path, asked: Asked = ALL, *, project: Project | None = None) -> Answers:
     """Everything that can be told of a campaign.
 
     Args:

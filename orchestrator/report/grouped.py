@@ -32,7 +32,7 @@ def group_table(name: str, metric: str, found: Sequence[Summary], notes: Sequenc
     columns = [Column("group"), Column("runs", True), Column("cycles", True), Column("mean", True)]
     columns += [Column("median", True), Column("typical", True), Column("95 % interval", True), Column("by")]
     columns += [Column("spread", True)]
-    bounded = any(one.meter_low is not None for one in found)
+    bounded = any((one.meter_low, one.meter_high) not in ((None, None), (1.0, 1.0)) for one in found)
     columns += [Column("meter", True)] * bounded + [Column("method")] * quantity.of_energy
     columns += [Column("left out")] * left_out
     rows = [

@@ -147,12 +147,17 @@ def _effects(answers: Answers) -> Iterator[Sentence]:
     ratio = level.ratio
     assert ratio is not None
     known = ratio.high < 1 or ratio.low > 1
-    within: list[str | Name] = [" (within ", Name(effect.within), ")"] if effect.within else []
     yield [
-        "Of what was varied, ", Name(effect.parameter), *within, " does most: ", Name(shown(level.value)), " beside ",
+        "Of what was varied, ", Name(effect_name(effect)), " does most: ", Name(shown(level.value)), " beside ",
         Name(_reference(effect)), f" gives {ratio.estimate:.3g} times the {answers.metric.quantity.title}"
         f" ({ratio.low:.3g} to {ratio.high:.3g})" + ("." if known else ", which may be no difference at all."),
     ]  # fmt: skip
+
+
+def effect_name(effect: Effect) -> str:
+    """The parameter, with the backend that it is an effect within, where its name does not say so."""
+    named = effect.within is None or effect.parameter.startswith(f"{effect.within}.")
+    return effect.parameter if named else f"{effect.parameter} (within {effect.within})"
 
 
 def _reference(effect: Effect) -> str:
@@ -177,9 +182,13 @@ def _sample(answers: Answers) -> Iterator[Sentence]:
     if incomplete.failed:
         kinds = ", ".join(f"{len(kind.runs):,} {kind.kind}" for kind in incomplete.failed)
         yield [f"{counted(incomplete.failed_runs, 'run')} failed and gave no result: {kinds}."]
-    missing = (incomplete.planned or 0) - incomplete.complete - incomplete.failed_runs
-    if missing > 0:
-        yield [f"{counted(missing, 'run')} of {incomplete.planned:,} that the campaign may have are not there."]
+    planned = incomplete.planned or 0
+    missing = planned - incomplete.complete - incomplete.failed_runs
+    if incomplete.until:
+        runs = f"{incomplete.complete:,} runs, of {planned:,} at most"
+        yield [f"Each configuration is repeated until {incomplete.until}: {runs}."]
+    elif missing > 0:
+        yield [f"{counted(missing, 'run')} of {planned:,} planned are not there."]
     if answers.table.faults:
         yield [f"{counted(len(answers.table.faults), 'result')} could not be read."]
 

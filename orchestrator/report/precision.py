@@ -81,4 +81,5 @@ def give_or_take(known: Known) -> str:
     if known.relative_half_width is None:
         return "no figure" if not known.runs else "nothing"
     made_up = f" ({known.method})" if known.method in ("estimated", "simulated") else ""
-    return f"± {100 * known.relative_half_width:.2g} %{made_up}"
+    percent = 100 * known.relative_half_width
+    return f"± {percent:.2g} %{made_up}" if percent < 99.5 else f"± {percent:,.0f} %{made_up}"

@@ -11,7 +11,7 @@ from tests.made import made_campaign, points
 
 def test_the_page_on_results_works_as_it_is_written(project: Project) -> None:
     printed = carried_out("results.md", project)
-    assert "batch_size 32" in printed
+    assert "batch_size 16" in printed
     assert "log-t" in printed
     rows = list(csv.DictReader((project.folder / "batches.csv").open(encoding="utf-8")))
     assert len(rows) == 18

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from orchestrator.analysis.effects import Effect, Level
-from orchestrator.analysis.interval import Interval
+from orchestrator.analysis.interval import Interval, Method
 from orchestrator.report.answers import BESIDE, LATENCY, Answers, Standing, typical
 from orchestrator.report.charts.chart import Chart
 from orchestrator.report.charts.effects import effects_chart
@@ -14,7 +14,7 @@ from orchestrator.report.charts.front import Spot, front_chart
 from orchestrator.report.charts.ranking import ranking_chart, standing
 from orchestrator.report.charts.wording import caveats
 from orchestrator.report.counting import counted, percent
-from orchestrator.report.in_words import Name, Sentence, in_short, trust
+from orchestrator.report.in_words import Name, Sentence, effect_name, in_short, trust
 from orchestrator.report.page.html import Html, element, joined, name
 from orchestrator.report.page.series import OpenedRun
 from orchestrator.report.page.tables import Cell, Head, Row, figure_cell, headline, table
@@ -23,7 +23,7 @@ from runners.contract.quantities import QUANTITIES
 
 MOST_ROWS: Final = 1000
 """Of a table: a browser sorts as many at once."""
-METHODS: Final = {
+METHODS: Final[dict[Method, str]] = {
     "log-t": "Student's t on the logarithms of the cycles' values",
     "sequential log-t": "Student's t on the logarithms, wider since cycles were added until it was narrow enough",
     "t": "Student's t on the cycles' values",
@@ -125,7 +125,10 @@ def _more(more: int, what: str) -> str:
 def _ranking_row(
     one: Standing, place: int, answers: Answers, metrics: Sequence[str], notes: Sequence[Sequence[str]]
 ) -> Row:
-    cells = [Cell(one.place if one.place is not None else "—", one.place, numeric=True), Cell(name(one.group.label))]
+    cells = [
+        Cell(one.place if one.place is not None else "—", one.place, numeric=True),
+        Cell(name(one.group.label), class_="named"),
+    ]
     for metric, caveat in zip(metrics, notes, strict=True):
         summary = one.summaries[metric]
         cells.append(figure_cell(QUANTITIES[metric], typical(summary), caveat[place] or None))
@@ -210,7 +213,7 @@ def front_section(answers: Answers, chart: Chart) -> Html:
     rows = [
         Row([
             Cell(one.place or "—", one.place, numeric=True),
-            Cell(name(one.group.label)),
+            Cell(name(one.group.label), class_="named"),
             *(figure_cell(QUANTITIES[metric], typical(one.summaries[metric])) for metric in both),
         ])
         for one in front[:MOST_ROWS]
@@ -241,10 +244,10 @@ def effects_section(answers: Answers, chart: Chart) -> Html:
 
 
 def _effect_row(effect: Effect, level: Level) -> Row:
-    ratio, within = level.ratio, f" (within {effect.within})" if effect.within else ""
+    ratio = level.ratio
     between = f"{ratio.low:.3g} to {ratio.high:.3g}" if ratio else "—"
     return Row([
-        Cell(name(f"{effect.parameter}{within}")),
+        Cell(name(effect_name(effect))),
         Cell(name(shown(level.value))),
         Cell(name(shown(effect.levels[0].value))),
         Cell(f"{ratio.estimate:.3g}" if ratio else "—", ratio.estimate if ratio else None, numeric=True),
@@ -266,7 +269,7 @@ def power_section(answers: Answers, runs: Sequence[OpenedRun]) -> Html:
             "div",
             element("label", "Run", for_="power-run"),
             element("select", *_options(runs), id="power-run"),
-            element("button", "Before", type="button", id="power-before"),
+            element("button", "Previous", type="button", id="power-before"),
             element("button", "Next", type="button", id="power-after"),
             class_="picker",
             hidden=True,

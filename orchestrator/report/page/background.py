@@ -87,7 +87,7 @@ def runs_section(answers: Answers, openable: Collection[str]) -> Html:
     for run, identity, cycle, method, verdict, failed, retired, *figures in (
         frame[columns].head(MOST_ROWS).itertuples(index=False, name=None)
     ):
-        cells = [Cell(element("code", short_run_id(identity, cycle))), Cell(name(answers.labels[run]))]
+        cells = [Cell(element("code", short_run_id(identity, cycle))), Cell(name(answers.labels[run]), class_="named")]
         cells.append(Cell(cycle, cycle, numeric=True))
         cells += [
             figure_cell(QUANTITIES[figure], None if value != value else value)

@@ -25,10 +25,11 @@ from orchestrator.execution.events import (
     RunCompleted,
 )
 from orchestrator.execution.planning import open_or_plan
-from orchestrator.execution.precision import Precision
+from orchestrator.execution.precision import Known, Precision
 from orchestrator.execution.preflight.look import preflight
 from orchestrator.manifest.store import Manifest, Status
 from orchestrator.reconcile import reconcile
+from orchestrator.report.precision import give_or_take
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.frozen import thaw
 from orchestrator.system.project import find_project
@@ -239,3 +240,9 @@ def test_a_campaign_without_it_says_none_of_this(begun: Begun) -> None:
     assert "Repeated" not in shown
     document = json.loads(call("status", "base", "--json").stdout)
     assert (document["until"], document["precision"]) == (None, [])
+
+
+def test_a_width_is_written_as_a_person_would() -> None:
+    widths = {0.00216: "± 0.22 %", 0.0137: "± 1.4 %", 0.994: "± 99 %", 3.44: "± 344 %", None: "no figure"}
+    assert {width: give_or_take(Known(0, width, enough=False, method=None)) for width in widths} == widths
+    assert give_or_take(Known(2, 0.05, enough=False, method="estimated")) == "± 5 % (estimated)"
