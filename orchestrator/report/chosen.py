@@ -43,7 +43,7 @@ def answer(best: Best) -> list[str]:
         f"{said}.",
         f"{counted(len(beside), 'other')} of {others} cannot be told from it, and may be as good: {names}{more}.",
     ]
-    if winner.beside_best:
+    if winner.beside_best and all(one.interval for one in beside):
         lines.append(f"At worst it is {_behind(winner.beside_best)} behind the best.")
     return lines
 
@@ -124,7 +124,7 @@ def _notes(best: Best) -> list[str]:
         )
         few = min(one.cycles for one in best.may_be_best)
         if len(best.may_be_best) > 1 and few < _FEW_CYCLES:
-            notes.append(f"{counted(few, 'cycle')} tell little: more of them separate more")
+            notes.append(f"{counted(few, 'cycle')} of some that may be best: more cycles separate more")
     if any(one.fails for one in best.ranking):
         notes.append("conditions are held against medians over runs")
     if left := _left_out(best):
