@@ -8,8 +8,8 @@ from typing import Final
 from orchestrator.report.answers import Answers
 from orchestrator.report.circumstances import Facts
 from orchestrator.report.counting import counted
-from orchestrator.report.page.answering import MOST_ROWS, section
 from orchestrator.report.page.html import Html, element, joined, name
+from orchestrator.report.page.parts import MOST_ROWS, section
 from orchestrator.report.page.tables import Cell, Head, Row, figure_cell, headline, table
 from runners.contract.paths import short_run_id
 from runners.contract.quantities import QUANTITIES
