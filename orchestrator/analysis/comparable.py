@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.analysis.blocks import Blocks, blocks_of
 from orchestrator.analysis.contrast import Sample
-from orchestrator.analysis.groups import Choice, Group, for_ranking
+from orchestrator.analysis.groups import Choice, Group
 from runners.contract.paths import ADHOC
 from runners.contract.quantities import QUANTITIES
 
@@ -31,38 +31,67 @@ class Reading:
     """The methods and scopes of its energy, where the metric follows from energy."""
 
 
-def reading_of(group: Group, metric: str, choice: Choice) -> Reading:
-    """What a group measured of a metric.
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """What is the same of a group's runs for each metric, a value a run."""
+
+    group: Group
+    campaign: str
+    shares_cycles: bool
+    experiment: NDArray[Any]
+    cycle: NDArray[Any]
+    gpus: NDArray[Any]
+    method: NDArray[Any]
+    scope: NDArray[Any]
+
+
+def runs_of(group: Group) -> Runs | None:
+    """The usable runs of a group; None where there is none."""
+    frame = group.frame
+    if not len(frame):
+        return None
+    campaign = str(frame["campaign"].iat[0])
+    experiment, gpus, method, scope, order = (
+        frame[name].to_numpy(dtype=object)
+        for name in ("experiment_id", "gpus", "energy_method", "energy_scope", "order")
+    )
+    together = campaign != ADHOC and "grouped" not in order.tolist()
+    return Runs(group, campaign, together, experiment, frame["cycle"].to_numpy(), gpus, method, scope)
+
+
+def reading_of(runs: Runs | None, metric: str, choice: Choice) -> Reading:
+    """What a group's runs measured of a metric.
 
     Args:
-        group: whose usable runs are read.
+        runs: of the group.
         metric: the name of a quantity.
         choice: whether estimated joules count.
     """
     import numpy as np
 
-    frame = for_ranking(group, metric, choice).frame
-    if not len(frame):
-        return Reading(None, ESTIMATED if len(group.frame) else "no usable run")
-    values = frame[metric].to_numpy(dtype="float64", na_value=np.nan)
-    known = np.isfinite(values)
-    if not known.any():
-        return Reading(None, f"{QUANTITIES[metric].title} was not measured")
-    if values[known].min() <= 0:
-        return Reading(None, f"{QUANTITIES[metric].title} is not above 0 in every run")
-    if not known.all():
-        frame, values = frame[known], values[known]
+    if runs is None:
+        return Reading(None, "no usable run")
+    quantity = QUANTITIES[metric]
+    values = runs.group.frame[metric].to_numpy(dtype="float64", na_value=np.nan)
+    kept = np.isfinite(values)
+    if not kept.any():
+        return Reading(None, f"{quantity.title} was not measured")
+    if quantity.of_energy and not choice.estimated:
+        kept &= runs.method != "estimated"
+        if not kept.any():
+            return Reading(None, ESTIMATED)
+    if values[kept].min() <= 0:
+        return Reading(None, f"{quantity.title} is not above 0 in every run")
     metered: frozenset[tuple[str, str]] = frozenset()
-    if QUANTITIES[metric].of_energy:
-        metered = frozenset(zip(map(str, frame["energy_method"]), map(str, frame["energy_scope"]), strict=True))
-    campaign = str(frame["campaign"].iat[0])
+    if quantity.of_energy:
+        metered = frozenset(zip(map(str, runs.method[kept]), map(str, runs.scope[kept]), strict=True))
     sample = Sample(
-        campaign,
-        campaign != ADHOC and "grouped" not in set(frame["order"]),
-        frame["experiment_id"].to_numpy(dtype=object),
-        frame["cycle"].to_numpy(),
-        frame["gpus"].to_numpy(dtype=object),
-        np.log(values),
+        runs.campaign,
+        runs.shares_cycles,
+        runs.experiment[kept],
+        runs.cycle[kept],
+        runs.gpus[kept],
+        np.log(values[kept]),
     )
     return Reading(sample, "", metered)
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from orchestrator.analysis.comparable import blocks_among, reading_of, unlike
+from orchestrator.analysis.comparable import blocks_among, reading_of, runs_of, unlike
 from orchestrator.analysis.contrast import Contrast, contrast
 from orchestrator.analysis.difference import Difference, difference_of
 from orchestrator.analysis.groups import Choice, Group
 from orchestrator.analysis.inference import Tested, tests_of
 from orchestrator.analysis.interval import LEVEL, Interval
-from orchestrator.analysis.outputs import same_output
+from orchestrator.analysis.outputs import outputs_of, same_output
 from orchestrator.analysis.power import cycles_to_tell
 from orchestrator.analysis.summary import meter_bounds, typical_interval
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 ALPHA: Final = 1 - LEVEL
 """How often anything at all is told apart, of all that is asked for together, where nothing differs."""
@@ -23,6 +27,9 @@ ALPHA: Final = 1 - LEVEL
 MEASURED: Final = Choice()
 """The choice that is made where none is: good runs, measured joules, environments apart."""
 
+_Typical = dict[tuple[int, bytes], Interval | None]
+"""Intervals that were made, by the group and the values: a reference is in many pairs."""
+_Bounds = tuple[float | None, float | None]
 Verdict = Literal["lower", "higher", "cannot tell"]
 
 
@@ -95,9 +102,10 @@ def compare_groups(
         A comparison for each metric of the first pair, then of the second, and so on.
     """
     groups = {id(group): group for pair in pairs for group in pair} | {id(group): group for group in among}
+    runs = {key: runs_of(group) for key, group in groups.items()}
     by_metric = []
     for metric in dict.fromkeys(metrics):
-        readings = {key: reading_of(group, metric, choice) for key, group in groups.items()}
+        readings = {key: reading_of(of_group, metric, choice) for key, of_group in runs.items()}
         blocks = blocks_among(readings.values())
         cases = []
         for a, b in pairs:
@@ -131,18 +139,25 @@ def _judged(cases: Sequence[_Case]) -> list[Comparison]:
     still_open = sum(p > ALPHA for p in adjusted)
     more = dict(zip(map(id, untold), cycles_to_tell(untold, ALPHA / max(still_open, 1)), strict=True))
     results = iter(zip(tests, adjusted, strict=True))
-    same: dict[tuple[int, int], bool | None] = {}
+    held = {id(group): group for case in cases for group in (case.a, case.b)}
+    outputs = {key: outputs_of(group) for key, group in held.items()}
+    bounds = {(key, name): meter_bounds(held[key], name) for key, name in _each_metric(cases)}
+    typical: _Typical = {}
     compared = []
     for case in cases:
-        pair = id(case.a), id(case.b)
-        if pair not in same:
-            same[pair] = same_output(case.a, case.b)
+        same = same_output(outputs[id(case.a)], outputs[id(case.b)])
         if case.found is None:
-            compared.append(_untold(case, same[pair]))
+            compared.append(_untold(case, same))
         else:
             test, p_value = next(results)
-            compared.append(_told(case, case.found, test, p_value, more.get(id(case.found)), same[pair]))
+            meters = bounds[id(case.a), case.metric], bounds[id(case.b), case.metric]
+            compared.append(_told(case, case.found, test, p_value, more.get(id(case.found)), same, meters, typical))
     return compared
+
+
+def _each_metric(cases: Sequence[_Case]) -> Iterable[tuple[int, str]]:
+    """Each group, by its identity in memory, with each metric that it is compared in."""
+    return {(id(group), case.metric): None for case in cases for group in (case.a, case.b) if case.found}
 
 
 def _untold(case: _Case, same: bool | None) -> Comparison:
@@ -150,17 +165,20 @@ def _untold(case: _Case, same: bool | None) -> Comparison:
 
 
 def _told(
-    case: _Case, found: Contrast, test: Tested, p_adjusted: float, more: int | None, same: bool | None
+    case: _Case,
+    found: Contrast,
+    test: Tested,
+    p_adjusted: float,
+    more: int | None,
+    same: bool | None,
+    meters: tuple[_Bounds, _Bounds],
+    typical: _Typical,
 ) -> Comparison:
-    import numpy as np
-
     verdict: Verdict = "cannot tell"
     if p_adjusted <= ALPHA:
         verdict = "lower" if found.mean < 0 else "higher"
-    of_a = typical_interval(case.a.frame, np.exp(found.a).tolist())
-    of_b = typical_interval(case.b.frame, np.exp(found.b).tolist())
-    low_a, high_a = meter_bounds(case.a, case.metric)
-    low_b, high_b = meter_bounds(case.b, case.metric)
+    of_a, of_b = (_typical_interval(group, logs, typical) for group, logs in ((case.a, found.a), (case.b, found.b)))
+    (low_a, high_a), (low_b, high_b) = meters
     return Comparison(
         case.a,
         case.b,
@@ -179,3 +197,12 @@ def _told(
         meter_high=high_b / low_a if high_b is not None and low_a else None,
         unlike_gpus=found.unlike_gpus,
     )
+
+
+def _typical_interval(group: Group, logs: NDArray[np.float64], known: _Typical) -> Interval | None:
+    import numpy as np
+
+    key = id(group), logs.tobytes()
+    if key not in known:
+        known[key] = typical_interval(group.frame, np.exp(logs).tolist())
+    return known[key]

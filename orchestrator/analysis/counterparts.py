@@ -50,7 +50,7 @@ def counterparts(a: Group, b: Group) -> Matched:
 
 
 def _experiments(group: Group) -> int:
-    return int(group.frame["experiment_id"].nunique())
+    return 1 if "experiment_id" in group.key else int(group.frame["experiment_id"].nunique())
 
 
 def _declared(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:

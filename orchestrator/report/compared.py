@@ -9,7 +9,7 @@ from typing import Final
 from orchestrator.analysis.compare import ALPHA, Comparison
 from orchestrator.analysis.difference import Difference
 from orchestrator.analysis.interval import Interval
-from orchestrator.report.charts.wording import caveats, labelled, sentence, told
+from orchestrator.report.charts.wording import labelled, sentence, told
 from orchestrator.report.comparing import Compared
 from orchestrator.report.costs import Cost
 from orchestrator.report.counting import counted
@@ -28,7 +28,7 @@ def answer(compared: Compared) -> list[str]:
     lines = []
     for place, metric in enumerate(compared.metrics):
         own = compared.comparisons[place :: len(compared.metrics)]
-        what = sentence(labelled(QUANTITIES[metric].title, _caveat(own)))
+        what = _title(compared, metric)
         if len(own) == 1:
             lines.append(f"{what}: {_in_words(own[0], compared.pairs.found[0].name_b)}.")
         else:
@@ -44,17 +44,16 @@ def comparison_tables(compared: Compared) -> list[Table]:
     if not compared.pairs.found:
         return []
     if len(compared.pairs.found) == 1:
-        rows = [[sentence(QUANTITIES[one.metric].title), *_row(one, with_unit=True)] for one in compared.comparisons]
-        caveat = _caveat(compared.comparisons)
-        return [Table(labelled("B beside A", caveat), [Column("quantity"), *_columns()], rows, _notes(compared))]
+        rows = [[_title(compared, one.metric), *_row(one, with_unit=True)] for one in compared.comparisons]
+        return [Table("B beside A", [Column("quantity"), *_columns()], rows, _notes(compared))]
     tables = []
     for place, metric in enumerate(compared.metrics):
         quantity, own = QUANTITIES[metric], compared.comparisons[place :: len(compared.metrics)]
         rows = [[pair.name_b, *_row(one)] for pair, one in zip(compared.pairs.found, own, strict=True)]
-        title = f"{sentence(quantity.title)}, {quantity.unit}" if quantity.unit else sentence(quantity.title)
+        title = ", ".join(filter(None, (_title(compared, metric), quantity.unit)))
         last = place + 1 == len(compared.metrics)
         notes = _notes(compared) if last else []
-        table = Table(labelled(title, _caveat(own)), [Column("B"), *_columns()], rows, notes)
+        table = Table(title, [Column("B"), *_columns()], rows, notes)
         tables.append(shortened(table, _ROWS, "pairs: --json has them all"))
     return tables
 
@@ -79,7 +78,7 @@ def cost_table(compared: Compared) -> Table | None:
         ]
         for cost in costs
     ]
-    caveat = _caveat([cost.comparison for cost in costs])
+    caveat = " or ".join(dict.fromkeys(filter(None, (compared.caveats[cost.comparison.metric] for cost in costs))))
     table = Table(labelled("What B takes beyond A", caveat), columns, rows, [_scope(costs)])
     return shortened(table, _ROWS, "pairs: --json has them all")
 
@@ -88,6 +87,10 @@ def _scope(costs: Sequence[Cost]) -> str:
     scopes = {scope for cost in costs for scope in cost.comparison.b.frame["energy_scope"].dropna()}
     whose = ", ".join(sorted(scopes)) or "unknown"
     return f"of what was metered ({whose}): neither the rest of the machine nor cooling is in it"
+
+
+def _title(compared: Compared, metric: str) -> str:
+    return sentence(labelled(QUANTITIES[metric].title, compared.caveats[metric]))
 
 
 def _in_words(one: Comparison, name: str) -> str:
@@ -160,15 +163,6 @@ def _method(comparisons: Sequence[Comparison]) -> Iterator[str]:
     if bounds:
         low, high = min(low for low, _ in bounds), max(high for _, high in bounds)
         yield f"the meters' own bounds come on top: × {low:.3f} to × {high:.3f}, where their errors are not shared"
-
-
-def _caveat(comparisons: Sequence[Comparison]) -> str:
-    """What has to stand beside these figures: simulated, or estimated."""
-    quantities = [QUANTITIES[name] for name in dict.fromkeys(one.metric for one in comparisons)]
-    groups = list({id(group): group for one in comparisons for group in (one.a, one.b)}.values())
-    whole, each = caveats(groups, quantities)
-    named = " or ".join(dict.fromkeys(filter(None, each)))
-    return whole or (f"{named}, in part" if named else "")
 
 
 def _factor(value: float) -> str:

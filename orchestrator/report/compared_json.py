@@ -28,6 +28,7 @@ def compared_json(compared: Compared) -> dict[str, Any]:
             }
             for pair, own in compared.by_pair()
         ],
+        "made_how": dict(compared.caveats),
         "notes": list(compared.notes),
         "faults": list(compared.faults),
     }

@@ -42,6 +42,8 @@ class Compared:
     costs: Sequence[Cost]
     """Of the comparisons of energy per work."""
     prices: Prices
+    caveats: Mapping[str, str]
+    """What has to stand beside the figures of each metric: ``simulated``, ``energy estimated, in part``, or nothing."""
     notes: Sequence[str]
     faults: Sequence[str]
 
@@ -91,6 +93,7 @@ def compare(
         comparisons,
         costs,
         prices,
+        _caveats(_groups(pairs), named),
         [*pairs.notes, *_notes(pairs, named, comparisons)],
         [fault for table in pairs.tables.values() for fault in table.faults],
     )
@@ -103,8 +106,35 @@ def _among(tables: Iterable[RunTable], choice: Choice) -> Iterator[Group]:
             yield from groups_of(table, (), choice)
 
 
+def _groups(pairs: Pairs) -> list[Group]:
+    """All that is compared, each once."""
+    return list({id(group): group for pair in pairs.found for group in (pair.a, pair.b)}.values())
+
+
+def _caveats(groups: Sequence[Group], metrics: Sequence[str]) -> dict[str, str]:
+    """Whether figures are simulated or estimated, by metric."""
+    kinds = [
+        (set(group.frame["backend"].tolist()), set(group.frame["energy_method"].tolist()))
+        for group in groups
+        if len(group.frame)
+    ]
+    found = {}
+    for metric in metrics:
+        made = {
+            "simulated"
+            if "simulated" in backends
+            else next((f"energy {way}" for way in ("simulated", "estimated") if way in methods), "")
+            if QUANTITIES[metric].of_energy
+            else ""
+            for backends, methods in kinds
+        }
+        named = " or ".join(sorted(made - {""}))
+        found[metric] = f"{named}, in part" if named and "" in made else named
+    return found
+
+
 def _notes(pairs: Pairs, metrics: Sequence[str], comparisons: Sequence[Comparison]) -> Iterator[str]:
-    groups = list({id(group): group for pair in pairs.found for group in (pair.a, pair.b)}.values())
+    groups = _groups(pairs)
     yield from _left_out(groups)
     yield from _drifts(groups, metrics)
     yield from _environments(pairs)
@@ -126,7 +156,7 @@ def _notes(pairs: Pairs, metrics: Sequence[str], comparisons: Sequence[Compariso
             f"{counted(within, 'difference')} told apart from repetitions {'is' if within == 1 else 'are'} within the"
             " meters' own bounds: told only if the error is the same in both, as of one meter"
         )
-    if any(group.frame["until"].notna().any() for group in groups):
+    if any(table.frame["until"].notna().any() for table in pairs.tables.values()):
         yield "repeated until known: these p-values and ratios do not allow for that cycles were looked at as they came"
 
 
@@ -165,8 +195,9 @@ def _drifts(groups: Sequence[Group], metrics: Sequence[str]) -> Iterator[str]:
 def _environments(pairs: Pairs) -> Iterator[str]:
     """What differs between the environments that are held against each other."""
     seen: dict[tuple[frozenset[str], frozenset[str]], Pair] = {}
+    found = {id(group): frozenset(group.frame["environment_id"].tolist()) for group in _groups(pairs)}
     for pair in pairs.found:
-        of_a, of_b = (frozenset(group.frame["environment_id"]) for group in (pair.a, pair.b))
+        of_a, of_b = found[id(pair.a)], found[id(pair.b)]
         if of_a and of_b and of_a != of_b:
             seen.setdefault((of_a, of_b), pair)
     for pair in list(seen.values())[:_ENVIRONMENTS_NAMED]:
