@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.analysis.blocks import blocks_of
-from orchestrator.analysis.cycles import two_way
+from orchestrator.analysis.cycles import cycle_values
 from orchestrator.analysis.groups import Group
 from runners.contract.paths import ADHOC
 
@@ -35,26 +35,6 @@ class ByCycle:
     def blocked(self) -> bool:
         """Whether effects of GPUs were taken out."""
         return self.lost > 0
-
-
-def cycle_values(
-    values: NDArray[np.float64], parts: NDArray[np.integer[Any]], cycles: NDArray[np.integer[Any]]
-) -> NDArray[np.float64]:
-    """One value a cycle, the mean over the parts that were measured in it, each held by an effect of its own.
-
-    Args:
-        values: to be put together.
-        parts: which part each is of, such as an experiment.
-        cycles: the number of its cycle, from 0 without gaps.
-    """
-    import numpy as np
-
-    count = int(cycles.max(initial=-1)) + 1
-    sizes = np.bincount(cycles, minlength=count)
-    levels = np.unique(parts, return_inverse=True)[1]
-    if len(values) in (count, count * (int(levels.max(initial=0)) + 1)):
-        return np.bincount(cycles, values, count) / sizes
-    return two_way(values, levels, cycles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +73,9 @@ def by_cycle(groups: Sequence[Group], metric: str, *, as_numbered: bool = False)
     for row in pooled:
         own = runs.group == row
         cycles, place = np.unique(turn[own], return_inverse=True)
-        table[row, cycles] = cycle_values(logs[own], runs.experiment[own], place)
+        parts = np.unique(runs.experiment[own], return_inverse=True)[1]
+        table[row] = np.nan
+        table[row, cycles] = cycle_values(logs[own], parts, place)
     looked_at = np.array([bool(group.frame["until"].notna().any()) for group in groups], dtype=bool)
     return ByCycle(table, whole, looked_at, lost, not lost and _on_unlike_gpus(runs))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from orchestrator.analysis.blocks import Blocks
-from orchestrator.analysis.cycles import two_way
+from orchestrator.analysis.cycles import that_count, two_way
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,6 +88,7 @@ def contrast(a: Sample, b: Sample, blocks: Blocks | None) -> Contrast | None:
         b: what is held against it.
         blocks: what GPUs add; None: not known, or there is one only.
     """
+    a, b = _that_count(a), _that_count(b)
     if _is_paired(a, b):
         import numpy as np
 
@@ -106,6 +107,17 @@ def _is_paired(a: Sample, b: Sample) -> bool:
         return False
     of_a, of_b = set(a.cycle.tolist()), set(b.cycle.tolist())
     return len(of_a & of_b) >= max(2, _ENOUGH_SHARED * max(len(of_a), len(of_b)))
+
+
+def _that_count(sample: Sample) -> Sample:
+    """Its runs of the cycles that tell of all its experiments together."""
+    import numpy as np
+
+    experiments, experiment = np.unique(sample.experiment, return_inverse=True)
+    if len(experiments) < 2:
+        return sample
+    cycles, cycle = np.unique(sample.cycle, return_inverse=True)
+    return sample.among(cycles[np.unique(cycle[that_count(experiment, cycle)])])
 
 
 def _paired(a: Sample, b: Sample, blocks: Blocks | None) -> Contrast | None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
+
+_NEARLY_WHOLE: Final = 0.75
+"""Of the experiments: with fewer in a cycle, it tells of some of them only."""
+_ENOUGH: Final = 0.5
+"""Of these cycles, in which each experiment is to be for its own noise to be seen."""
 
 
 def per_cycle(frame: pd.DataFrame, metric: str) -> pd.Series[float]:
@@ -15,7 +20,8 @@ def per_cycle(frame: pd.DataFrame, metric: str) -> pd.Series[float]:
 
     Where several experiments are taken together, their logs are averaged within a cycle. Where some are missing in
     some cycles, that would take their absence for an effect of the cycle; so the values are those of the two-way
-    model, log y = experiment + cycle, by least squares. Figures that are not all above 0 are averaged as they are.
+    model, log y = experiment + cycle, by least squares, over the cycles that count (:func:`that_count`). Figures that
+    are not all above 0 are averaged as they are.
 
     Args:
         frame: of runs.
@@ -27,13 +33,59 @@ def per_cycle(frame: pd.DataFrame, metric: str) -> pd.Series[float]:
     values = frame[metric].to_numpy(dtype="float64")
     there = ~np.isnan(values)
     values, cycles = values[there], frame["cycle"].to_numpy()[there]
-    numbers, firsts, cycle_codes = np.unique(cycles, return_index=True, return_inverse=True)
-    if len(numbers) == len(cycles):
-        return pd.Series(values[firsts], index=numbers, name=metric)
-    positive = bool((values > 0).all())
     experiments = pd.factorize(frame["experiment_id"].to_numpy()[there])[0]
-    typical = two_way(np.log(values) if positive else values, experiments, cycle_codes)
-    return pd.Series(np.exp(typical) if positive else typical, index=numbers, name=metric)
+    if len(there) == 0 or not experiments.any():
+        return pd.Series(values, index=cycles, name=metric).sort_index()
+    numbers, cycle_codes = np.unique(cycles, return_inverse=True)
+    positive = bool((values > 0).all())
+    typical = cycle_values(np.log(values) if positive else values, experiments, cycle_codes)
+    known = ~np.isnan(typical)
+    return pd.Series(np.exp(typical[known]) if positive else typical[known], index=numbers[known], name=metric)
+
+
+def cycle_values(
+    values: NDArray[np.float64], parts: NDArray[np.integer[Any]], cycles: NDArray[np.integer[Any]]
+) -> NDArray[np.float64]:
+    """One value a cycle, the mean over its parts, each held by an effect of its own; NaN for one that does not count.
+
+    Args:
+        values: to be put together.
+        parts: the number of the part that each is of, such as an experiment, from 0 without gaps.
+        cycles: the number of its cycle, likewise.
+    """
+    import numpy as np
+
+    found = np.full(int(cycles.max(initial=-1)) + 1, np.nan)
+    if not len(values):
+        return found
+    counts = that_count(parts, cycles)
+    kept, place = np.unique(cycles[counts], return_inverse=True)
+    found[kept] = two_way(values[counts], np.unique(parts[counts], return_inverse=True)[1], place)
+    return found
+
+
+def that_count(parts: NDArray[np.integer[Any]], cycles: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+    """Which values are of cycles that tell of all parts together.
+
+    Where some parts are repeated more often than others, as ``until`` does, the further cycles tell of these parts
+    only: taken for repetitions of the whole, they would hide how little is known of the others. So cycles count in
+    which three in four parts were measured, if each part is in half of them at least; else those in which all were;
+    and all cycles if there is no such one.
+
+    Args:
+        parts: the number of the part that each value is of, from 0 without gaps.
+        cycles: the number of its cycle, likewise.
+    """
+    import numpy as np
+
+    there = np.zeros((int(parts.max(initial=-1)) + 1, int(cycles.max(initial=-1)) + 1), dtype=bool)
+    there[parts, cycles] = True
+    most = there.sum(axis=0) >= _NEARLY_WHOLE * len(there)
+    if most.sum() > 1 and (there[:, most].mean(axis=1) >= _ENOUGH).all():
+        return most[cycles]
+    whole = there.all(axis=0)
+    every: NDArray[np.bool_] = whole[cycles] if whole.any() else np.ones(len(cycles), dtype=bool)
+    return every
 
 
 def two_way(

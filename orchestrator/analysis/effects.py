@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.analysis.by_cycle import ByCycle, by_cycle, cycle_values
+from orchestrator.analysis.by_cycle import ByCycle, by_cycle
+from orchestrator.analysis.cycles import cycle_values
 from orchestrator.analysis.groups import Choice, Group, for_ranking, groups_of
 from orchestrator.analysis.interval import LEVEL, Interval, interval_of
 from orchestrator.results.columns import may_have, values_of
@@ -168,9 +169,8 @@ def _by_cycle(logs: NDArray[np.float64]) -> NDArray[np.float64]:
 
     parts, cycles = np.nonzero(~np.isnan(logs))
     values = np.full(logs.shape[1], np.nan)
-    if len(parts):
-        there, place = np.unique(cycles, return_inverse=True)
-        values[there] = cycle_values(logs[parts, cycles], parts, place)
+    there, place = np.unique(cycles, return_inverse=True)
+    values[there] = cycle_values(logs[parts, cycles], np.unique(parts, return_inverse=True)[1], place)
     return values
 
 

@@ -51,8 +51,9 @@ def test_the_repetition_is_the_cycle_however_many_experiments_are_taken_together
 
 
 def test_an_experiment_that_is_missing_in_a_cycle_is_no_effect_of_the_cycle() -> None:
-    """Experiment 2 spends ten times as much, cycle 2 a tenth more: also where only one of them ran."""
+    """Experiment 2 spends ten times as much, cycle 2 a tenth more: also where it did not run."""
     whole = {(1, 1): 1.0, (2, 1): 10.0, (1, 2): 1.1, (2, 2): 11.0, (1, 3): 1.0, (2, 3): 10.0}
+    whole |= {(one + 2, cycle): 3 * joules for (one, cycle), joules in whole.items()}
     full = per_cycle(group_of(runs(whole), "backend").frame, METRIC)
     some = per_cycle(group_of(runs({key: whole[key] for key in whole if key != (2, 2)}), "backend").frame, METRIC)
     assert some.to_dict() == pytest.approx(full.to_dict())
