@@ -57,7 +57,7 @@ def test_an_experiment_that_is_missing_in_a_cycle_is_no_effect_of_the_cycle() ->
     full = per_cycle(group_of(runs(whole), "backend").frame, METRIC)
     some = per_cycle(group_of(runs({key: whole[key] for key in whole if key != (2, 2)}), "backend").frame, METRIC)
     assert some.to_dict() == pytest.approx(full.to_dict())
-    assert full.to_dict() == pytest.approx({1: math.sqrt(10), 2: 1.1 * math.sqrt(10), 3: math.sqrt(10)})
+    assert full.to_dict() == pytest.approx({1: math.sqrt(30), 2: 1.1 * math.sqrt(30), 3: math.sqrt(30)})
 
 
 def test_what_was_not_measured_is_none_and_never_zero() -> None:
