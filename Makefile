@@ -9,7 +9,7 @@ TORCH_INDEX ?=
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev quickstart check test test-meters test-runtime gpu-check format bench bench-meter bench-engines bench-stats soak docs images clean
+.PHONY: help setup setup-dev quickstart check test test-meters test-runtime gpu-check format bench bench-meter bench-answers bench-engines bench-stats soak docs images clean
 
 help:            ## Show the targets.
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 14
@@ -55,8 +55,9 @@ format: $(VENV)/.dev                ## Format and sort.
 # be good, needs the machine as well.
 ALONE := $(addprefix tests/integration/test_,gpu_check.py gpu_tenants.py host_sampler.py meter_simulated_gpu.py \
   runner_sampler.py runner_standalone.py simulated_gpu.py)
-UNKILLED := $(addprefix tests/e2e/test_,commands.py docs.py docs_pacing.py doctor.py extends.py fitness.py \
-  howto_pages.py hub.py init.py notices.py package.py preflight.py said.py several.py terminal.py) \
+UNKILLED := $(addprefix tests/e2e/test_,best.py commands.py docs.py docs_pacing.py doctor.py extends.py fitness.py \
+  howto_pages.py hub.py init.py notices.py package.py preflight.py report.py results.py said.py several.py \
+  terminal.py) \
   $(addprefix tests/docker/test_,cold_start.py compose_files.py docs.py handshake.py image_sources.py images.py \
   llamacpp.py pytorch.py tensorrt.py vllm.py)
 SIDE_BY_SIDE := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
@@ -95,6 +96,9 @@ bench: $(VENV)/.dev                 ## The benchmarks of docs/benchmarks.md, as 
 
 bench-meter: $(VENV)/.dev           ## The meter against known truth, beside its peers (25 minutes; PARTS=live, faults, cut, cost).
 	$(BIN)/python -m tests.bench.meter $(PARTS)
+
+bench-answers: $(VENV)/.dev         ## What answers over 10,000 runs cost: list, compare, best, report.
+	$(BIN)/python -m tests.bench.answers
 
 bench-engines: $(VENV)/.dev         ## What the runner adds to an engine's own time, in its image (BACKENDS=pytorch, vllm).
 	$(BIN)/python -m tests.bench.engines $(BACKENDS)

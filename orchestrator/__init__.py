@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     )
     from orchestrator.execution.campaigns import campaign_status, resume, run_campaign
     from orchestrator.execution.single import run_experiment
+    from orchestrator.report.answers import Answers, Asked, answers_of
     from orchestrator.report.comparing import compare
     from orchestrator.report.frames import load_frame
     from orchestrator.report.loading import load_results
+    from orchestrator.report.writing import write_report
     from orchestrator.results.reading import load_result
     from orchestrator.results.series import load_series
     from orchestrator.system.project import Project, find_project
@@ -50,9 +52,11 @@ _HOME = {
     ),
     "orchestrator.execution.campaigns": ("campaign_status", "resume", "run_campaign"),
     "orchestrator.execution.single": ("run_experiment",),
+    "orchestrator.report.answers": ("Answers", "Asked", "answers_of"),
     "orchestrator.report.comparing": ("compare",),
     "orchestrator.report.frames": ("load_frame",),
     "orchestrator.report.loading": ("load_results",),
+    "orchestrator.report.writing": ("write_report",),
     "orchestrator.results.reading": ("load_result",),
     "orchestrator.results.series": ("load_series",),
     "orchestrator.system.project": ("Project", "find_project"),
@@ -61,6 +65,8 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
+    "Answers",
+    "Asked",
     "Campaign",
     "FileError",
     "InUseError",
@@ -70,6 +76,7 @@ __all__ = [
     "OrchestratorError",
     "Project",
     "RunResult",
+    "answers_of",
     "campaign_from_mapping",
     "campaign_status",
     "compare",
@@ -82,6 +89,7 @@ __all__ = [
     "resume",
     "run_campaign",
     "run_experiment",
+    "write_report",
 ]
 
 

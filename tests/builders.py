@@ -181,6 +181,7 @@ def finished_attempt(
 
 def begun(results: Path, name: str) -> None:
     """Let a campaign of that name have been begun: its file frozen among its results."""
+    (results / name).mkdir(parents=True, exist_ok=True)
     freeze(results / name / CAMPAIGN, campaign(name=name), 2, "", Dispatching("local", None))
 
 

@@ -130,7 +130,7 @@ def _ranked(
     known = np.array([not failed for failed in fails], dtype=bool) & (cycles >= 2)
     means = np.where(known | (cycles > 0), row_means(grid.logs), np.inf * sign)
     selection = select(sign * grid.logs[known], grid.lost, level)
-    intervals = simultaneous(grid.logs[known], grid.lost, level)
+    intervals = simultaneous(grid.logs[known], grid.lost, level, grid.looked_at[known])
     place = dict(zip(np.flatnonzero(known).tolist(), range(int(known.sum())), strict=True))
     order = sorted(range(len(groups)), key=lambda row: (_standing(fails[row], int(cycles[row])), sign * means[row]))
     ranking = []

@@ -24,6 +24,8 @@ class ByCycle:
     """NaN where a group did not run, or where the figure was not measured."""
     whole: NDArray[np.bool_]
     """Whether every figure of a group has a log; one that is 0 or less has none, and the group's row is empty."""
+    looked_at: NDArray[np.bool_]
+    """Whether a group was repeated until it was known, so that its spread may look smaller than it is."""
     lost: float = 0.0
     """The share of the residuals' degrees of freedom that effects of GPUs took; 0 where none were taken out."""
     unlike_gpus: bool = False
@@ -92,7 +94,8 @@ def by_cycle(groups: Sequence[Group], metric: str, *, as_numbered: bool = False)
         own = runs.group == row
         cycles, place = np.unique(turn[own], return_inverse=True)
         table[row, cycles] = cycle_values(logs[own], runs.experiment[own], place)
-    return ByCycle(table, whole, lost, not lost and _on_unlike_gpus(runs))
+    looked_at = np.array([bool(group.frame["until"].notna().any()) for group in groups], dtype=bool)
+    return ByCycle(table, whole, looked_at, lost, not lost and _on_unlike_gpus(runs))
 
 
 def _measured(groups: Sequence[Group], metric: str) -> tuple[_Runs, NDArray[np.bool_]]:

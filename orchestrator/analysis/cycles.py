@@ -27,10 +27,10 @@ def per_cycle(frame: pd.DataFrame, metric: str) -> pd.Series[float]:
     values = frame[metric].to_numpy(dtype="float64")
     there = ~np.isnan(values)
     values, cycles = values[there], frame["cycle"].to_numpy()[there]
-    if len(np.unique(cycles)) == len(cycles):
-        return pd.Series(values, index=cycles, name=metric, dtype="float64").sort_index()
+    numbers, firsts, cycle_codes = np.unique(cycles, return_index=True, return_inverse=True)
+    if len(numbers) == len(cycles):
+        return pd.Series(values[firsts], index=numbers, name=metric)
     positive = bool((values > 0).all())
-    numbers, cycle_codes = np.unique(cycles, return_inverse=True)
     experiments = pd.factorize(frame["experiment_id"].to_numpy()[there])[0]
     typical = two_way(np.log(values) if positive else values, experiments, cycle_codes)
     return pd.Series(np.exp(typical) if positive else typical, index=numbers, name=metric)

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.analysis.interval import LEVEL, Interval
+from orchestrator.analysis.stopping import widening
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,10 +87,16 @@ def select(logs: Floats, lost: float = 0.0, level: float = LEVEL) -> Selection:
     return Selection(possible, beside_best, (in_pairs - count) / (count * others))
 
 
-def simultaneous(logs: Floats, lost: float = 0.0, level: float = LEVEL) -> list[Interval]:
+def simultaneous(
+    logs: Floats, lost: float = 0.0, level: float = LEVEL, looked_at: Bools | None = None
+) -> list[Interval]:
     """Intervals of what is typical of each candidate that cover all at once, each by Student's t on its own logs.
 
-    Args are those of :func:`select`.
+    Args:
+        logs: as for :func:`select`.
+        lost: likewise.
+        level: how often all of them are to cover.
+        looked_at: which were repeated until they were known: these are wider. None: none was.
     """
     import numpy as np
     from scipy.special import stdtrit
@@ -99,10 +106,13 @@ def simultaneous(logs: Floats, lost: float = 0.0, level: float = LEVEL) -> list[
     count = np.count_nonzero(~np.isnan(logs), axis=1)
     errors = np.nanstd(logs, axis=1, ddof=1) / np.sqrt(count * (1 - lost))
     halves = errors * stdtrit((count - 1) * (1 - lost), (1 + level ** (1 / len(logs))) / 2)
-    return [
-        Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half), level, "log-t", int(cycles))
-        for mean, half, cycles in zip(row_means(logs), halves, count, strict=True)
-    ]
+    found = []
+    looks = np.zeros(len(logs), dtype=bool) if looked_at is None else looked_at
+    for mean, half, cycles, looked in zip(row_means(logs), halves, count.tolist(), looks, strict=True):
+        wide = half * widening(cycles) if looked else half
+        low, high = math.exp(mean - wide), math.exp(mean + wide)
+        found.append(Interval(math.exp(mean), low, high, level, "sequential log-t" if looked else "log-t", cycles))
+    return found
 
 
 def row_means(logs: Floats) -> Floats:

@@ -5,7 +5,7 @@ to look small. Such an interval of 95 %, looked at from the third or fifth repet
 1966 tabulates the loss). The loss is of the order of 1 over the repetitions that are needed, and is made good by a
 half-width that is larger by a factor 1 + c/n (Woodroofe 1977; in Simons 1968, a constant number of further
 repetitions). Stein's two stages (1945) lose nothing, but leave unused what all repetitions after the first stage tell
-of the spread, which costs about twice the runs where the first stage is 5.
+of the spread: where that stage is 5, they take twice what would do were the spread known.
 
 c = 2.5 was found by simulation (``tests/bench/stats/until.py``), for the worst of all spreads, from 3 repetitions on.
 
@@ -54,8 +54,13 @@ def sequential_interval(values: Sequence[float], level: float = LEVEL) -> Interv
     logs = [math.log(value) for value in values]
     mean = math.fsum(logs) / count
     deviation = math.sqrt(math.fsum((log - mean) ** 2 for log in logs) / (count - 1))
-    half = float(stdtrit(count - 1, (1 + level) / 2)) * deviation / math.sqrt(count) * (1 + _PER_LOOK / count)
+    half = float(stdtrit(count - 1, (1 + level) / 2)) * deviation / math.sqrt(count) * widening(count)
     return Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half), level, "sequential log-t", count)
+
+
+def widening(count: int) -> float:
+    """By what factor an interval of so many repetitions is wider since it was looked at after each."""
+    return 1 + _PER_LOOK / count
 
 
 def sure_enough(values: Sequence[float], relative_half_width: float, fewest: int = FEWEST) -> bool:

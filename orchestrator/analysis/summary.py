@@ -83,13 +83,12 @@ def meter_bounds(group: Group, metric: str) -> tuple[float | None, float | None]
 
     Each run's energy lies between its bounds, so the geometric mean lies between the geometric means of the bounds.
     """
-    import numpy as np
-
     if metric not in _WITH_ENERGY | _AGAINST_ENERGY:
         return None, None
-    measured = ~np.isnan(group.frame[metric].to_numpy(dtype="float64"))
+    frame = group.frame
+    measured = frame[metric].notna().to_numpy()
     energy, low, high = (
-        group.frame[name].to_numpy(dtype="float64")[measured] for name in ("energy_j", "energy_low_j", "energy_high_j")
+        frame[name].to_numpy(dtype="float64")[measured] for name in ("energy_j", "energy_low_j", "energy_high_j")
     )
     below, above = _typical_ratio(low, energy), _typical_ratio(high, energy)
     if metric in _WITH_ENERGY:

@@ -19,7 +19,7 @@ COMMANDS = {
     "schedule": "Run a campaign file by the clock: at a time, every so often, within a window of the day.",
     "run": "Run one experiment, without a campaign file.",
     "status": "Show where campaigns stand.",
-    "results": "List and show the results of campaigns.",
+    "results": "List, sum up, export and show the results of campaigns.",
     "report": "Write what a campaign tells as one HTML file, or as Markdown.",
     "compare": "Say how campaigns, groups or experiments differ, and how surely.",
     "best": "Say which configuration is best, how surely, and which may be as good.",

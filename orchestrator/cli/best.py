@@ -46,7 +46,9 @@ def command(
     from orchestrator.analysis.groups import Choice
     from orchestrator.cli.console import print_json, print_lines, print_table
     from orchestrator.report.choosing import Question, choose, chosen_json
-    from orchestrator.report.chosen import answer, effects_table, front_table, ranking_table
+    from orchestrator.report.chosen import answer, ranking_table
+    from orchestrator.report.effects import effects_table
+    from orchestrator.report.front import front_table
     from orchestrator.system.project import find_project
 
     metric, better = _asked(minimize, maximize)

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.answers import group_by_option, where_option
+from orchestrator.cli.answers import estimated_option, group_by_option, pool_option, suspect_option, where_option
 from orchestrator.cli.options import project_option
-from orchestrator.cli.which_runs import which_runs
 from orchestrator.errors import EXIT_DONE
 
 if TYPE_CHECKING:
-    from orchestrator.analysis.groups import Choice
     from orchestrator.report.writing import Form
 
 
@@ -37,7 +35,9 @@ if TYPE_CHECKING:
 )
 @group_by_option
 @where_option
-@which_runs
+@suspect_option
+@estimated_option
+@pool_option
 @project_option
 def command(
     name: str,
@@ -47,7 +47,9 @@ def command(
     metric: str | None,
     group_by: tuple[str, ...],
     where: tuple[str, ...],
-    choice: Choice,
+    suspect: bool,
+    estimated: bool,
+    pool_environments: bool,
     project_dir: str | None,
 ) -> int:
     """Write what the campaign NAME tells: one self-contained HTML file, or Markdown.
@@ -55,37 +57,27 @@ def command(
     It says which configuration is best and how surely, what cannot be told apart, at what latency, and what it rests
     on. The file needs no network and asks for none.
     """
+    from orchestrator.analysis.groups import Choice
     from orchestrator.cli.console import near
     from orchestrator.execution.campaigns import existing
     from orchestrator.report.answers import Asked, answers_of
-    from orchestrator.report.writing import (
-        NAMES,
-        check_picture,
-        check_target,
-        form_of,
-        write_picture,
-        write_report,
-        written,
-    )
+    from orchestrator.report.writing import NAMES, check_picture, form_of, rendered, write_picture, write_report
     from orchestrator.system.project import find_project
 
     project = find_project(project_dir)
-    folder = existing(project, name)
-    wanted = form_of(form, output)
+    asked = Asked(metric, group_by, where, Choice(suspect, estimated, pool_environments))
     picture = Path(chart) if chart is not None else None
-    target = None if output == "-" else Path(output) if output is not None else folder / NAMES[wanted]
-    if picture is not None:
-        check_picture(picture)
-    if target is not None:
-        check_target(target)
-    answers = answers_of(name, Asked(metric, group_by, where, choice), project=project)
-    if picture is not None:
-        write_picture(answers, picture)
-        click.echo(f"Chart: {picture}", err=target is None)
-    text = written(answers, wanted, target, picture)
-    if target is None:
-        click.echo(text, nl=False)
+    if output == "-":
+        if picture is not None:
+            check_picture(picture)
+        answers = answers_of(name, asked, project=project)
+        if picture is not None:
+            write_picture(answers, picture)
+        click.echo(rendered(answers, form_of(form, None), picture=picture), nl=False)
         return EXIT_DONE
-    write_report(text, target)
-    click.echo(f"Report: {near(target)} ({len(text.encode()) / 2**20:.1f} MiB)")
+    target = Path(output) if output is not None else existing(project, name) / NAMES[form_of(form, None)]
+    write_report(name, target, asked, form=form, picture=picture, project=project)
+    if picture is not None:
+        click.echo(f"Chart: {near(picture)}")
+    click.echo(f"Report: {near(target)} ({target.stat().st_size / 2**20:.1f} MiB)")
     return EXIT_DONE

@@ -144,8 +144,18 @@ class ExperimentKnown:
 
 
 @dataclass(frozen=True, slots=True)
+class ExperimentGivenUp:
+    """No run of an experiment came through in as many cycles as it is run at least: its further runs are left out."""
+
+    experiment_id: str
+    failed: int
+    spared: int
+    """Further runs of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExperimentReopened:
-    """An experiment that seemed known well enough is not: a run that was at work meanwhile shows it."""
+    """An experiment that was to be run no more is: a run that was at work meanwhile shows that it is not known."""
 
     experiment_id: str
     runs: int
@@ -236,6 +246,7 @@ CampaignEvent = (
     | RunFailed
     | RunRetried
     | ExperimentKnown
+    | ExperimentGivenUp
     | ExperimentReopened
     | BreakerOpened
     | BreakerClosed

@@ -66,7 +66,7 @@ class Loop:
         self._coolness: Coolness | None = None
         self._breaker = Breaker(bench.settings.failures)
         self._settling = Settling(bench, manifest, self._pending, self._breaker, observer)
-        self._sparing = Sparing(precision, manifest, self._pending, observer) if precision else None
+        self._sparing = Sparing(precision, manifest, self._pending, observer, self._resting) if precision else None
         self._declined = set[int]()
         """Runs whose slots are told not to start them, since they are not needed any more."""
         self._idle = frozenset[str]()
@@ -253,7 +253,7 @@ class Loop:
                     self._settling.failed(row, live.name.attempt, outcome)
             if live and self._sparing:
                 if isinstance(outcome, Published):
-                    self._sparing.learn(outcome.result, self._resting())
+                    self._sparing.learn(outcome.result)
                 self._sparing.spare(row.experiment_id)
         except OrchestratorError as error:
             self._wind_down(error)

@@ -54,9 +54,9 @@ class Pending:
         self._runs = deque(sorted({*self._runs, *runs}))
         self._in_vain = None
 
-    def drop(self, runs: Collection[int]) -> None:
-        """Runs that are not to be started any more; what is not here is left alone."""
-        gone = set(runs)
+    def drop(self, runs: Collection[int]) -> set[int]:
+        """Runs that are not to be started any more; those of them that were to be."""
+        gone = {*runs} & {*self._runs, *self._again, *(run for _, run in self._waiting)}
         self._runs = deque(run for run in self._runs if run not in gone)
         self._again = [run for run in self._again if run not in gone]
         self._waiting = [waiting for waiting in self._waiting if waiting[1] not in gone]
@@ -64,6 +64,7 @@ class Pending:
         for run in gone:
             self._known.pop(run, None)
         self._in_vain = None
+        return gone
 
     def take(self, busy: Collection[str], now_s: float) -> tuple[int, Need] | None:
         """The first run in order that what it needs is free for, and nobody before it waits for; None: there is none.

@@ -237,6 +237,15 @@ class Manifest:
             return self._runs("", ())
         return self._runs("WHERE status = ?", (status.value,))
 
+    def statuses_of(self, experiment_id: str) -> list[tuple[int, Status]]:
+        """The runs of an experiment, by their order indexes, and where each stands."""
+        found = self._rows(
+            "SELECT order_index, status FROM runs JOIN experiments USING (position) WHERE experiment_id = ?"
+            " ORDER BY order_index",
+            (experiment_id,),
+        )
+        return [(order_index, Status(status)) for order_index, status in found]
+
     def position(self, order_index: int) -> int:
         """The place of a run's experiment in the campaign file, from 0."""
         return int(self._rows("SELECT position FROM runs WHERE order_index = ?", (order_index,))[0][0])
@@ -293,22 +302,6 @@ class Manifest:
         with self._transaction() as cursor:
             cursor.execute("UPDATE runs SET status = 'pending' WHERE order_index = ?", (order_index,))
             self._end_attempt(cursor, order_index, attempt, kind.value, message)
-
-    def spare(self, experiment_id: str) -> list[int]:
-        """No pending run of an experiment is needed any more; their order indexes."""
-        return self._turn(experiment_id, Status.PENDING, Status.UNNEEDED)
-
-    def need_again(self, experiment_id: str) -> list[int]:
-        """What was not needed of an experiment is pending again; the order indexes."""
-        return self._turn(experiment_id, Status.UNNEEDED, Status.PENDING)
-
-    def _turn(self, experiment_id: str, before: Status, after: Status) -> list[int]:
-        which = "status = ? AND position = (SELECT position FROM experiments WHERE experiment_id = ?)"
-        found = self._rows(f"SELECT order_index FROM runs WHERE {which} ORDER BY order_index", (before, experiment_id))
-        if found:
-            with self._transaction() as cursor:
-                cursor.execute(f"UPDATE runs SET status = ? WHERE {which}", (after, before, experiment_id))
-        return [order_index for (order_index,) in found]
 
     def least_left(self, min_cycles: int) -> int:
         """How many runs are left at least, where each experiment is run this often and until it is known."""

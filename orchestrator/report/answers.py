@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.analysis.best import Best, Ranked, best_of
+from orchestrator.analysis.compare import Comparison, compare_groups
 from orchestrator.analysis.conditions import parse_condition, runs_meeting
 from orchestrator.analysis.drift import Drift, drift_of
 from orchestrator.analysis.effects import Effect, main_effects
-from orchestrator.analysis.groups import Choice, Group, LeftOut, groups_of
+from orchestrator.analysis.groups import ENVIRONMENT, EXPERIMENT, Choice, Group, LeftOut, groups_of
 from orchestrator.analysis.pareto import front
 from orchestrator.analysis.summary import Summary, summarise
 from orchestrator.report.answerable import Metric, metric_of
@@ -33,6 +34,7 @@ _USUAL: Final = Choice()
 LATENCY: Final = "ttft_s.p50"
 BESIDE: Final = ("energy_per_output_token_j", "output_tokens_per_s", LATENCY, "memory_peak_bytes")
 """Shown of every configuration, whatever is ranked."""
+MOST_NEAR: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,8 @@ class Asked:
     choice: Choice = _USUAL
 
 
-_ALL: Final = Asked()
+ALL: Final = Asked()
+"""Everything, by what is usual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +85,14 @@ class Answers:
     best: Best | None
     standings: Sequence[Standing]
     """In the order of the ranking."""
+    near: Sequence[Comparison]
+    """The winner held against those that cannot be told apart from it, the nearest first, at most :data:`MOST_NEAR`."""
     effects: Sequence[Effect]
     drifts: Sequence[Drift]
     left_out: Sequence[LeftOut]
     incomplete: Incomplete
+    labels: Mapping[str, str]
+    """The group's label of each run, by run_id; also of runs that are left out of their group."""
     circumstances: Circumstances
     frozen: FrozenCampaign | None
     repeating: Repeating
@@ -104,7 +111,7 @@ class Answers:
         return next((one for one in self.standings if chosen is not None and one.ranked is chosen), None)
 
 
-def answers_of(campaign: str | Path, asked: Asked = _ALL, *, project: Project | None = None) -> Answers:
+def answers_of(campaign: str | Path, asked: Asked = ALL, *, project: Project | None = None) -> Answers:
     """Everything that can be told of a campaign.
 
     Args:
@@ -125,7 +132,8 @@ def answers_of(campaign: str | Path, asked: Asked = _ALL, *, project: Project | 
     metric = metric_of(groups, asked.metric, asked.choice)
     best = best_of(groups, metric.name, on_figures, asked.choice) if metric else None
     standings = _standings(groups, metric, best)
-    circumstances, readings = circumstances_of(table, [one.group for one in standings])
+    labels = _labels(table, groups)
+    circumstances, readings = circumstances_of(table, [one.group for one in standings], labels)
     return Answers(
         campaign=table.campaign,
         made_at=datetime.now(UTC),
@@ -135,10 +143,12 @@ def answers_of(campaign: str | Path, asked: Asked = _ALL, *, project: Project | 
         metric=metric,
         best=best,
         standings=standings,
+        near=_near(best, asked.choice) if best else [],
         effects=main_effects(table, metric.name, asked.choice) if metric else [],
         drifts=[drift for drift in [drift_of(groups, metric.name)] if drift] if metric else [],
         left_out=_left_out([one.group for one in best.ranking] if best else groups),
         incomplete=incomplete_of(table.folder, frozen),
+        labels=labels,
         circumstances=circumstances,
         frozen=frozen,
         repeating=repeating(table.campaign, frozen, readings),
@@ -159,6 +169,14 @@ def _standings(groups: Sequence[Group], metric: Metric | None, best: Best | None
     return sorted(standings, key=lambda one: ranking.get(one.group.label, (len(ranking),))[0])
 
 
+def _near(best: Best, choice: Choice) -> list[Comparison]:
+    if best.winner is None:
+        return []
+    tied = [one.group for one in best.may_be_best if one is not best.winner][:MOST_NEAR]
+    among = [one.group for one in best.candidates]
+    return compare_groups([(best.winner.group, group) for group in tied], [best.metric], choice, among)
+
+
 def _front(summed: Mapping[str, Mapping[str, Summary]], metric: Metric | None) -> dict[str, bool]:
     """Which groups no other beats in both the ranked metric and latency, by label."""
     import pandas as pd
@@ -176,6 +194,16 @@ def _front(summed: Mapping[str, Mapping[str, Summary]], metric: Metric | None) -
 def typical(summary: Summary) -> float | None:
     """The typical value of a group: as its interval estimates it, or the mean of too few cycles for one."""
     return summary.interval.estimate if summary.interval else summary.mean
+
+
+def _labels(table: RunTable, groups: Sequence[Group]) -> dict[str, str]:
+    of_kind = {(group.key.get(EXPERIMENT), group.key.get(ENVIRONMENT)): group.label for group in groups}
+    counted = {run: group.label for group in groups for run in group.frame["run_id"]}
+    labels = {}
+    for run, experiment, environment in table.frame[["run_id", EXPERIMENT, ENVIRONMENT]].itertuples(index=False):
+        label = counted.get(run) or of_kind.get((experiment, environment)) or of_kind.get((experiment, None))
+        labels[run] = label or str(experiment)
+    return labels
 
 
 def _left_out(groups: Sequence[Group]) -> list[LeftOut]:

@@ -138,10 +138,11 @@ def _notes(tables: Sequence[RunTable], best: Best, metric: str) -> list[str]:
     winner = best.winner
     if winner and QUANTITIES[metric].of_energy:
         summed = summarise(winner.group, metric)
-        if summed.meter_low is not None and summed.meter_high is not None:
+        bounds = [f"{bound:.3f}" for bound in (summed.meter_low, summed.meter_high) if bound is not None]
+        if bounds and set(bounds) != {"1.000"}:
             notes.append(
-                f"the meter's own bounds of the winner, × {summed.meter_low:.3f} to × {summed.meter_high:.3f}, are not"
-                " in the interval: no repetition narrows them"
+                f"the meter's own bounds of the winner, × {' to × '.join(bounds)}, are not in the interval:"
+                " no repetition narrows them"
             )
     return notes
 

@@ -1,4 +1,4 @@
-"""What was chosen as text: the answer in words, the ranking, the front, effects. Pure."""
+"""What was chosen as text: the answer in words, and the ranking. Pure."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from orchestrator.analysis.best import Best, Ranked
-from orchestrator.analysis.effects import Effect, Level
 from orchestrator.analysis.groups import Group, LeftOut
 from orchestrator.analysis.interval import Interval
-from orchestrator.analysis.pareto import Front
+from orchestrator.report.charts.wording import labelled, sentence, told
 from orchestrator.report.counting import counted
+from orchestrator.report.figures import caveat_of, range_of, ratio_range
 from orchestrator.report.tables import Column, Table, shortened
-from orchestrator.results.parameters import shown
-from runners.contract.quantities import QUANTITIES, Quantity
+from runners.contract.quantities import QUANTITIES
 
-_ROWS: Final = 30
+MOST_ROWS: Final = 30
 _NAMED: Final = 5
 _FEW_CYCLES: Final = 5
 
@@ -23,12 +22,12 @@ _FEW_CYCLES: Final = 5
 def answer(best: Best) -> list[str]:
     """Which is best and how surely, in sentences."""
     quantity = QUANTITIES[best.metric]
-    what = f"the {_most(best)} {quantity.title}{_made_how(_groups(best), quantity)}"
+    what = f"the {_most(best)} {labelled(quantity.title, caveat_of(_groups(best), quantity))}"
     winner, others = best.winner, len(best.candidates) - 1
     if winner is None or winner.interval is None:
         return [_why_none(best, what)]
     interval = (
-        f"{_figure(quantity, winner.interval.estimate)} ({_range(quantity, winner.interval)} at {_percent(best.level)})"
+        f"{told(quantity, winner.interval.estimate)} ({range_of(quantity, winner.interval)} at {_percent(best.level)})"
     )
     said = f"{winner.group.label} has {what}: {interval}"
     if not others:
@@ -44,7 +43,7 @@ def answer(best: Best) -> list[str]:
         f"{said}.",
         f"{counted(len(beside), 'other')} of {others} cannot be told from it, and may be as good: {names}{more}.",
     ]
-    if winner.beside_best:
+    if winner.beside_best and all(one.interval for one in beside):
         lines.append(f"At worst it is {_behind(winner.beside_best)} behind the best.")
     return lines
 
@@ -69,106 +68,16 @@ def ranking_table(best: Best, notes: Sequence[str] = ()) -> Table:
         [
             one.group.label,
             quantity.show(one.estimate),
-            _range(quantity, one.interval) if one.interval else "—",
-            _ratios(one.beside_best),
+            range_of(quantity, one.interval) if one.interval else "—",
+            ratio_range(one.beside_best),
             str(one.cycles),
             _verdict(one, best),
         ]
         for one in best.ranking
     ]
-    title = quantity.title[:1].upper() + quantity.title[1:] + _made_how(_groups(best), quantity)
+    title = sentence(labelled(quantity.title, caveat_of(_groups(best), quantity)))
     table = Table(f"{title}, from the {_most(best)}", columns, rows, [*_notes(best), *notes])
-    return shortened(table, _ROWS, "groups, the worst: --json shows them all")
-
-
-def front_table(front: Front, groups: Sequence[Group]) -> Table:
-    """The groups on the Pareto front, with what they are traded by.
-
-    Args:
-        front: of the groups.
-        groups: that it was found among.
-    """
-    quantities = [QUANTITIES[name] for name in front.points.columns]
-    rows = [
-        [str(label), *(quantity.show(value) for quantity, value in zip(quantities, values, strict=True))]
-        for label, values, is_on in zip(front.points.index, front.points.itertuples(index=False), front.on, strict=True)
-        if is_on
-    ]
-    hows = [_made_how(groups, quantity) for quantity in quantities]
-    shared = hows[0] if len(set(hows)) == 1 else ""
-    titles = [quantity.title.removesuffix(" per output token") for quantity in quantities]
-    headings = [
-        f"{title}{how if how != shared else ''}\n{quantity.unit}"
-        for title, how, quantity in zip(titles, hows, quantities, strict=True)
-    ]
-    columns = [Column("candidate"), *(Column(heading, True) for heading in headings)]
-    notes = ["the front is of typical values: how surely these differ is not in it"]
-    notes += [f"the front leaves out {left}" for left in front.left_out]
-    title = f"Pareto front{shared}: no other is as good in all of this and better in one"
-    table = Table(title, columns, rows, notes)
-    return shortened(table, _ROWS, "on the front: --json shows them all")
-
-
-def effects_table(effects: Sequence[Effect], metric: str, campaign: str, groups: Sequence[Group]) -> Table:
-    """What each parameter does: a row a value beside the first.
-
-    Args:
-        effects: of one campaign.
-        metric: the quantity that they are effects on.
-        campaign: its name.
-        groups: what was ranked, so that figures which were not measured are told from others.
-    """
-    quantity = QUANTITIES[metric]
-    rows = [
-        [
-            effect.parameter if place == 0 else "",
-            f"{shown(level.value)} ÷ {shown(effect.levels[0].value)}",
-            f"{level.ratio.estimate:.3g}" if level.ratio else "—",
-            _ratios(level.ratio),
-            str(level.settings),
-            level.ratio.method if level.ratio else _untold(level),
-        ]
-        for effect in effects
-        for place, level in enumerate(effect.levels[1:])
-    ]
-    columns = [
-        Column("parameter"),
-        Column("values"),
-        Column("ratio", True),
-        Column("95 % interval"),
-        Column("settings", True),
-        Column("method", prose=True),
-    ]
-    notes = [
-        "a ratio is the average over the settings of the other parameters that were run with both values;"
-        " each interval holds by itself"
-    ]
-    if any(effect.parameter == "backend" for effect in effects):
-        notes.append(
-            "each backend stands for the settings that it was run with, where what all of them have is the same"
-        )
-    return Table(
-        f"{campaign}: what each parameter does to {quantity.title}{_made_how(groups, quantity)}", columns, rows, notes
-    )
-
-
-def _made_how(groups: Sequence[Group], quantity: Quantity) -> str:
-    """What has to stand wherever a figure stands that was not measured: `` (estimated)``; empty where all were."""
-    made = [how for group in groups for how in _ways(group, quantity)]
-    ways = [how for how in dict.fromkeys(made) if how]
-    return f" ({' or '.join(ways)}{', in part' if '' in made else ''})" if ways else ""
-
-
-def _ways(group: Group, quantity: Quantity) -> set[str]:
-    frame = group.frame
-    return {
-        "simulated"
-        if backend == "simulated"
-        else method
-        if quantity.of_energy and method in ("simulated", "estimated")
-        else ""
-        for backend, method in zip(frame["backend"], frame["energy_method"], strict=True)
-    }
+    return shortened(table, MOST_ROWS, "groups, the worst: --json shows them all")
 
 
 def _groups(best: Best) -> list[Group]:
@@ -215,7 +124,7 @@ def _notes(best: Best) -> list[str]:
         )
         few = min(one.cycles for one in best.may_be_best)
         if len(best.may_be_best) > 1 and few < _FEW_CYCLES:
-            notes.append(f"{counted(few, 'cycle')} tell little: more of them separate more")
+            notes.append(f"{counted(few, 'cycle')} of some that may be best: more cycles separate more")
     if any(one.fails for one in best.ranking):
         notes.append("conditions are held against medians over runs")
     if left := _left_out(best):
@@ -239,27 +148,8 @@ def left_out_of(best: Best) -> list[LeftOut]:
     return [left for one in best.ranking for left in one.group.left_out]
 
 
-def _untold(level: Level) -> str:
-    return "not told: fewer than two cycles" if level.settings else "not told: never changed alone"
-
-
 def _percent(share: float) -> str:
     return f"{share:.0%}".replace("%", " %")
-
-
-def _figure(quantity: Quantity, value: float) -> str:
-    return f"{quantity.show(value)} {quantity.unit}".strip()
-
-
-def _range(quantity: Quantity, interval: Interval) -> str:
-    return f"{quantity.show(interval.low)} to {quantity.show(interval.high)}"
-
-
-def _ratios(interval: Interval | None) -> str:
-    if interval is None:
-        return "—"
-    low, high = f"{interval.low:.3g}", f"{interval.high:.3g}"
-    return low if low == high else f"{low} to {high}"
 
 
 def _behind(beside_best: Interval) -> str:

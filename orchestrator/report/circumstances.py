@@ -58,25 +58,32 @@ class Circumstances:
     """How many results were read whole: of these the configurations and the warnings are."""
 
 
-def circumstances_of(table: RunTable, groups: Sequence[Group]) -> tuple[Circumstances, list[RunResult]]:
+def circumstances_of(
+    table: RunTable, groups: Sequence[Group], labels: Mapping[str, str]
+) -> tuple[Circumstances, list[RunResult]]:
     """How runs were measured, and the results that were read whole for it.
 
     Args:
         table: of the campaign.
         groups: the best first; of very many runs, those of the first are read.
+        labels: of the groups that runs are of, by run_id.
     """
-    labels = {run: group.label for group in groups for run in _runs_of(group)}
     results = list(_readable(table, _chosen(table, groups)))
     first: dict[str, RunResult] = {}
     for result in results:
-        label = labels.get((result.experiment_id, result.cycle), result.experiment_id)
-        first.setdefault(label, result)
+        first.setdefault(labels[result.run_id], result)
     backends = dict.fromkeys(result.backend for result in first.values())
     effective = {
         backend: facts({label: one.effective_config for label, one in first.items() if one.backend == backend})
         for backend in backends
     }
-    environments = {result.environment.environment_id: environment_of(result) for result in reversed(results)}
+    used: dict[str, dict[str, None]] = {}
+    for environment, backend in zip(table.frame["environment_id"], table.frame["backend"], strict=True):
+        used.setdefault(environment, {})[backend] = None
+    environments = {
+        result.environment.environment_id: environment_of(result, used[result.environment.environment_id])
+        for result in reversed(results)
+    }
     warnings = Counter(warning for result in results for warning in dict.fromkeys(result.warnings))
     circumstances = Circumstances(
         facts(dict(reversed(environments.items()))), effective, _checks(table, results), warnings.most_common(),
@@ -86,7 +93,11 @@ def circumstances_of(table: RunTable, groups: Sequence[Group]) -> tuple[Circumst
 
 
 def facts(described: Mapping[str, Mapping[str, Any]]) -> Facts:
-    """Nested values flat, under dotted names, told apart into those that are alike in all and those that are not."""
+    """Nested values flat, under dotted names, told apart into those that are alike in all and those that are not.
+
+    Args:
+        described: the values of each thing by its name; nulls are left out.
+    """
     flat = {name: dict(_flat("", values)) for name, values in described.items()}
     fields = dict.fromkeys(field for values in flat.values() for field in values)
     alike, differing = {}, {}
@@ -106,17 +117,15 @@ def _flat(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield from _flat(f"{name}.", value)
         elif isinstance(value, str):
             yield name, value
-        else:
+        elif value is not None:
             yield name, json.dumps(value, ensure_ascii=False, default=str)
 
 
-def environment_of(result: RunResult) -> dict[str, Any]:
-    """What a run found on its machine, with its backend and device."""
+def environment_of(result: RunResult, backends: Iterable[str]) -> dict[str, Any]:
+    """What a run found on its machine, and the backends that it carried."""
     seen = result.environment.model_dump(mode="json", exclude={"environment_id", "gpus"})
     gpus = {f"gpu {place}": gpu for place, gpu in enumerate(result.environment.gpus)}
-    return (
-        {"backend": f"{result.backend} {result.backend_version or ''}".strip(), "device": result.device} | seen | gpus
-    )
+    return {"backends": ", ".join(backends)} | seen | gpus
 
 
 def _chosen(table: RunTable, groups: Sequence[Group]) -> list[tuple[str, int]]:

@@ -228,5 +228,5 @@ def _differing(pair: Pair, tables: Mapping[str, RunTable]) -> Mapping[str, Seque
             result = load_result(folder.run_folder(str(run["experiment_id"]), int(run["cycle"])))
         except InputError:
             return {}
-        described[side] = environment_of(result)
+        described[side] = environment_of(result, [f"{result.backend} {result.backend_version or ''}".strip()])
     return facts(described).differing

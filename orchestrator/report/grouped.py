@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from orchestrator.analysis.drift import drift_of
 from orchestrator.analysis.groups import Group
 from orchestrator.analysis.interval import Interval
 from orchestrator.analysis.summary import Summary
@@ -31,7 +32,7 @@ def group_table(name: str, metric: str, found: Sequence[Summary], notes: Sequenc
     columns = [Column("group"), Column("runs", True), Column("cycles", True), Column("mean", True)]
     columns += [Column("median", True), Column("typical", True), Column("95 % interval", True), Column("by")]
     columns += [Column("spread", True)]
-    bounded = any(one.meter_low is not None for one in found)
+    bounded = any((one.meter_low, one.meter_high) not in ((None, None), (1.0, 1.0)) for one in found)
     columns += [Column("meter", True)] * bounded + [Column("method")] * quantity.of_energy
     columns += [Column("left out")] * left_out
     rows = [
@@ -54,12 +55,12 @@ def group_table(name: str, metric: str, found: Sequence[Summary], notes: Sequenc
     return Table(f"{name}: {quantity.title}{unit}", columns, rows, notes)
 
 
-def group_notes(groups: Sequence[Group], found: Sequence[Summary]) -> list[str]:
+def group_notes(groups: Sequence[Group], found: Sequence[Sequence[Summary]]) -> list[str]:
     """What to know of groups as such: what was left out of them, what cannot be said.
 
     Args:
         groups: all.
-        found: what was summed up of them.
+        found: for each metric, what was summed up of each group.
     """
     reasons: dict[str, list[int]] = {}
     for group in groups:
@@ -73,11 +74,23 @@ def group_notes(groups: Sequence[Group], found: Sequence[Summary]) -> list[str]:
         notes.append(
             f"{counted(pooled, 'group')} of several environments: each backend brings its own, or you asked for it"
         )
-    if any(one.runs and one.interval is None for one in found):
+    summaries = [one for of_metric in found for one in of_metric]
+    if any(one.runs and one.cycles < 2 for one in summaries):
         notes.append("no interval: it takes two cycles to say how surely a figure is known")
-    if any(one.interval for one in found):
+    if any(one.interval for one in summaries):
         notes.append("interval: of the typical value over cycles; the meter's own bounds come on top")
     return notes
+
+
+def drift_notes(groups: Sequence[Group], metrics: Sequence[str]) -> list[str]:
+    """Which of these quantities drift over the cycles of a campaign."""
+    found = {metric: drift_of(groups, metric) for metric in metrics}
+    return [
+        f"{QUANTITIES[metric].title} drifts by {drift.per_cycle:+.2%} a cycle".replace("%", " %")
+        + f" ({drift.method}, p = {drift.p_value:.2g}): cycles are no plain repetitions, so the intervals are in doubt"
+        for metric, drift in found.items()
+        if drift and drift.found
+    ]
 
 
 def group_document(

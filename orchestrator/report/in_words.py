@@ -96,10 +96,20 @@ def _separation(answers: Answers, winner: Standing) -> Sentence:
     if not ranked:
         return ["No other configuration can be held against it."]
     if tied:
-        return [f"{counted(len(tied), 'other')} cannot be told apart from it: ", *_listed(tied), "."]
+        return [f"{counted(len(tied), 'other')} cannot be told apart from it: ", *_listed(tied), f".{_more(answers)}"]
     if unknown:
         return ["Whether the others differ from it cannot be said."]
     return ["It is told apart from " + (f"all {len(ranked)} others." if len(ranked) > 1 else "the other.")]
+
+
+def _more(answers: Answers) -> str:
+    """How many more cycles would tell, as far as that is known."""
+    wanted = [one.cycles_more for one in answers.near]
+    known = [cycles for cycles in wanted if cycles is not None]
+    if not known:
+        return ""
+    which = "tell" if len(known) == len(wanted) else f"tell it from {len(known)} of them"
+    return f" About {counted(max(known), 'more cycle')} would {which}, were the differences as seen."
 
 
 def _latency(answers: Answers) -> Iterator[Sentence]:
@@ -137,12 +147,17 @@ def _effects(answers: Answers) -> Iterator[Sentence]:
     ratio = level.ratio
     assert ratio is not None
     known = ratio.high < 1 or ratio.low > 1
-    within: list[str | Name] = [" (within ", Name(effect.within), ")"] if effect.within else []
     yield [
-        "Of what was varied, ", Name(effect.parameter), *within, " does most: ", Name(shown(level.value)), " beside ",
+        "Of what was varied, ", Name(effect_name(effect)), " does most: ", Name(shown(level.value)), " beside ",
         Name(_reference(effect)), f" gives {ratio.estimate:.3g} times the {answers.metric.quantity.title}"
         f" ({ratio.low:.3g} to {ratio.high:.3g})" + ("." if known else ", which may be no difference at all."),
     ]  # fmt: skip
+
+
+def effect_name(effect: Effect) -> str:
+    """The parameter, with the backend that it is an effect within, where its name does not say so."""
+    named = effect.within is None or effect.parameter.startswith(f"{effect.within}.")
+    return effect.parameter if named else f"{effect.parameter} (within {effect.within})"
 
 
 def _reference(effect: Effect) -> str:
@@ -152,7 +167,7 @@ def _reference(effect: Effect) -> str:
 def _sample(answers: Answers) -> Iterator[Sentence]:
     for drift in answers.drifts:
         if drift.found:
-            yield [f"Figures drift by {drift.per_cycle:+.2%} a cycle ({drift.method}, p = {drift.p_value:.2g}):"
+            yield [f"Figures drift by {100 * drift.per_cycle:+.2g} % a cycle ({drift.method}, p = {drift.p_value:.2g}):"
                    " repetitions are not independent, and intervals are too narrow."]  # fmt: skip
     if answers.best and answers.best.unlike_gpus:
         yield ["Configurations ran on unlike GPUs, and nothing tells what these add."]
@@ -167,9 +182,13 @@ def _sample(answers: Answers) -> Iterator[Sentence]:
     if incomplete.failed:
         kinds = ", ".join(f"{len(kind.runs):,} {kind.kind}" for kind in incomplete.failed)
         yield [f"{counted(incomplete.failed_runs, 'run')} failed and gave no result: {kinds}."]
-    missing = (incomplete.planned or 0) - incomplete.complete - incomplete.failed_runs
-    if missing > 0:
-        yield [f"{counted(missing, 'run')} of {incomplete.planned:,} that the campaign may have are not there."]
+    planned = incomplete.planned or 0
+    missing = planned - incomplete.complete - incomplete.failed_runs
+    if incomplete.until:
+        runs = f"{incomplete.complete:,} runs, of {planned:,} at most"
+        yield [f"Each configuration is repeated until {incomplete.until}: {runs}."]
+    elif missing > 0:
+        yield [f"{counted(missing, 'run')} of {planned:,} planned are not there."]
     if answers.table.faults:
         yield [f"{counted(len(answers.table.faults), 'result')} could not be read."]
 

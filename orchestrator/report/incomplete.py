@@ -33,6 +33,8 @@ class Incomplete:
     """How many runs the campaign has at most; None where that is not known."""
     complete: int
     failed: Sequence[FailedKind]
+    until: str | None = None
+    """Until when experiments are repeated, where no number of cycles says so: then not all runs are needed."""
 
     @property
     def failed_runs(self) -> int:
@@ -64,5 +66,6 @@ def incomplete_of(folder: Path, frozen: FrozenCampaign | None) -> Incomplete:
         FailedKind(kind.value, FAILURES[kind].meaning, FAILURES[kind].hint, runs, list(messages))
         for kind, (runs, messages) in sorted(kinds.items(), key=lambda one: -len(one[1][0]))
     ]
-    planned = frozen.experiments * frozen.campaign.file.cycles if frozen else None
-    return Incomplete(planned, len(published), failed)
+    planned = frozen.experiments * frozen.campaign.file.most_cycles if frozen else None
+    until = frozen.campaign.file.until if frozen else None
+    return Incomplete(planned, len(published), failed, str(until) if until else None)

@@ -47,12 +47,12 @@ def load_table(campaign: str | Path, *, project: Project | None = None) -> RunTa
     if isinstance(campaign, Path):
         if not campaign.is_dir():
             raise InputError(f"there is no results folder {campaign}")
-        return read_table(campaign, retired=retired(CampaignFolder(campaign)))
+        return _table(campaign, None)
     project = project or find_project()
     folder = existing(project, campaign)
     with suppress(OSError):  # then there is no index
         make_ignored(project.state)
-    return read_table(folder, project.results_index(campaign), retired(CampaignFolder(folder)))
+    return _table(folder, project.results_index(campaign))
 
 
 def results_of(table: RunTable) -> Iterator[RunResult]:
@@ -64,6 +64,10 @@ def results_of(table: RunTable) -> Iterator[RunResult]:
     folder = CampaignFolder(table.folder)
     for experiment_id, cycle in zip(table.frame["experiment_id"], table.frame["cycle"].tolist(), strict=True):
         yield load_result(folder.run_folder(experiment_id, cycle))
+
+
+def _table(folder: Path, index: Path | None) -> RunTable:
+    return read_table(folder, index, retired(CampaignFolder(folder)))
 
 
 def find_run(name: str, project: Project) -> Path:

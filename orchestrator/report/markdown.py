@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from orchestrator.report.answers import BESIDE, Answers, Standing, typical
 from orchestrator.report.charts.ranking import standing
 from orchestrator.report.counting import counted
-from orchestrator.report.in_words import Name, Sentence, in_short, trust
+from orchestrator.report.in_words import Name, Sentence, effect_name, in_short, trust
 from orchestrator.results.parameters import shown
 from runners.contract.quantities import QUANTITIES
 
@@ -127,7 +127,7 @@ def _row(one: Standing, answers: Answers, metrics: Sequence[str]) -> list[object
 def _effects(answers: Answers) -> list[str]:
     rows = [
         [
-            f"{effect.parameter} (within {effect.within})" if effect.within else effect.parameter,
+            effect_name(effect),
             shown(level.value),
             shown(effect.levels[0].value),
             f"{level.ratio.estimate:.3g}" if level.ratio else "—",
@@ -151,12 +151,8 @@ def _left_out(answers: Answers) -> list[str]:
 
 def _environment(answers: Answers) -> list[str]:
     facts = answers.circumstances.environments
-    wanted = ("backend", "device", "cpu", "memory_bytes", "os", "driver", "cuda", "gpu 0.name", "image_digest")
-    lines = [
-        f"- {text(field)}: {text(facts.alike[field])}"
-        for field in wanted
-        if facts.alike.get(field) not in (None, "null")
-    ]
+    wanted = ("backends", "cpu", "memory_bytes", "os", "driver", "cuda", "gpu 0.name", "image_digest")
+    lines = [f"- {text(field)}: {text(facts.alike[field])}" for field in wanted if field in facts.alike]
     lines += [
         f"- {text(field)}, by environment: " + "; ".join(text(value or "—") for value in facts.differing[field])
         for field in wanted

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isfinite
 from pathlib import Path
 from typing import Final
 
 from orchestrator.errors import InputError
-from orchestrator.results.series import series_of
+from orchestrator.results.series import read_columns
+from runners.contract.paths import COUNTERS, TIMESERIES
 from runners.contract.result import Mark, MeterSource, RunResult
 
 MOST_SAMPLES: Final = 400
@@ -51,29 +53,37 @@ def power_of(folder: Path, result: RunResult, most: int = MOST_SAMPLES) -> Power
         result: what is in it.
         most: samples of each source.
     """
-    try:
-        series = series_of(folder, result)
-    except InputError:
-        return None
     start_s = next((mark.start_s for mark in result.marks if mark.phase == "window"), None)
     if start_s is None:
         return None
+    try:
+        told = _by_source(folder / TIMESERIES, ["source", "t_s", "power_w"])
+        untold = any(source.name not in told for source in result.sources)
+        steps = _by_source(folder / COUNTERS, ["source", "latest_s", "energy_j"]) if untold else {}
+    except InputError:
+        return None
     traces = []
-    for one in series.values():
-        samples = [(reading.t_s - start_s, reading.power_w) for reading in one.powers]
-        by_counter = not samples
-        if by_counter:
-            moments = [((edge.earliest_s + edge.latest_s) / 2 - start_s, edge.energy_j) for edge in one.edges]
-            samples = _by_counter(moments)
+    for source in result.sources:
+        samples = told.get(source.name) or _by_counter(steps.get(source.name, []))
         if samples:
-            traces.append(Trace(one.source, thinned(samples, most), by_counter, len(samples)))
+            shifted = [(t_s - start_s, power_w) for t_s, power_w in samples]
+            traces.append(Trace(source, thinned(shifted, most), source.name not in told, len(samples)))
     if not traces:
         return None
     marks = sorted(result.marks, key=lambda mark: (mark.start_s, -mark.end_s))
     if len(marks) > MOST_MARKS:
         marks = [mark for mark in marks if mark.phase not in ("prefill", "decode")][:MOST_MARKS]
-    shifted = [Mark(phase=mark.phase, start_s=mark.start_s - start_s, end_s=mark.end_s - start_s) for mark in marks]
-    return Power(traces, shifted, len(result.marks) - len(marks))
+    from_window = [Mark(phase=mark.phase, start_s=mark.start_s - start_s, end_s=mark.end_s - start_s) for mark in marks]
+    return Power(traces, from_window, len(result.marks) - len(marks))
+
+
+def _by_source(path: Path, names: list[str]) -> dict[str, list[Sample]]:
+    """Rows of a table by their source, where nothing is missing, in the order of time."""
+    found: dict[str, list[Sample]] = {}
+    for source, t_s, value in read_columns(path, names):
+        if t_s is not None and value is not None and isfinite(t_s) and isfinite(value):
+            found.setdefault(source, []).append((t_s, value))
+    return {source: sorted(samples) for source, samples in found.items()}
 
 
 def _by_counter(moments: Sequence[Sample]) -> list[Sample]:

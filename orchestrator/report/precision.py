@@ -20,7 +20,7 @@ class Progress(NamedTuple):
     experiment_id: str
     known: Known
     state: Literal["known", "goes on", "not known"]
-    """``not known``: all its cycles are over."""
+    """``not known``: and not run further."""
     spared: int
     """Runs that are not needed."""
 
@@ -66,7 +66,7 @@ def precision_lines(name: str, until: Until, progress: Sequence[Progress]) -> li
     ]
     unsure = [each for each in progress if each.state == "not known"]
     if unsure:
-        lines.append(f"Not known so exactly after all {until.max_cycles} cycles:")
+        lines.append(f"Not known so exactly, and not run further ({until.max_cycles} cycles at most):")
         lines += [
             f"  {each.experiment_id}: {give_or_take(each.known)} from {counted(each.known.runs, 'run')}"
             for each in unsure[:_MOST_NAMED]
@@ -81,4 +81,5 @@ def give_or_take(known: Known) -> str:
     if known.relative_half_width is None:
         return "no figure" if not known.runs else "nothing"
     made_up = f" ({known.method})" if known.method in ("estimated", "simulated") else ""
-    return f"± {100 * known.relative_half_width:.2g} %{made_up}"
+    percent = 100 * known.relative_half_width
+    return f"± {percent:.2g} %{made_up}" if percent < 99.5 else f"± {percent:,.0f} %{made_up}"

@@ -9,21 +9,21 @@ from urllib.parse import quote
 
 from orchestrator.errors import InputError
 from orchestrator.files import write_durably
-from orchestrator.report.answers import Answers
-from orchestrator.report.charts.chart import Chart
+from orchestrator.report.answers import ALL, Answers, Asked, answers_of
 from orchestrator.report.charts.drawing import as_png, as_svg
 from orchestrator.report.markdown import as_markdown
 from orchestrator.report.page.answering import charts_of
 from orchestrator.report.page.document import as_html
+from orchestrator.system.project import Project
 
 Form = Literal["html", "markdown"]
 NAMES: Final[dict[Form, str]] = {"html": "report.html", "markdown": "report.md"}
 _PICTURES: Final = (".png", ".svg")
 
 
-def form_of(wanted: Form | None, output: str | None) -> Form:
+def form_of(wanted: Form | None, target: Path | None) -> Form:
     """The form that was asked for, or that the file's name tells; HTML else."""
-    told: Form = "markdown" if output and Path(output).suffix.lower() in (".md", ".markdown") else "html"
+    told: Form = "markdown" if target and target.suffix.lower() in (".md", ".markdown") else "html"
     return wanted or told
 
 
@@ -50,7 +50,42 @@ def check_picture(target: Path) -> None:
     check_target(target, _PICTURES)
 
 
-def written(answers: Answers, form: Form, target: Path | None, picture: Path | None = None) -> str:
+def write_report(
+    campaign: str | Path,
+    target: str | Path,
+    asked: Asked = ALL,
+    *,
+    form: Form | None = None,
+    picture: str | Path | None = None,
+    project: Project | None = None,
+) -> Answers:
+    """Write what a campaign tells as one file, and give it back as data.
+
+    >>> write_report("quickstart", "quickstart.html")      # doctest: +SKIP
+
+    Args:
+        campaign: its name, or the path of its results folder.
+        target: the file.
+        asked: what about.
+        form: of it; None: Markdown where the file's name ends so, else HTML.
+        picture: where to draw the main chart too: a ``.png`` or ``.svg`` file.
+        project: where a name is looked for; found from the current folder if not given.
+
+    Raises:
+        InputError: there is no such campaign, or what is asked for is not in it; or a file cannot be there.
+    """
+    target, picture = Path(target), Path(picture) if picture is not None else None
+    check_target(target)
+    if picture is not None:
+        check_picture(picture)
+    answers = answers_of(campaign, asked, project=project)
+    if picture is not None:
+        write_picture(answers, picture)
+    write_durably(target, rendered(answers, form_of(form, target), target, picture))
+    return answers
+
+
+def rendered(answers: Answers, form: Form, target: Path | None = None, picture: Path | None = None) -> str:
     """The report as text.
 
     Args:
@@ -65,13 +100,8 @@ def written(answers: Answers, form: Form, target: Path | None, picture: Path | N
     return as_markdown(answers, quote(os.path.relpath(picture, beside)) if picture else None)
 
 
-def write_report(text: str, target: Path) -> None:
-    """Put the report in its place, whole."""
-    write_durably(target, text)
-
-
-def write_picture(answers: Answers, target: Path) -> Chart:
-    """Draw the main chart into a PNG or an SVG file, and tell of it.
+def write_picture(answers: Answers, target: Path) -> None:
+    """Draw the main chart into a PNG or an SVG file.
 
     Raises:
         InputError: there is nothing to draw.
@@ -85,4 +115,3 @@ def write_picture(answers: Answers, target: Path) -> Chart:
         write_durably(target, as_svg(chart))
     else:
         target.write_bytes(as_png(chart))
-    return chart

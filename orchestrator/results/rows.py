@@ -115,7 +115,9 @@ def frame_of(rows: pa.Table) -> tuple[pd.DataFrame, tuple[str, ...]]:
     declared = _declared(rows[DECLARED])
     columns |= declared
     columns |= {name: pd.Series(rows[name].to_numpy()) for name in QUANTITIES}
-    return pd.DataFrame(columns), tuple(declared)
+    frame = pd.DataFrame(columns)
+    frame.columns = pd.Index(frame.columns, dtype="object")  # names in Arrow's memory make each look-up slow
+    return frame, tuple(declared)
 
 
 def _series(column: pa.ChunkedArray) -> pd.Series[Any]:

@@ -20,6 +20,7 @@ from orchestrator.results.folders import CampaignFolder
 from orchestrator.system.docker import Docker, find_docker
 from runners.contract.paths import RESULT
 from tests.bench.containers import dispatch_overhead
+from tests.bench.opening import opening
 from tests.bench.pairs import HEADER, Row, cpu_and_peak, machine, ratios, wall_s
 from tests.bench.parallel import parallel_overhead
 from tests.bench.sampler import sampler_cpu_share
@@ -186,6 +187,10 @@ def main() -> None:
         place = folder / "parallel"
         place.mkdir()
         print(parallel_overhead(place.resolve()), flush=True)
+        place = folder / "opening"
+        place.mkdir()
+        for row in opening(place.resolve()):
+            print(row, flush=True)
         shares = sampler_cpu_share(runs=5, seconds=20)
         print(Row("sampler at 10 Hz, share of one core", "%", shares, 1), flush=True)
     finally:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
+from functools import partial
 from itertools import product
 from pathlib import Path
 from statistics import median
@@ -57,8 +56,16 @@ def _points() -> Iterator[Point]:
         joules = (0.5 if dtype == "float32" else 0.3) / size**0.5
         of = experiment("pytorch", workload=workload, dtype=dtype, attn_implementation=attention, batch_size=size)
         yield Point(of, joules * (1.0 if attention == "sdpa" else 1.1))
-        yield Point(experiment("vllm", workload=workload, dtype=dtype, max_num_seqs=size, max_model_len=tokens + 512
-                               if attention == "sdpa" else tokens + 1024), joules * 0.8)
+        yield Point(
+            experiment(
+                "vllm",
+                workload=workload,
+                dtype=dtype,
+                max_num_seqs=size,
+                max_model_len=tokens + 512 if attention == "sdpa" else tokens + 1024,
+            ),
+            joules * 0.8,
+        )
 
 
 def _write_series(path: Path) -> None:
@@ -67,7 +74,9 @@ def _write_series(path: Path) -> None:
     import pyarrow.parquet as pq
 
     moments = [number / 10 for number in range(600)]
-    table = pa.table({"source": ["gpu0"] * 600, "t_s": moments, "power_w": [100.0 + number % 7 for number in range(600)]})
+    table = pa.table(
+        {"source": ["gpu0"] * 600, "t_s": moments, "power_w": [100.0 + number % 7 for number in range(600)]}
+    )
     pq.write_table(table, path)
 
 
@@ -82,25 +91,27 @@ def peak_mib(argv: list[str]) -> float:
 def rows(project: Path, pairs: int = 7) -> Iterator[Row]:
     """A row for each answer's time, and one for its memory."""
     ours = str(Path(sys.executable).parent / "orchestrate")
-    where = ["--project-dir", str(project)]
-    answers = {
-        "results list": ([ours, "results", "list", NAME, *where], "import pandas", 3.0),
-        "results list --group-by": ([ours, "results", "list", NAME, "--group-by", "backend", *where], _STATS, 3.0),
-        "results export": ([ours, "results", "export", NAME, "-o", str(project / "all.parquet"), *where], "import pandas", 3.0),
-    }
-    for what, (argv, imports, target) in answers.items():
-        theirs = [sys.executable, "-c", imports]
-        values, other = ratios(lambda argv=argv: wall_s(argv), lambda theirs=theirs: wall_s(theirs), pairs)
-        note = f"`{imports}`: {median(other):.2f} s"
-        yield Row(f"`orchestrate {what}` of {RUNS:,} runs, wall time", "×", values, target, note)
-        yield Row(f"`orchestrate {what}` of {RUNS:,} runs, peak memory", "MiB", [peak_mib(argv)], 500)
-
-
-_STATS = "import pandas, scipy.special"
+    out = str(project / "out")
+    answers = [
+        (["results", "list", NAME], "pandas", 3),
+        (["results", "list", NAME, "--group-by", "backend"], "pandas, scipy.special", 3),
+        (["results", "export", NAME, "-o", f"{out}.parquet"], "pandas, pyarrow.parquet", 3),
+        (["compare", NAME, "--group-by", "backend"], "pandas, scipy.special, scipy.stats", 3),
+        (["best", NAME], "pandas, scipy.special, scipy.stats", 3),
+        (["report", NAME, "--output", f"{out}.html"], "pandas, scipy.special, scipy.stats, vl_convert", 30),
+    ]
+    for words, modules, target in answers:
+        argv = [ours, *words, "--project-dir", str(project)]
+        theirs = [sys.executable, "-c", f"import {modules}"]
+        values, other = ratios(partial(wall_s, argv), partial(wall_s, theirs), pairs)
+        what = f"`orchestrate {' '.join(words[:2] if words[0] == 'results' else words[:1])}` of {RUNS:,} runs"
+        yield Row(f"{what}, wall time", "×", values, target, f"`import {modules}`: {median(other):.2f} s")
+        yield Row(f"{what}, peak memory", "MiB", [peak_mib(argv)], 500)
 
 
 def main() -> None:
     """Print the table."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled
     print(f"Machine: {machine()}\n\n{HEADER}")
     project = Path(tempfile.mkdtemp(prefix="orchestrate-bench-", dir=".")).resolve()
     try:

@@ -56,7 +56,8 @@ class Watched:
         return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
     def violations(self) -> list[str]:
-        """What an accessibility checker finds, with the elements."""
+        """What an accessibility checker finds, with the elements; from the top, where what sticks covers nothing."""
+        self.page.evaluate("scrollTo({top: 0, behavior: 'instant'})")
         found: list[dict[str, Any]] = Axe().run(self.page, options=_AXE).response["violations"]
         return [f"{one['id']}: {one['help']}: {[node['html'][:200] for node in one['nodes'][:3]]}" for one in found]
 

@@ -53,6 +53,7 @@ def test_the_wheel_runs_a_campaign_and_forces_no_engine(wheel: Path, installed: 
     names = zipfile.ZipFile(wheel).namelist()
     assert not [name for name in names if name.startswith(("tests/", "docs/"))]
     assert "orchestrator/system/simulated_gpu/nvml.c" in names
+    assert {"orchestrator/report/page/page.css", "orchestrator/report/page/page.js"} <= set(names)
     (metadata,) = installed.glob("*.dist-info/METADATA")
     required = Parser().parsestr(metadata.read_text(encoding="utf-8")).get_all("Requires-Dist", [])
     required = [line for line in required if "extra ==" not in line]

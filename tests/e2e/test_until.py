@@ -45,7 +45,7 @@ def test_what_is_known_is_repeated_no_more_and_the_rest_is(project: Project) -> 
     assert other == 7
     assert f"after {steady} runs" in said
     assert f"Known to ± 3 % in load_s: 1 of 2 experiments; {7 - steady} run" in said
-    assert "Not known so exactly after all 7 cycles:" in said
+    assert "Not known so exactly, and not run further (7 cycles at most):" in said
     status = project.json("status", "unlike")
     assert (status["completed"], status["unneeded"]) == (steady + 7, 7 - steady)
     assert (status["pending"], status["failed"]) == (0, 0)

@@ -206,7 +206,7 @@ def test_what_is_known_well_enough_is_not_run_whatever_its_rows_say(manifest: Ma
 
 
 def test_what_is_not_known_well_enough_any_more_is_pending_again(manifest: Manifest, folder: CampaignFolder) -> None:
-    manifest.spare(E0)
+    manifest.reset([(run, Status.UNNEEDED, None) for run in (0, 1)])
     standing = reconcile(manifest, folder, FakeDispatcher())
     assert standing.pending == [0, 1]
     assert standing.mended == ["2 runs needed after all, since the experiment is not known well enough"]

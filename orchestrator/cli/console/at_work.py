@@ -11,6 +11,7 @@ from orchestrator.execution.events import (
     BreakerOpened,
     CampaignEvent,
     CampaignStarted,
+    ExperimentGivenUp,
     ExperimentKnown,
     ExperimentReopened,
     GapEnded,
@@ -81,7 +82,7 @@ class AtWork:
                 run = (event.failure.experiment_id, event.failure.cycle)
                 self._live.pop(run, None)
                 self.ended.discard(run)
-            case ExperimentKnown():
+            case ExperimentKnown() | ExperimentGivenUp():
                 self.runs -= event.spared
             case ExperimentReopened():
                 self.runs += event.needed

@@ -15,6 +15,7 @@ from orchestrator.execution.events import (
     CampaignEvent,
     CampaignStarted,
     CycleStarted,
+    ExperimentGivenUp,
     ExperimentKnown,
     ExperimentReopened,
     Foreseen,
@@ -101,6 +102,9 @@ class PlainLines:
                 self._runs -= event.spared
                 spared = f"{counted(event.spared, 'run')} of it {'is' if event.spared == 1 else 'are'} not needed"
                 yield f"known to {_give_or_take(event)}: {event.experiment_id}; {spared}"
+            case ExperimentGivenUp():
+                self._runs -= event.spared
+                yield f"given up, since its first {counted(event.failed, 'run')} failed: {event.experiment_id}"
             case ExperimentReopened():
                 self._runs += event.needed
                 yield f"known only to {_give_or_take(event)} after all: {event.experiment_id} goes on"

@@ -9,6 +9,7 @@ from dataclasses import replace
 from orchestrator.execution.events import (
     CampaignEvent,
     CampaignStarted,
+    ExperimentGivenUp,
     ExperimentKnown,
     ExperimentReopened,
     Foreseen,
@@ -58,7 +59,7 @@ class Forecast:
             self._begun_s, self._left = self._now_s(), event.to_run
             self._enough = min(max(event.runs // max(event.cycles, 1), 1), _ENOUGH)
             self._at_most = event.until is not None
-        elif isinstance(event, ExperimentKnown):
+        elif isinstance(event, ExperimentKnown | ExperimentGivenUp):
             self._left -= event.spared
         elif isinstance(event, ExperimentReopened):
             self._left += event.needed

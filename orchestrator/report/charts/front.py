@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from orchestrator.analysis.summary import Summary
 from orchestrator.report.charts.chart import POINTS, Chart, spec_of
-from orchestrator.report.charts.parts import Kinds, kind_of_mark, linear_axis
+from orchestrator.report.charts.parts import Kinds, figure_axis, kind_of_mark
 from orchestrator.report.charts.theme import colour, config
 from orchestrator.report.charts.wording import axis_title, caveats, labelled, sentence, told
 from runners.contract.quantities import QUANTITIES, Quantity
@@ -16,6 +16,7 @@ from runners.contract.quantities import QUANTITIES, Quantity
 MOST: Final = 600
 """Points that are drawn: those of the front first."""
 _HEIGHT_PX: Final = 380
+_TICKS_UP: Final = 8
 _CROSSED: Final = 100
 """Points that all have their intervals across them; among more of them, only those of the front have."""
 _NAMED: Final = 12
@@ -119,7 +120,11 @@ def _in_words(rows: Sequence[dict[str, Any]], known: int, without: int, x: Quant
 def _spec(
     rows: list[dict[str, Any]], steps: list[dict[str, float]], x_title: str, y_title: str, description: str
 ) -> dict[str, Any]:
-    x, y = linear_axis(x_title), {"title": y_title, "scale": {"zero": False}}
+    x, y = (
+        figure_axis(title, [row[f"{axis}_{end}"] for row in rows for end in ("low", "high")])
+        for axis, title in (("x", x_title), ("y", y_title))
+    )
+    y["axis"] |= {"tickCount": _TICKS_UP}
     marked = kind_of_mark(_KINDS, [row["kind"] for row in rows])
     bar = {"type": "rule", "opacity": 0.6, "strokeWidth": 1.5, "aria": False}
     across, up = {"field": "x", "type": "quantitative", **x}, {"field": "y", "type": "quantitative", **y}

@@ -11,6 +11,8 @@ from orchestrator.report.charts.theme import colour
 _ROW_PX: Final = 44
 _LINE_PX: Final = 8
 """How far below the middle of its row an interval lies; its label stands above."""
+_FAR: Final = 8.0
+"""Figures further apart than this factor crowd at one end of an even axis."""
 _WIDE_PX: Final = 520
 """From this width on, a legend's entries stand side by side."""
 
@@ -84,7 +86,10 @@ def interval_rows(
     }
 
 
-def linear_axis(title: str) -> dict[str, Any]:
-    """An axis for figures of one order of magnitude, from about the least to about the most of them."""
-    ticks = {"expr": "max(3, floor(width / 110))"}
-    return {"title": title, "scale": {"zero": False}, "axis": {"tickCount": ticks}}
+def figure_axis(title: str, figures: Sequence[float]) -> dict[str, Any]:
+    """An axis for these figures, from about the least to about the most; logarithmic where they lie far apart."""
+    ticks = {"tickCount": {"expr": "max(3, floor(width / 110))"}}
+    if figures and min(figures) > 0 and max(figures) / min(figures) > _FAR:
+        scale = {"type": "log", "nice": False, "padding": 12}
+        return {"title": f"{title}, logarithmic", "scale": scale, "axis": {**ticks, "format": "~r"}}
+    return {"title": title, "scale": {"zero": False}, "axis": ticks}

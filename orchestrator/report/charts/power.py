@@ -95,15 +95,14 @@ def _stretches(across: dict[str, Any]) -> dict[str, Any]:
     window = {"test": f"datum.strip || datum.phase === '{_TITLES['window']}'", "value": 1}
     hues = {"domain": list(_STRIP), "range": [colour("ink"), colour("rest")]}
     of_strip = {"test": "datum.strip", "field": "phase", "type": "nominal", "scale": hues}
+    top = {"expr": f"datum.strip ? height - {_STRIP_PX} : 0"}
     return {
         "name": "stretches",
         "data": {"name": PHASES},
-        "mark": {"type": "rect", "stroke": colour("surface"), "aria": False},
+        "mark": {"type": "rect", "stroke": colour("surface"), "aria": False, "y": top, "y2": {"expr": "height"}},
         "encoding": {
             "x": {**across, "field": "start_s"},
             "x2": {"field": "end_s"},
-            "y": {"condition": {"test": "datum.strip", "value": {"expr": f"height - {_STRIP_PX}"}}, "value": 0},
-            "y2": {"value": "height"},
             "fill": {"condition": of_strip, "value": colour("band")},
             "opacity": {"condition": window, "value": 0.5},
             "tooltip": tooltip,

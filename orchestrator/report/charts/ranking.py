@@ -7,7 +7,7 @@ from typing import Any, Final
 from orchestrator.analysis.best import Best, Ranked
 from orchestrator.analysis.interval import Interval
 from orchestrator.report.charts.chart import Chart, spec_of
-from orchestrator.report.charts.parts import Kinds, interval_rows, linear_axis
+from orchestrator.report.charts.parts import Kinds, figure_axis, interval_rows
 from orchestrator.report.charts.theme import config
 from orchestrator.report.charts.wording import axis_title, caveats, labelled, sentence, told
 from runners.contract.quantities import QUANTITIES, Quantity
@@ -46,7 +46,8 @@ def ranking_chart(best: Best, most: int = MOST) -> Chart:
         {"field": "cycles", "title": "cycles"},
         {"field": "kind", "title": "standing"},
     ]
-    drawn = interval_rows(rows, _STANDINGS, linear_axis(axis_title(quantity, of_all)), tooltip)
+    across = figure_axis(axis_title(quantity, of_all), [row[end] for row in rows for end in ("low", "high")])
+    drawn = interval_rows(rows, _STANDINGS, across, tooltip)
     return Chart("ranking", title, description, spec_of(description, **drawn, config=config()), len(rows))
 
 

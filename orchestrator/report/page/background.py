@@ -8,8 +8,8 @@ from typing import Final
 from orchestrator.report.answers import Answers
 from orchestrator.report.circumstances import Facts
 from orchestrator.report.counting import counted
-from orchestrator.report.page.answering import MOST_ROWS, section
 from orchestrator.report.page.html import Html, element, joined, name
+from orchestrator.report.page.parts import MOST_ROWS, section
 from orchestrator.report.page.tables import Cell, Head, Row, figure_cell, headline, table
 from runners.contract.paths import short_run_id
 from runners.contract.quantities import QUANTITIES
@@ -78,7 +78,6 @@ def left_out_section(answers: Answers) -> Html:
 def runs_section(answers: Answers, openable: Collection[str]) -> Html:
     """Every run with its headline figures."""
     frame = answers.table.frame
-    labels = {run: one.group.label for one in answers.standings for run in one.group.frame["run_id"]}
     heads = [Head("Run"), Head("Configuration"), Head("Cycle", numeric=True)]
     heads += [Head(headline(QUANTITIES[figure]), QUANTITIES[figure].unit, True) for figure in _FIGURES]
     heads += [Head("Energy", "how it is known"), Head("Verdict"), Head("Failed checks")]
@@ -88,7 +87,7 @@ def runs_section(answers: Answers, openable: Collection[str]) -> Html:
     for run, identity, cycle, method, verdict, failed, retired, *figures in (
         frame[columns].head(MOST_ROWS).itertuples(index=False, name=None)
     ):
-        cells = [Cell(element("code", short_run_id(identity, cycle))), Cell(name(labels.get(run, identity)))]
+        cells = [Cell(element("code", short_run_id(identity, cycle))), Cell(name(answers.labels[run]), class_="named")]
         cells.append(Cell(cycle, cycle, numeric=True))
         cells += [
             figure_cell(QUANTITIES[figure], None if value != value else value)
@@ -123,7 +122,7 @@ def environment_section(answers: Answers) -> Html:
     count = len(environments.of)
     parts: list[Html] = []
     if count > 1:
-        parts.append(element("p", f"{count} unlike environments; results of unlike environments are "
+        parts.append(element("p", f"{count} environments; results of unlike environments are "
                      + ("pooled, as was asked for." if answers.asked.choice.pooled else "not pooled.")))  # fmt: skip
         heads = [Head("Field"), *(Head(identity[:8]) for identity in environments.of)]
         rows = [

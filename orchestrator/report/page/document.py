@@ -13,14 +13,7 @@ from orchestrator.report.charts.power import power_spec
 from orchestrator.report.charts.script import chart_script
 from orchestrator.report.charts.theme import css_variables
 from orchestrator.report.counting import counted
-from orchestrator.report.page.answering import (
-    charts_of,
-    effects_section,
-    front_section,
-    power_section,
-    ranking_section,
-    short_section,
-)
+from orchestrator.report.page.answering import charts_of, ranking_section, short_section
 from orchestrator.report.page.background import (
     checks_section,
     environment_section,
@@ -29,6 +22,7 @@ from orchestrator.report.page.background import (
     repeat_section,
     runs_section,
 )
+from orchestrator.report.page.exploring import effects_section, front_section, power_section
 from orchestrator.report.page.html import Html, element, inline_script, json_island, name
 from orchestrator.report.page.series import OpenedRun, opened_runs
 

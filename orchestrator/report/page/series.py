@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,32 +42,23 @@ class OpenedRun:
 def opened_runs(answers: Answers) -> list[OpenedRun]:
     """Of each run that was read whole and recorded its power, in the order of the ranking."""
     folder = CampaignFolder(answers.table.folder)
-    results = {(result.experiment_id, result.cycle): result for result in answers.readings}
     sources = sum(len(result.sources) for result in answers.readings)
     most = max(_LEAST_SAMPLES, min(MOST_SAMPLES, _MOST_SAMPLES // max(sources, 1)))
     found = []
-    for label, run in _in_order([one.group for one in answers.standings], results):
-        result = results[run]
-        power = power_of(folder.run_folder(*run), result, most)
+    for result in _in_order([one.group for one in answers.standings], answers.readings):
+        power = power_of(folder.run_folder(result.experiment_id, result.cycle), result, most)
         if power:
-            suspect = " · suspect" if result.verdict != "good" else ""
-            title = f"cycle {result.cycle}{suspect}"
+            label = answers.labels[result.run_id]
+            title = f"cycle {result.cycle}" + ("" if result.verdict == "good" else f" · {result.verdict}")
             found.append(OpenedRun(result.run_id, label, title, _packed(f"{label} · {title}", power, result)))
     return found
 
 
-def _in_order(
-    groups: Sequence[Group], results: dict[tuple[str, int], RunResult]
-) -> Iterator[tuple[str, tuple[str, int]]]:
+def _in_order(groups: Sequence[Group], results: Sequence[RunResult]) -> list[RunResult]:
     """Every run that was read, those that no answer rests on last."""
-    left = dict.fromkeys(results)
-    for group in groups:
-        for run in zip(group.frame["experiment_id"], group.frame["cycle"], strict=True):
-            if run in left:
-                del left[run]
-                yield group.label, run
-    for run in left:
-        yield "left out", run
+    counting = (run for group in groups for run in group.frame["run_id"])
+    place = {run: number for number, run in enumerate(counting)}
+    return sorted(results, key=lambda result: place.get(result.run_id, len(place)))
 
 
 def _packed(title: str, power: Power, result: RunResult) -> str:

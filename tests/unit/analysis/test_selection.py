@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from orchestrator.analysis.selection import select
+from orchestrator.analysis.selection import select, simultaneous
 
 CHANCE = np.random.default_rng(7)
 
@@ -91,3 +91,20 @@ def test_blocks_of_rows_give_what_all_at_once_give(monkeypatch: pytest.MonkeyPat
     assert parts.possible.tolist() == whole.possible.tolist()
     assert parts.beside_best == pytest.approx(whole.beside_best)
     assert parts.paired == whole.paired
+
+
+def test_intervals_at_once_are_those_of_t_at_sidaks_level() -> None:
+    logs = np.array([[0.0], [1.0], [2.0]]) + noise(3, 5)
+    for row, found in zip(logs, simultaneous(logs), strict=True):
+        low, high = stats.t.interval(0.95 ** (1 / 3), 4, row.mean(), stats.sem(row))
+        assert (np.log(found.low), np.log(found.high)) == (pytest.approx(low), pytest.approx(high))
+        assert (found.method, found.count, found.level) == ("log-t", 5, 0.95)
+    assert simultaneous(np.empty((0, 4))) == []
+
+
+def test_what_was_repeated_until_it_was_known_has_a_wider_interval() -> None:
+    logs = noise(2, 10)
+    fixed, (stopped, other) = simultaneous(logs), simultaneous(logs, looked_at=np.array([True, False]))
+    assert other == fixed[1]
+    assert stopped.method == "sequential log-t"
+    assert np.log(stopped.high / stopped.low) == pytest.approx(1.25 * np.log(fixed[0].high / fixed[0].low))

@@ -178,6 +178,10 @@ _SECTIONS: dict[str, st.SearchStrategy[Any]] = {
     "notify": st.fixed_dictionaries(
         {}, optional={"webhook_url": st.just("http://localhost/"), "on_failure": st.booleans()}
     ),
+    "until": st.fixed_dictionaries(
+        {"metric": st.sampled_from(["energy_per_output_token_j", "ttft_s.p95"]), "relative_half_width": st.just(0.02)},
+        optional={"min_cycles": st.integers(3, 9), "max_cycles": st.integers(5, 60)},
+    ),
 }
 
 

@@ -18,16 +18,18 @@ from orchestrator.execution.changes import changes, retired
 from orchestrator.execution.events import (
     CampaignStarted,
     CycleStarted,
+    ExperimentGivenUp,
     ExperimentKnown,
     ExperimentReopened,
     Foreseen,
     RunCompleted,
 )
 from orchestrator.execution.planning import open_or_plan
-from orchestrator.execution.precision import Precision
+from orchestrator.execution.precision import Known, Precision
 from orchestrator.execution.preflight.look import preflight
 from orchestrator.manifest.store import Manifest, Status
 from orchestrator.reconcile import reconcile
+from orchestrator.report.precision import give_or_take
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.frozen import thaw
 from orchestrator.system.project import find_project
@@ -153,7 +155,7 @@ def test_once_nothing_is_left_it_is_complete_and_says_what_it_does_not_know(begu
     shown = text_of("resume", "base")
     assert "campaign base is complete: nothing to run" in shown
     assert "Known to ± 2 % in energy_per_output_token_j: 1 of 2 experiments; 3 runs not needed." in shown
-    assert f"Not known so exactly after all 6 cycles: {begun.ids[1]}: ± 35 % from 6 runs" in shown
+    assert f"Not known so exactly, and not run further (6 cycles at most): {begun.ids[1]}: ± 35 % from 6 runs" in shown
     status = campaign_status("base")
     assert (status.left, status.least_left, status.counts[Status.UNNEEDED]) == (0, 0, 3)
 
@@ -216,6 +218,8 @@ def test_its_events_in_words() -> None:
     assert said[5] == "known only to ± 3.2 % after 4 runs after all: exp goes on"
     assert said[6].startswith("[5/9] ")
     (foreseen,) = lines(Foreseen(4, 8, 800.0, None, None, None, (), at_most=True))
+    (given_up,) = lines(ExperimentGivenUp("exp", 3, 4))
+    assert given_up == "given up, since its first 3 runs failed: exp"
     assert foreseen == "estimated from the first 4: at most 13 min for at most 8 runs left"
 
 
@@ -236,3 +240,9 @@ def test_a_campaign_without_it_says_none_of_this(begun: Begun) -> None:
     assert "Repeated" not in shown
     document = json.loads(call("status", "base", "--json").stdout)
     assert (document["until"], document["precision"]) == (None, [])
+
+
+def test_a_width_is_written_as_a_person_would() -> None:
+    widths = {0.00216: "± 0.22 %", 0.0137: "± 1.4 %", 0.994: "± 99 %", 3.44: "± 344 %", None: "no figure"}
+    assert {width: give_or_take(Known(0, width, enough=False, method=None)) for width in widths} == widths
+    assert give_or_take(Known(2, 0.05, enough=False, method="estimated")) == "± 5 % (estimated)"

@@ -142,7 +142,7 @@ def test_what_is_dropped_is_not_taken_wherever_it_waited() -> None:
     runs.again(0, 0.0)
     runs.again(1, 10.0)
     assert taken(runs, "a") is None
-    runs.drop([0, 1, 2, 7])
+    assert runs.drop([0, 1, 2, 7]) == {0, 1, 2}
     assert taken(runs, now_s=20.0) == 3
     assert not runs
 

@@ -12,6 +12,7 @@ from orchestrator.campaign.until import Until
 from orchestrator.execution.events import (
     CampaignEnded,
     CycleStarted,
+    ExperimentGivenUp,
     ExperimentKnown,
     ExperimentReopened,
     Notice,
@@ -124,6 +125,50 @@ def test_a_failure_of_what_is_known_is_not_tried_again_at_the_next_start(tmp_pat
     assert stage.run() == CampaignEnded("base", 11, 0, 0, 5, (stage.ids[1],))
 
 
+def test_what_failed_before_is_not_tried_again_once_its_experiment_is_known(tmp_path: Path) -> None:
+    """Cycles 5 and 6 failed; started again, cycle 4, which is run first, makes it known."""
+    stage = Sure(tmp_path, order="grouped", least=4, most=7, backends={"simulated": {"batch_size": 1}})
+    for cycle in (1, 2, 3):
+        result = run_result(cycle=cycle, experiment_id=stage.ids[0], energy_per_output_token_j=QUIET[cycle])
+        published_run(stage.folder.path.parent, result)
+    for run in (4, 5):
+        stage.manifest.begin_attempt(run, 1)
+        stage.manifest.fail(run, 1, FailureKind.CRASHED, "died")
+    assert stage.run() == CampaignEnded("base", 4, 0, 0, 3)
+    assert stage.cycles_of(0) == [4]
+    assert stage.standings()[4:] == ["unneeded"] * 3
+
+
+def test_an_experiment_of_which_no_run_comes_through_is_given_up_until_it_is_resumed(tmp_path: Path) -> None:
+    stage = Sure(tmp_path)
+    fails = True
+
+    def start(played: Played) -> None:
+        of_first = played.name.experiment_id == stage.ids[0]
+        stage.end(played, FailureKind.OUT_OF_MEMORY if of_first and fails else None)
+
+    stage.on_start = start
+    assert stage.run() == CampaignEnded("base", 8, 3, 0, 5, (stage.ids[0], stage.ids[1]))
+    assert stage.told(ExperimentGivenUp) == [ExperimentGivenUp(stage.ids[0], 3, 5)]
+    assert stage.cycles_of(0) == [1, 2, 3]
+    assert stage.run() == CampaignEnded("base", 8, 3, 0, 5, (stage.ids[0], stage.ids[1]))
+    assert stage.cycles_of(0) == [1, 2, 3, 1]
+    fails = False
+    assert stage.run() == CampaignEnded("base", 11, 0, 0, 5, (stage.ids[1],))
+
+
+def test_one_that_comes_through_now_and_then_goes_on(tmp_path: Path) -> None:
+    stage = Sure(tmp_path)
+
+    def start(played: Played) -> None:
+        broken = played.name.experiment_id == stage.ids[0] and played.name.cycle != 2
+        stage.end(played, FailureKind.OUT_OF_MEMORY if broken else None)
+
+    stage.on_start = start
+    assert stage.run().failed == 7
+    assert stage.told(ExperimentGivenUp) == []
+
+
 def test_suspect_runs_and_those_without_the_figure_do_not_tell(tmp_path: Path) -> None:
     stage = Sure(tmp_path, most=6)
     stage.value = lambda place, cycle: None if place else QUIET[cycle % 5]
@@ -175,10 +220,11 @@ def test_one_that_is_at_work_while_its_experiment_becomes_known_is_watched_to_it
     def start(played: Played) -> None:
         if played.name.cycle not in (3, 4):
             stage.end(played)
-        elif played.name.cycle == 4:
-            third = next(each for each in stage.at_work if each.name.cycle == 3)
-            stage.end(third)
-            stage.on_event = lambda event: isinstance(event, ExperimentKnown) and stage.end(played)
+            return
+        both = {each.name.cycle: each for each in (*stage.at_work, played)}
+        if both.keys() == {3, 4}:
+            stage.on_event = lambda event: isinstance(event, ExperimentKnown) and stage.end(both[4])
+            stage.end(both[3])
 
     stage.on_start = start
     ended = stage.run()

@@ -235,14 +235,12 @@ def test_damage_found_only_later_is_told_as_such(path: Path) -> None:
         list(manifest.runs())
 
 
-def test_what_is_not_needed_of_an_experiment_is_what_was_pending_and_may_be_needed_again(manifest: Manifest) -> None:
-    manifest.begin_attempt(0, 1)
-    assert manifest.spare("e0") == [2]
-    assert [status for _, _, _, status in manifest.standing()] == ["running", "pending", "unneeded", "pending"]
-    assert manifest.spare("e0") == []
-    assert manifest.need_again("e1") == []
-    assert manifest.need_again("e0") == [2]
-    assert manifest.counts()[Status.UNNEEDED] == 0
+def test_it_tells_where_the_runs_of_one_experiment_stand(manifest: Manifest) -> None:
+    manifest.begin_attempt(2, 1)
+    manifest.reset([(0, Status.UNNEEDED, None)])
+    assert manifest.statuses_of("e0") == [(0, Status.UNNEEDED), (2, Status.RUNNING)]
+    assert manifest.statuses_of("e1") == [(1, Status.PENDING), (3, Status.PENDING)]
+    assert manifest.statuses_of("e2") == []
 
 
 def test_at_least_as_many_are_left_as_each_experiment_lacks_of_the_least_and_one_of_each_that_goes_on(
@@ -252,7 +250,7 @@ def test_at_least_as_many_are_left_as_each_experiment_lacks_of_the_least_and_one
     manifest.begin_attempt(0, 1)
     manifest.complete(0, 1, "x")
     assert [manifest.least_left(count) for count in (1, 2)] == [2, 3]
-    manifest.spare("e0")
+    manifest.reset([(2, Status.UNNEEDED, None)])
     assert [manifest.least_left(count) for count in (1, 2)] == [1, 2]
-    manifest.spare("e1")
+    manifest.reset([(run, Status.UNNEEDED, None) for run in (1, 3)])
     assert manifest.least_left(2) == 0

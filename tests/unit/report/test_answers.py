@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 
 from orchestrator.analysis.groups import Choice
+from orchestrator.campaign.schema import Dispatching
 from orchestrator.errors import InputError
 from orchestrator.report.answers import Asked, answers_of
 from orchestrator.report.in_words import Name, Sentence, in_short, trust
+from orchestrator.results.frozen import freeze
 from runners.contract.paths import FAILURE, AttemptName, FailureKind
 from runners.contract.result import RunFailure
 from tests.browser.reported import written
-from tests.builders import experiment, identity, run_result
+from tests.builders import campaign, experiment, identity, run_result
 from tests.made import made_results, points
 
 
@@ -26,7 +28,7 @@ def test_the_best_is_named_with_what_it_rests_on(tmp_path: Path) -> None:
     assert answers.winner is answers.standings[0]
     assert answers.winner.group.label.endswith("batch_size 2")
     words = said(in_short(answers))
-    assert words.startswith("batch_size 2 has the lowest energy per output token (simulated): 0.298 J/token (95 % interval ")
+    assert words.startswith("batch_size 2 has the lowest energy per output token (simulated): 0.298 J/token (95 % ")
     assert "corrected for having been picked as the best of 3; log-t, 5 cycles" in words
     assert "It is told apart from all 2 others." in words
     assert "At the other end stands batch_size 1, with 2.0" in words
@@ -125,3 +127,20 @@ def test_circumstances_tell_what_is_alike_and_what_differs(tmp_path: Path) -> No
     effective = answers_of(written(tmp_path, "c", made)).circumstances.effective["simulated"]
     assert effective.alike == {"threads": "4"}
     assert sorted(effective.differing["kernel.name"]) == ["k0", "k1"]
+
+
+def test_runs_that_are_planned_and_not_there_are_counted(tmp_path: Path) -> None:
+    results = made_results("c", points([0.3, 0.5]), 2)
+    folder = written(tmp_path, "c", results)
+    freeze(folder / "campaign.json", campaign(tmp_path, name="c", cycles=3), 2, "0" * 64, Dispatching("local", None))
+    assert "2 runs of 6 planned are not there." in said(trust(answers_of(folder)))
+
+
+def test_a_campaign_that_stops_when_sure_lacks_nothing(tmp_path: Path) -> None:
+    folder = written(tmp_path, "c", made_results("c", points([0.3, 0.5]), 5))
+    until = {"metric": "energy_per_output_token_j", "relative_half_width": 0.02, "min_cycles": 5, "max_cycles": 20}
+    stopping = campaign(tmp_path, name="c", until=until)
+    freeze(folder / "campaign.json", stopping, 2, "0" * 64, Dispatching("local", None))
+    words = said(trust(answers_of(folder)))
+    assert "until energy_per_output_token_j is known to ± 2 %: 10 runs, of 40 at most." in words
+    assert "not there" not in words

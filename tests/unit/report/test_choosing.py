@@ -10,7 +10,9 @@ import pytest
 from orchestrator.analysis.groups import Choice
 from orchestrator.errors import InputError
 from orchestrator.report.choosing import Chosen, Question, choose, chosen_json
-from orchestrator.report.chosen import answer, effects_table, front_table, ranking_table
+from orchestrator.report.chosen import answer, ranking_table
+from orchestrator.report.effects import effects_table
+from orchestrator.report.front import front_table
 from orchestrator.report.tables import Table
 from orchestrator.system.project import Project, find_project
 from tests.builders import Ended, call, experiment
@@ -71,7 +73,17 @@ def test_those_that_may_be_as_good_are_named(project: Project) -> None:
     assert "1 other of 2 cannot be told from it, and may be as good: batch_size" in said(found)
     assert "At worst it is " in said(found)
     assert cells(ranking_table(found.best), "best?") == ["winner", "maybe", "no"]
-    assert any("4 cycles tell little" in note for note in ranking_table(found.best).notes)
+    assert any(
+        note == "4 cycles of some that may be best: more cycles separate more"
+        for note in ranking_table(found.best).notes
+    )
+
+
+def test_beside_one_of_a_single_cycle_no_bound_is_claimed(project: Project) -> None:
+    made(project, "made", real((0.5, 0.2)))
+    made(project, "other", [Point(experiment("vllm"), 0.3)], 1)
+    assert "At worst" not in said(chosen(project, "made", "other"))
+    assert "may be as good: other: " in said(chosen(project, "made", "other"))
 
 
 def test_what_was_not_measured_says_so_wherever_it_stands(project: Project) -> None:
@@ -92,15 +104,15 @@ def test_estimates_rank_only_when_asked_and_carry_their_name(project: Project) -
     made(project, "made", real((0.5, 0.2)), energy_method="estimated")
     assert "estimates do not rank; --estimated ranks them all the same" in said(chosen(project, "made"))
     asked = chosen(project, "made", choice=Choice(estimated=True))
-    assert "the lowest energy per output token (estimated): " in said(asked)
+    assert "the lowest energy per output token (energy estimated): " in said(asked)
     by_latency = chosen(project, "made", metric="ttft_s.p95")
-    assert "(estimated)" not in said(by_latency)
+    assert "estimated" not in said(by_latency)
     assert by_latency.front
     assert by_latency.front.left_out == ["energy per output token: estimated"]
     with_energy = chosen(project, "made", metric="ttft_s.p95", choice=Choice(estimated=True))
     assert with_energy.front
     headings = [column.title for column in front_table(with_energy.front, with_energy.groups).columns]
-    assert headings == ["candidate", "TTFT p95\nms", "energy (estimated)\nJ/token", "output rate\ntokens/s",
+    assert headings == ["candidate", "TTFT p95\nms", "energy (energy estimated)\nJ/token", "output rate\ntokens/s",
                         "peak memory\nMiB"]  # fmt: skip
 
 
@@ -144,6 +156,8 @@ def test_the_meters_bounds_stand_beside_the_winners_interval(project: Project) -
     made(project, "made", real((0.5, 0.2)))
     assert any("× 0.990 to × 1.010" in note for note in chosen(project, "made").notes)
     assert not any("bounds" in note for note in chosen(project, "made", metric="ttft_s.p50").notes)
+    made(project, "exact", real((0.5, 0.2)), energy_low_j=1.0, energy_high_j=1.0, energy_j=1.0)
+    assert not any("bounds" in note for note in chosen(project, "exact").notes)
 
 
 def test_the_front_is_of_what_is_traded(project: Project) -> None:

@@ -31,7 +31,7 @@ def result(**changes: object) -> RunResult:
 
 
 def test_watts_that_a_meter_told_are_told_from_the_window_on(tmp_path: Path) -> None:
-    recorded(tmp_path, [(99.0, 10.0), (101.5, 20.0)], [(99.0, 0.0), (101.0, 40.0)])
+    recorded(tmp_path, [(99.0, 10.0), (101.5, 20.0), (102.0, float("nan"))], [(99.0, 0.0), (101.0, 40.0)])
     power = power_of(tmp_path, result())
     assert power is not None
     assert list(power.traces[0].samples) == [(-1.0, 10.0), (1.5, 20.0)]

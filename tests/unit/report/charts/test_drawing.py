@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import struct
 from xml.etree import ElementTree
 
@@ -7,6 +8,7 @@ import pytest
 
 from orchestrator.report.charts.chart import Chart
 from orchestrator.report.charts.drawing import as_png, as_svg
+from orchestrator.report.charts.power import Sample, Stretch, power_chart
 from orchestrator.report.charts.script import chart_script
 from orchestrator.report.charts.theme import PALETTES
 from tests.unit.report.charts.examples import HOSTILE, all_charts
@@ -42,3 +44,12 @@ def test_the_script_can_stand_in_a_script_element() -> None:
     script = chart_script()
     assert "</script" not in script.lower()
     assert "window.drawChart" in script
+
+
+def test_prefill_and_decode_lie_in_a_strip_below_the_lines_and_the_window_behind_them() -> None:
+    stretches = [Stretch("window", 0.0, 9.0), Stretch("prefill", 0.0, 1.0), Stretch("decode", 1.0, 9.0)]
+    drawn = as_svg(power_chart("a", [Sample("GPU-1", 0.0, 60.0), Sample("GPU-1", 9.0, 80.0)], stretches))
+    root = ElementTree.fromstring(drawn)
+    (layer,) = (one for one in root.iter(f"{SVG}g") if "stretches_marks" in one.get("class", "").split())
+    heights = [float(re.findall(r"v(-?[\d.]+)", path.get("d", ""))[0]) for path in layer]
+    assert heights == [260.0, 8.0, 8.0]

@@ -68,3 +68,11 @@ def test_of_very_many_the_front_is_drawn_whole_and_the_rest_as_far_as_there_is_r
     assert kinds[0] == kinds[1] != kinds[2]
     assert "of 52 configurations; 2 on the Pareto front" in chart.description
     assert "42 of the others are not drawn" in chart.description
+
+
+def test_figures_far_apart_stand_on_a_logarithmic_axis_that_says_so() -> None:
+    near, far = ([spot(0.05, 0.2, True), spot(0.05 * factor, 0.21, False)] for factor in (2, 20))
+    axes = [_layer(front_chart(spots), "points")["encoding"] for spots in (near, far)]
+    assert [axis["x"]["scale"].get("type", "linear") for axis in axes] == ["linear", "log"]
+    assert [axis["x"]["title"] for axis in axes] == ["TTFT p50 (ms)", "TTFT p50 (ms), logarithmic"]
+    assert "type" not in axes[1]["y"]["scale"]

@@ -1,0 +1,198 @@
+"""``orchestrate results list`` and ``export`` over made-up campaigns."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from orchestrator.cli.console import tables
+from orchestrator.report.tables import Column, Table
+from tests.builders import begun, call, experiment, published_run, run_result
+from tests.made import Point, made_campaign, points
+
+NASTY = "<img src=x onerror=alert(1)> [red]模型[/red] \x1b[31m‮"
+
+
+@pytest.fixture
+def results() -> Path:
+    folder = Path("results")
+    of = [*points([0.5, 0.4]), Point(experiment("vllm", max_num_seqs=8), 0.2)]
+    made_campaign(folder, "made", of, 3, energy_method="simulated")
+    return folder
+
+
+def json_of(*args: str) -> Any:
+    done = call("results", *args, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def rows_of(*args: str) -> list[dict[str, str]]:
+    done = call("results", "export", *args)
+    assert done.returncode == 0, done.stderr
+    return list(csv.DictReader(io.StringIO(done.stdout)))
+
+
+def test_groups_are_shown_with_all_that_is_known_of_them(results: Path) -> None:
+    shown = call("results", "list", "made", "--group-by", "backend", "--metric", "energy_per_output_token_j").stdout
+    assert "made: energy per output token, J/token" in shown
+    line = next(line for line in shown.splitlines() if line.startswith(" vllm"))
+    assert line.split()[:3] == ["vllm", "3", "3"]
+    assert "log-t" in line
+    assert "simulated" in line
+    assert "energy is simulated in 3 of 9 runs" in shown
+
+
+def test_groups_for_machines_carry_the_interval_and_its_method(results: Path) -> None:
+    found = json_of("list", "made", "--group-by", "max_num_seqs", "--metric", "ttft_s.p95")
+    assert [group["label"] for group in found["groups"]] == ["max_num_seqs —", "max_num_seqs 8"]
+    figures = found["groups"][1]["metrics"]["ttft_s.p95"]
+    assert figures["interval"]["low"] < figures["interval"]["estimate"] < figures["interval"]["high"]
+    assert (figures["interval"]["method"], figures["interval"]["count"], figures["cycles"]) == ("log-t", 3, 3)
+
+
+def test_drift_over_the_cycles_is_said() -> None:
+    made_campaign(Path("results"), "warming", points([0.5, 0.4, 0.3, 0.2]), 6, per_cycle=0.05)
+    made_campaign(Path("results"), "steady", points([0.5, 0.4, 0.3, 0.2]), 6)
+    args = ("--group-by", "backend", "--metric", "energy_per_output_token_j")
+    assert "energy per output token drifts by +" in call("results", "list", "warming", *args).stdout
+    assert "drifts" not in call("results", "list", "steady", *args).stdout
+
+
+def test_suspect_runs_are_left_out_of_groups_with_the_reason_unless_asked_for(results: Path) -> None:
+    published_run(results, run_result(experiment("vllm", max_num_seqs=8), campaign="made", cycle=4, verdict="suspect"))
+    by = ("made", "--group-by", "experiment_id", "--where", "backend = vllm")
+    assert json_of("list", *by)["groups"][0]["left_out"] == [{"reason": "suspect", "runs": 1}]
+    assert json_of("list", *by, "--suspect")["groups"][0]["runs"] == 4
+    shown = call("results", "list", *by).stdout
+    assert "1 suspect" in shown
+    assert "1 run left out, in 1 group: suspect" in shown
+    assert "suspect" in call("results", "list", "made").stdout
+
+
+def test_filters_pick_runs_by_row_and_groups_by_median(results: Path) -> None:
+    runs = json_of("list", "made", "--where", "batch_size >= 2", "--where", "cycle < 3")
+    assert [run["experiment"]["options"]["batch_size"] for run in runs] == [2, 2]
+    groups = json_of("list", "made", "--group-by", "backend", "--where", "energy_per_output_token_j < 0.3")["groups"]
+    assert [group["label"] for group in groups] == ["vllm"]
+    assert "no group meets" in call("results", "list", "made", "--group-by", "backend", "--where", "energy_j<0").stdout
+    assert "0 of 9 runs" in call("results", "list", "made", "--where", "energy_j < 0").stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("list", "made", "--group-by", "nothing"), "there is no column 'nothing'"),
+        (("list", "made", "--where", "p95 < 1"), "could be ttft_s.p95"),
+        (("list", "made", "--where", "energy_j < much"), "is a number"),
+        (("list", "made", "--metric", "model"), "there is no column 'model'"),
+        (("list", "made", "--suspect"), "about groups"),
+        (("export", "made", "-o", "x.txt"), "must end in .csv or .parquet"),
+        (("list", "other"), "there is no campaign"),
+    ],
+)
+def test_what_is_wrong_is_said_and_ends_with_2(results: Path, args: tuple[str, ...], said: str) -> None:
+    done = call("results", *args)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_exports_have_a_row_a_run_with_units_and_nothing_for_what_was_not_measured(results: Path) -> None:
+    rows = rows_of("made")
+    assert len(rows) == 9
+    assert float(rows[0]["energy_j [J]"]) > 0
+    assert {row["cpu_energy_j [J]"] for row in rows} == {""}
+    assert float(rows[0]["ttft_s.p50 [s]"]) < 1
+    assert float(rows[0]["memory_peak_bytes [B]"]) == 512 * 2**20
+    assert [row["vllm.max_num_seqs"] for row in rows[:3]] == ["", "", "8"]
+    names = list(rows[0])
+    for prefix in ("workload.", "simulated.", "vllm.", "ttft_s."):
+        places = [place for place, name in enumerate(names) if name.startswith(prefix)]
+        assert places == list(range(places[0], places[-1] + 1))
+
+
+def test_a_parquet_export_carries_units_in_its_metadata(results: Path) -> None:
+    assert call("results", "export", "made", "-o", "out.parquet").returncode == 0
+    found = pq.read_table("out.parquet")
+    assert found.num_rows == 9
+    assert found.schema.field("energy_per_output_token_j").metadata[b"unit"] == b"J/token"
+    assert found.schema.field("ttft_s.p50").metadata == {b"unit": b"s", b"title": b"TTFT p50"}
+    assert found["vllm.max_num_seqs"].to_pylist()[:3] == [None, None, 8]
+
+
+def test_groups_are_exported_with_each_metric_under_its_name(results: Path) -> None:
+    rows = rows_of("made", "--group-by", "backend", "--metric", "energy_j")
+    assert [row["group"] for row in rows] == ["simulated", "vllm"]
+    assert (
+        float(rows[1]["energy_j.low [J]"])
+        < float(rows[1]["energy_j.typical [J]"])
+        < float(rows[1]["energy_j.high [J]"])
+    )
+    assert (rows[1]["energy_j.cycles"], rows[1]["energy_j.method"]) == ("3", "log-t")
+
+
+def test_values_of_several_types_are_text_in_parquet() -> None:
+    for number, value in enumerate((1, "a", True)):
+        of = experiment("vllm", engine_args={"odd": value})
+        published_run(Path("results"), run_result(of, order_index=number))
+    begun(Path("results"), "base")
+    assert call("results", "export", "base", "-o", "out.parquet").returncode == 0
+    assert pq.read_table("out.parquet")["vllm.engine_args.odd"].to_pylist() == ["1", "a", "true"]
+
+
+@pytest.mark.parametrize("name", [NASTY, "ब्" * 30, "= cmd|' /C calc'!A0", 'a,b\n"c"'])
+def test_names_in_any_script_and_with_markup_are_data(name: str) -> None:
+    for number, model in enumerate((name, "plain")):
+        published_run(Path("results"), run_result(experiment(model=model), order_index=number))
+    begun(Path("results"), "base")
+    for args in (("list", "base"), ("list", "base", "--group-by", "model")):
+        shown = call("results", *args).stdout
+        assert "\x1b" not in shown
+        assert "‮" not in shown
+        assert (name if name.isprintable() else name.split("\x1b")[0].split("\n")[0]) in shown
+    assert {row["model"] for row in rows_of("base")} == {name, "plain"}
+    assert {group["key"]["model"] for group in json_of("list", "base", "--group-by", "model")["groups"]} == {
+        name,
+        "plain",
+    }
+
+
+def test_a_campaign_of_one_run_that_measured_nothing_claims_nothing() -> None:
+    nothing = dict.fromkeys(("energy_j", "energy_per_output_token_j", "energy_method", "ttft_s", "memory_peak_bytes"))
+    published_run(Path("results"), run_result(**nothing))
+    begun(Path("results"), "base")
+    (group,) = json_of("list", "base", "--group-by", "experiment_id")["groups"]
+    assert group["metrics"]["energy_per_output_token_j"]["mean"] is None
+    shown = call("results", "list", "base", "--group-by", "experiment_id")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "energy was not measured in 1 of 1 runs" in shown.stdout
+    assert "it takes two cycles" in shown.stdout
+    assert call("results", "export", "base", "--group-by", "experiment_id").returncode == 0
+
+
+def test_a_campaign_without_results_says_so() -> None:
+    begun(Path("results"), "base")
+    assert "no complete run yet" in call("results", "list", "base").stdout
+    assert "no complete run yet" in call("results", "list", "base", "--group-by", "backend").stdout
+    assert json_of("list", "base") == []
+    assert json_of("list", "base", "--group-by", "backend")["groups"] == []
+    assert len(call("results", "export", "base").stdout.splitlines()) == 1
+
+
+def test_many_rows_look_as_rich_would_draw_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = [Column("run"), Column("energy\nJ", True), Column("模型"), Column("last")]
+    table = Table("t", columns, [["a", "1.0", "ब", "x"], ["abc", "10", "模型模型模", "good"]], ["a note"])
+    tables.print_table(table)
+    drawn = capsys.readouterr().out
+    monkeypatch.setattr(tables, "_MANY_ROWS", 1)
+    tables.print_table(table)
+    assert capsys.readouterr().out == drawn
+    assert "模型模型模  good" in drawn
