@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.analysis.by_cycle import ByCycle, by_cycle
 from orchestrator.analysis.conditions import Condition, unmet
 from orchestrator.analysis.groups import Choice, Group, for_ranking
-from orchestrator.analysis.interval import LEVEL, Interval
+from orchestrator.analysis.interval import LEVEL, Interval, antilog
 from orchestrator.analysis.selection import row_means, select, simultaneous
 from orchestrator.errors import InputError
 from runners.contract.quantities import QUANTITIES, Better
@@ -57,6 +57,8 @@ class Best:
     method: str
     """How it was corrected for picking, by name."""
     level: float = LEVEL
+    where: Sequence[Condition] = ()
+    """The conditions that were asked for."""
     unlike_gpus: bool = False
     """Candidates ran on unlike GPUs, and nothing tells what these add."""
 
@@ -117,7 +119,7 @@ def best_of(
     ]
     if QUANTITIES[metric].of_energy:
         _fail_unlike_meters(found, fails, grid)
-    return _ranked(metric, better, found, fails, grid, level)
+    return replace(_ranked(metric, better, found, fails, grid, level), where=where)
 
 
 def _ranked(
@@ -140,13 +142,11 @@ def _ranked(
         beside = None if at is None else _beside(selection.beside_best[at], sign, level, seen)
         separable = not (at is None or selection.possible[at]) if candidate and rank and place else None
         interval = None if at is None else intervals[at]
-        estimate = math.exp(means[row]) if seen else None
+        estimate = antilog(float(means[row])) if seen else None
         ranking.append(Ranked(groups[row], interval, separable, fails[row], estimate, beside, seen))
-    pairs = {1.0: ", paired by cycle", 0.0: ", unpaired (Welch)"}.get(
-        selection.paired, ", paired where cycles are shared"
-    )
+    pairs = {1.0: ", paired by cycle", 0.0: ", unpaired"}.get(selection.paired, ", paired where cycles are shared")
     method = METHOD + pairs + (", blocked by GPU" if grid.blocked else "")
-    return Best(metric, better, ranking, method, level, grid.unlike_gpus)
+    return Best(metric, better, ranking, method, level, unlike_gpus=grid.unlike_gpus)
 
 
 def _standing(fails: Sequence[str], cycles: int) -> int:
@@ -158,8 +158,8 @@ def _standing(fails: Sequence[str], cycles: int) -> int:
 def _beside(logs: NDArray[np.float64], sign: float, level: float, cycles: int) -> Interval | None:
     if math.isnan(logs[0]):
         return None
-    low, high = sorted((math.exp(sign * logs[1]), math.exp(sign * logs[2])))
-    return Interval(math.exp(sign * logs[0]), low, high, level, "log-t", cycles)
+    low, high = sorted((antilog(sign * logs[1]), antilog(sign * logs[2])))
+    return Interval(antilog(sign * logs[0]), low, high, level, "log-t", cycles)
 
 
 def _fail_unlike_meters(groups: Sequence[Group], fails: Sequence[list[str]], grid: ByCycle) -> None:

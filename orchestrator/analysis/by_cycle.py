@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.analysis.blocks import blocks_of
+from orchestrator.analysis.blocks import Blocks, blocks_of
 from orchestrator.analysis.cycles import cycle_values
 from orchestrator.analysis.groups import Group
 from runners.contract.paths import ADHOC
@@ -65,7 +65,8 @@ def by_cycle(groups: Sequence[Group], metric: str, *, as_numbered: bool = False)
     import numpy as np
 
     runs, whole = _measured(groups, metric)
-    logs, lost = _without_gpus(runs)
+    blocks = blocks_of(runs.experiment, runs.cycle, runs.gpus, runs.logs)
+    logs, lost = _without_gpus(runs, blocks)
     turn = _numbered([runs.cycle, np.where(runs.shares_cycles | as_numbered, -1, runs.group)])
     table = np.full((len(groups), int(turn.max(initial=-1)) + 1), np.nan)
     table[runs.group, turn] = logs
@@ -77,7 +78,7 @@ def by_cycle(groups: Sequence[Group], metric: str, *, as_numbered: bool = False)
         table[row] = np.nan
         table[row, cycles] = cycle_values(logs[own], parts, place)
     looked_at = np.array([bool(group.frame["until"].notna().any()) for group in groups], dtype=bool)
-    return ByCycle(table, whole, looked_at, lost, not lost and _on_unlike_gpus(runs))
+    return ByCycle(table, whole, looked_at, lost, _on_unlike_gpus(runs, blocks))
 
 
 def _measured(groups: Sequence[Group], metric: str) -> tuple[_Runs, NDArray[np.bool_]]:
@@ -107,22 +108,25 @@ def _measured(groups: Sequence[Group], metric: str) -> tuple[_Runs, NDArray[np.b
     return runs, whole
 
 
-def _without_gpus(runs: _Runs) -> tuple[NDArray[np.float64], float]:
+def _without_gpus(runs: _Runs, blocks: Blocks | None) -> tuple[NDArray[np.float64], float]:
     """The logs without what each GPU adds, and the share of the degrees of freedom that this took."""
-    blocks = blocks_of(runs.experiment, runs.cycle, runs.gpus, runs.logs)
     if blocks is None:
         return runs.logs, 0.0
     freedom = len(runs.logs) - int(runs.experiment.max()) - int(runs.cycle.max()) - 1
-    return runs.logs - blocks.effects[blocks.codes(runs.gpus)], (len(blocks.names) - 1) / freedom
+    return runs.logs - blocks.effects[blocks.codes(runs.gpus)], 1 - blocks.freedom / freedom
 
 
-def _on_unlike_gpus(runs: _Runs) -> bool:
-    """Whether groups ran on GPUs that others did not run on."""
+def _on_unlike_gpus(runs: _Runs, blocks: Blocks | None) -> bool:
+    """Whether groups ran on GPUs that others did not run on, of which nothing tells what these add."""
+    import numpy as np
     import pandas as pd
 
     if len(set(runs.gpus.tolist())) < 2:
         return False
-    return pd.Series(runs.gpus).groupby(runs.group).agg(frozenset).nunique() > 1
+    if blocks is None:
+        return pd.Series(runs.gpus).groupby(runs.group).agg(frozenset).nunique() > 1
+    shares = pd.crosstab(runs.group, blocks.codes(runs.gpus), normalize="index").to_numpy(np.float64)
+    return not all(blocks.tells(share - shares[0]) for share in np.unique(shares, axis=0))
 
 
 def _numbered(columns: Sequence[NDArray[Any]]) -> NDArray[np.intp]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator.analysis.blocks import Blocks, blocks_of
 from orchestrator.analysis.contrast import Sample
 from orchestrator.analysis.groups import Choice, Group
+from orchestrator.analysis.summary import was_looked_at
 from runners.contract.paths import ADHOC
 from runners.contract.quantities import QUANTITIES
 
@@ -43,6 +44,7 @@ class Runs:
     gpus: NDArray[Any]
     method: NDArray[Any]
     scope: NDArray[Any]
+    looked_at: bool
 
 
 def runs_of(group: Group) -> Runs | None:
@@ -56,7 +58,9 @@ def runs_of(group: Group) -> Runs | None:
         for name in ("experiment_id", "gpus", "energy_method", "energy_scope", "order")
     )
     together = campaign != ADHOC and "grouped" not in order.tolist()
-    return Runs(group, campaign, together, experiment, frame["cycle"].to_numpy(), gpus, method, scope)
+    return Runs(
+        group, campaign, together, experiment, frame["cycle"].to_numpy(), gpus, method, scope, was_looked_at(frame)
+    )
 
 
 def reading_of(runs: Runs | None, metric: str, choice: Choice) -> Reading:
@@ -92,6 +96,7 @@ def reading_of(runs: Runs | None, metric: str, choice: Choice) -> Reading:
         runs.cycle[kept],
         runs.gpus[kept],
         np.log(values[kept]),
+        runs.looked_at,
     )
     return Reading(sample, "", metered)
 

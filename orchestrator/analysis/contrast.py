@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from orchestrator.analysis.blocks import Blocks
 from orchestrator.analysis.cycles import that_count, two_way
+from orchestrator.analysis.stopping import PER_LOOK_OF_TWO, widening
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +19,7 @@ _ROUNDING: Final = 1e-12
 """Differences of logs, and their errors, that are nothing but rounding."""
 _ENOUGH_LEFT: Final = 0.5
 """Of the degrees of freedom of a group's spread, once GPUs are told from it too: with fewer, GPUs stay in."""
-_ENOUGH_SHARED: Final = 0.5
+ENOUGH_SHARED: Final = 0.5
 """Of the cycles of the group that has more: with fewer in common, pairing would throw too many away."""
 
 
@@ -33,6 +34,8 @@ class Sample:
     cycle: NDArray[Any]
     gpus: NDArray[Any]
     logs: NDArray[np.float64]
+    looked_at: bool = False
+    """Whether it was repeated until it was known, so that its spread may look smaller than it is."""
 
     def among(self, cycles: NDArray[Any]) -> Sample:
         """Its runs of those cycles only."""
@@ -63,6 +66,8 @@ class Contrast:
     design: Design
     unlike_gpus: bool = False
     """They ran on unlike GPUs, and nothing tells what these add: part of the difference may be theirs."""
+    looked_at: bool = False
+    """Either was repeated until it was known: its errors are wider for that."""
 
     @property
     def error(self) -> float:
@@ -98,15 +103,17 @@ def contrast(a: Sample, b: Sample, blocks: Blocks | None) -> Contrast | None:
         found = _unpaired(a, b, blocks)
     if found is None:
         return None
-    parts = tuple((0.0 if variance < _ROUNDING**2 else variance, freedom) for variance, freedom in found.parts)
-    return replace(found, mean=0.0 if abs(found.mean) < _ROUNDING else found.mean, parts=parts)
+    looked_at = a.looked_at or b.looked_at
+    wider = widening(found.count, PER_LOOK_OF_TWO) ** 2 if looked_at else 1.0
+    parts = tuple((0.0 if variance < _ROUNDING**2 else variance * wider, freedom) for variance, freedom in found.parts)
+    return replace(found, mean=0.0 if abs(found.mean) < _ROUNDING else found.mean, parts=parts, looked_at=looked_at)
 
 
 def _is_paired(a: Sample, b: Sample) -> bool:
     if a.campaign != b.campaign or not (a.shares_cycles and b.shares_cycles):
         return False
     of_a, of_b = set(a.cycle.tolist()), set(b.cycle.tolist())
-    return len(of_a & of_b) >= max(2, _ENOUGH_SHARED * max(len(of_a), len(of_b)))
+    return len(of_a & of_b) >= max(2, ENOUGH_SHARED * max(len(of_a), len(of_b)))
 
 
 def _that_count(sample: Sample) -> Sample:

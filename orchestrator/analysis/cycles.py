@@ -80,12 +80,11 @@ def that_count(parts: NDArray[np.integer[Any]], cycles: NDArray[np.integer[Any]]
 
     there = np.zeros((int(parts.max(initial=-1)) + 1, int(cycles.max(initial=-1)) + 1), dtype=bool)
     there[parts, cycles] = True
-    most = there.sum(axis=0) >= _NEARLY_WHOLE * len(there)
+    most: NDArray[np.bool_] = there.sum(axis=0) >= _NEARLY_WHOLE * len(there)
     if most.sum() > 1 and (there[:, most].mean(axis=1) >= _ENOUGH).all():
-        return most[cycles]
-    whole = there.all(axis=0)
-    every: NDArray[np.bool_] = whole[cycles] if whole.any() else np.ones(len(cycles), dtype=bool)
-    return every
+        return np.take(most, cycles)
+    whole: NDArray[np.bool_] = np.logical_and.reduce(there, axis=0)
+    return np.take(whole, cycles) if whole.any() else np.ones(len(cycles), dtype=bool)
 
 
 def two_way(

@@ -39,7 +39,7 @@ def difference_of(a: Interval, b: Interval, found: Contrast) -> Difference:
 
 
 def _reach(of_b: float, of_a: float, correlation: float) -> float:
-    return math.sqrt(max(of_b**2 + of_a**2 - 2 * correlation * of_b * of_a, 0.0))
+    return math.hypot(of_b - correlation * of_a, math.sqrt(max(1 - correlation**2, 0.0)) * of_a)
 
 
 def _correlation(found: Contrast) -> float:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator.analysis.by_cycle import ByCycle, by_cycle
 from orchestrator.analysis.cycles import cycle_values
 from orchestrator.analysis.groups import Choice, Group, for_ranking, groups_of
-from orchestrator.analysis.interval import LEVEL, Interval, interval_of
+from orchestrator.analysis.interval import LEVEL, Interval, antilog, interval_of
+from orchestrator.analysis.stopping import PER_LOOK_OF_TWO, widening
 from orchestrator.results.columns import may_have, values_of
 from orchestrator.results.table import RunTable
 from orchestrator.results.varied import varied_parameters
@@ -149,7 +150,10 @@ def _levels(name: str, units: Sequence[_Unit], others: Sequence[str], grid: ByCy
     for value in further:
         both = [rest for rest in cells[value] if rest in cells[first]]
         rows = [_cell(grid.logs, cells[value][rest]) - _cell(grid.logs, cells[first][rest]) for rest in both]
-        ratio = _ratio(np.array(rows), grid.lost, level) if rows else None
+        looked_at = any(
+            grid.looked_at[row] for rest in both for own in (cells[value], cells[first]) for row in own[rest]
+        )
+        ratio = _ratio(np.array(rows), grid.lost, level, looked_at=looked_at) if rows else None
         found.append(Level(_value(value), ratio, runs[value], len(both)))
     return found
 
@@ -174,21 +178,29 @@ def _by_cycle(logs: NDArray[np.float64]) -> NDArray[np.float64]:
     return values
 
 
-def _ratio(differences: NDArray[np.float64], lost: float, level: float) -> Interval | None:
+def _ratio(differences: NDArray[np.float64], lost: float, level: float, *, looked_at: bool) -> Interval | None:
     """Of differences of logs, a row a setting, a column a cycle; None with fewer than two cycles."""
     import numpy as np
 
     values = _by_cycle(differences)
     values = values[~np.isnan(values)]
     found = interval_of(np.exp(values).tolist(), level)
-    if found is None or not lost:
+    if found is None or not (lost or looked_at):
         return found
     from scipy.special import stdtrit
 
     count, mean = len(values), float(values.mean())
     error = float(values.std(ddof=1)) / math.sqrt(count * (1 - lost))
     half = float(stdtrit((count - 1) * (1 - lost), (1 + level) / 2)) * error
-    return Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half), level, "log-t", count)
+    half *= widening(count, PER_LOOK_OF_TWO) if looked_at else 1.0
+    return Interval(
+        antilog(mean),
+        antilog(mean - half),
+        antilog(mean + half),
+        level,
+        "sequential log-t" if looked_at else "log-t",
+        count,
+    )
 
 
 def _in_order(values: Sequence[Any]) -> list[Any]:

@@ -19,6 +19,8 @@ ENOUGH: Final = 20
 """From so many repetitions on, a bootstrap covers what it says."""
 _BOOTSTRAPPED_LEVEL: Final = 0.99
 """The highest level that as many resamples as are made can tell; beyond, it is t."""
+_FARTHEST: Final = 690.0
+"""A log whose antilog is still a number, and one that is not 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,13 @@ class Interval:
         Where values are not all above zero there is no log scale: half the width ÷ the estimate.
         """
         if self.low > 0:
-            return math.expm1(math.log(self.high / self.low) / 2)
+            return math.expm1(min((math.log(self.high) - math.log(self.low)) / 2, _FARTHEST))
         return (self.high - self.low) / 2 / abs(self.estimate) if self.estimate else math.inf
+
+
+def antilog(log: float) -> float:
+    """The exponential, of logs as far out as a double can tell: an interval of two cycles may reach beyond."""
+    return math.exp(max(-_FARTHEST, min(log, _FARTHEST)))
 
 
 def interval_of(values: Sequence[float], level: float = LEVEL) -> Interval | None:
@@ -70,9 +77,9 @@ def interval_of(values: Sequence[float], level: float = LEVEL) -> Interval | Non
     logs = np.log(known)
     if count < ENOUGH or level > _BOOTSTRAPPED_LEVEL:
         estimate, low, high = _t(logs, level)
-        return Interval(math.exp(estimate), math.exp(low), math.exp(high), level, "log-t", count)
+        return Interval(antilog(estimate), antilog(low), antilog(high), level, "log-t", count)
     estimate, low, high = bca(logs, np.ones(count), level)
-    return Interval(math.exp(estimate), math.exp(low), math.exp(high), level, "bca", count)
+    return Interval(antilog(estimate), antilog(low), antilog(high), level, "bca", count)
 
 
 def interval_within(
@@ -107,7 +114,7 @@ def interval_within(
         if every[known].min() <= 0:
             return Interval(*_t(mean + (sums - mean * sizes) / sizes.mean(), level), level, "t", count)
         centre, low, high = _t(math.log(mean) + (sums / mean - sizes) / sizes.mean(), level)
-        return Interval(math.exp(centre), math.exp(low), math.exp(high), level, "log-t", count)
+        return Interval(antilog(centre), antilog(low), antilog(high), level, "log-t", count)
     return Interval(*bca(sums, sizes, level), level, "bca", count)
 
 

@@ -11,20 +11,21 @@ Hsu, J. C. (1984). Constrained simultaneous confidence intervals for multiple co
 Simes, R. J. (1986). An improved Bonferroni procedure for multiple tests of significance. Biometrika 73, 751-754.
 Sarkar, S. K. (1998). Some probability inequalities for ordered MTP2 random variables: a proof of the Simes conjecture.
     Annals of Statistics 26, 494-504.
-Welch, B. L. (1947). The generalization of 'Student's' problem when several different population variances are
-    involved. Biometrika 34, 28-35.
+Banerjee, K. S. (1961). On confidence interval for two-means problem based on separate estimates of variances and
+    tabulated values of t-table. Sankhya A 23, 359-378.
 Šidák, Z. (1967). Rectangular confidence regions for the means of multivariate normal distributions. Journal of the
     American Statistical Association 62, 626-633.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.analysis.interval import LEVEL, Interval
+from orchestrator.analysis.banerjee import half_width, p_value
+from orchestrator.analysis.contrast import ENOUGH_SHARED
+from orchestrator.analysis.interval import LEVEL, Interval, antilog
 from orchestrator.analysis.stopping import widening
 
 if TYPE_CHECKING:
@@ -64,7 +65,6 @@ def select(logs: Floats, lost: float = 0.0, level: float = LEVEL) -> Selection:
         level: how often all that is said is to hold.
     """
     import numpy as np
-    from scipy.special import stdtr, stdtrit
 
     count, side = len(logs), (1 - level) / 2
     possible, beside_best = np.ones(count, dtype=bool), np.full((count, 3), np.nan)
@@ -72,14 +72,14 @@ def select(logs: Floats, lost: float = 0.0, level: float = LEVEL) -> Selection:
         return Selection(possible, beside_best, 1.0)
     others, ranks, winner = count - 1, np.arange(1, count), int(row_means(logs).argmin())
     in_pairs = 0
-    for rows, difference, error, freedom, paired in _pairs(logs, logs, lost):
+    for rows, difference, variance, freedom, paired in _pairs(logs, logs, lost):
         in_pairs += int(paired.sum())
-        p_values = np.sort(_without_own(stdtr(freedom, -difference / error), rows), axis=1)
+        p_values = np.sort(_without_own(_one_sided(difference, variance, freedom), rows), axis=1)
         possible[rows] = (p_values * others / ranks).min(axis=1) > side
     possible[winner] = True
     beside = np.flatnonzero(possible)
-    for rows, difference, error, freedom, _ in _pairs(logs, logs[beside], lost):
-        half = error * stdtrit(freedom, 1 - side / others)
+    for rows, difference, variance, freedom, _ in _pairs(logs, logs[beside], lost):
+        half = half_width(variance, freedom, 2 * side / others)
         half[beside[None, :] == np.arange(count)[rows, None]] = 0.0
         beside_best[rows, 0] = difference[:, beside == winner][:, 0]
         beside_best[rows, 1] = np.maximum(0.0, (difference - half).min(axis=1))
@@ -110,8 +110,8 @@ def simultaneous(
     looks = np.zeros(len(logs), dtype=bool) if looked_at is None else looked_at
     for mean, half, cycles, looked in zip(row_means(logs), halves, count.tolist(), looks, strict=True):
         wide = half * widening(cycles) if looked else half
-        low, high = math.exp(mean - wide), math.exp(mean + wide)
-        found.append(Interval(math.exp(mean), low, high, level, "sequential log-t" if looked else "log-t", cycles))
+        low, high = antilog(mean - wide), antilog(mean + wide)
+        found.append(Interval(antilog(mean), low, high, level, "sequential log-t" if looked else "log-t", cycles))
     return found
 
 
@@ -124,6 +124,16 @@ def row_means(logs: Floats) -> Floats:
     return means
 
 
+def _one_sided(difference: Floats, variance: Floats, freedom: Floats) -> Floats:
+    """The p-value of each difference being 0 or less; 0.5 where it is seen to be."""
+    import numpy as np
+
+    found = np.full(difference.shape, 0.5)
+    above = difference > 0
+    found[above] = p_value(variance[above], freedom[above], difference[above]) / 2
+    return found
+
+
 def _without_own(p_values: Floats, rows: slice) -> Floats:
     """Each row without the pair of a candidate with itself."""
     import numpy as np
@@ -134,10 +144,11 @@ def _without_own(p_values: Floats, rows: slice) -> Floats:
 
 
 def _pairs(logs: Floats, beside: Floats, lost: float) -> Iterator[tuple[slice, Floats, Floats, Floats, Bools]]:
-    """Rows; and for each beside each other: difference of means, its standard error, degrees of freedom, if paired.
+    """Rows; and for each beside each other: difference of means, the parts of its standard error, if they are paired.
 
-    Paired where the two share more than half of the cycles of the one that has more; else by Welch, which needs no
-    pairs, and takes what their cycles have in common for noise.
+    Parts are squares and degrees of freedom, each of shape (rows, others, 2): of a pair, the second is 0. Paired where
+    the two share as many of their cycles as :mod:`~orchestrator.analysis.contrast` asks for; else each has its own
+    noise, and what their cycles have in common is taken for noise too.
     """
     import numpy as np
 
@@ -146,23 +157,19 @@ def _pairs(logs: Floats, beside: Floats, lost: float) -> Iterator[tuple[slice, F
         rows = slice(start, start + height)
         one, other = _Sums.of(logs[rows]), _Sums.of(beside)
         shared = one.known @ other.known.T
-        paired = (shared >= 2) & (2 * shared > np.maximum.outer(one.count, other.count))
+        paired = shared >= np.maximum(2, ENOUGH_SHARED * np.maximum.outer(one.count, other.count))
         n = np.where(paired, shared, 2)
         mean = (one.values @ other.known.T - one.known @ other.values.T) / n
         squares = one.squares @ other.known.T + one.known @ other.squares.T - 2 * one.values @ other.values.T
         variance = np.maximum(squares - n * mean**2, 0.0) / (n - 1)
-        freedom = (n - 1.0) * (1 - lost)
-        square = variance / n / (1 - lost)
-        apart = np.add.outer(one.variance / one.count, other.variance / other.count) / (1 - lost)
-        spread = (one.variance / one.count) ** 2 / (one.count - 1)
-        welch = np.add.outer(spread, (other.variance / other.count) ** 2 / (other.count - 1))
-        least = np.minimum.outer(one.count, other.count) - 1.0
-        unpaired = np.where(welch > 0, (apart * (1 - lost)) ** 2 / np.where(welch > 0, welch, 1.0), least) * (1 - lost)
+        of_one, of_other = (sums.variance / sums.count for sums in (one, other))
+        first, second = np.where(paired, variance / n, of_one[:, None]), np.where(paired, 0.0, of_other)
+        freedom = np.where(paired, n, one.count[:, None]), np.where(paired, 2, other.count)
         yield (
             rows,
             np.where(paired, mean, np.subtract.outer(one.mean, other.mean)),
-            np.maximum(np.sqrt(np.where(paired, square, apart)), _ERROR_LEAST),
-            np.where(paired, freedom, unpaired),
+            np.stack([np.maximum(first / (1 - lost), _ERROR_LEAST**2), second / (1 - lost)], axis=-1),
+            (np.stack(freedom, axis=-1) - 1) * (1 - lost),
             paired,
         )
 

@@ -27,11 +27,14 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from orchestrator.analysis.interval import LEVEL, Interval
+from orchestrator.analysis.interval import LEVEL, Interval, antilog
 
 FEWEST: Final = 3
 """Repetitions before which nothing is known well enough."""
 _PER_LOOK: Final = 2.5
+PER_LOOK_OF_TWO: Final = 1.5
+"""The same for the difference of two, each repeated until it was known: fewer, as neither stopped for the difference.
+At 0, 8 in 100 equal pairs are told apart (``tests/bench/stats/compare.py``)."""
 
 
 def sequential_interval(values: Sequence[float], level: float = LEVEL) -> Interval | None:
@@ -55,12 +58,12 @@ def sequential_interval(values: Sequence[float], level: float = LEVEL) -> Interv
     mean = math.fsum(logs) / count
     deviation = math.sqrt(math.fsum((log - mean) ** 2 for log in logs) / (count - 1))
     half = float(stdtrit(count - 1, (1 + level) / 2)) * deviation / math.sqrt(count) * widening(count)
-    return Interval(math.exp(mean), math.exp(mean - half), math.exp(mean + half), level, "sequential log-t", count)
+    return Interval(antilog(mean), antilog(mean - half), antilog(mean + half), level, "sequential log-t", count)
 
 
-def widening(count: int) -> float:
+def widening(count: int, per_look: float = _PER_LOOK) -> float:
     """By what factor an interval of so many repetitions is wider since it was looked at after each."""
-    return 1 + _PER_LOOK / count
+    return 1 + per_look / count
 
 
 def sure_enough(values: Sequence[float], relative_half_width: float, fewest: int = FEWEST) -> bool:

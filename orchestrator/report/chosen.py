@@ -44,7 +44,7 @@ def answer(best: Best) -> list[str]:
         f"{counted(len(beside), 'other')} of {others} cannot be told from it, and may be as good: {names}{more}.",
     ]
     if winner.beside_best and all(one.interval for one in beside):
-        lines.append(f"At worst it is {_behind(winner.beside_best)} behind the best.")
+        lines.append(f"At worst it is {_behind(winner.beside_best)} behind the best, at {_percent(best.level)}.")
     return lines
 
 
@@ -95,6 +95,8 @@ def _why_none(best: Best, what: str) -> str:
     if best.candidates:
         return f"{start}: each was measured in one cycle only, and nothing is known of its noise."
     if any(one.fails for one in best.ranking):
+        if not best.where:
+            return f"{start}: {'; '.join(dict.fromkeys(why for one in best.ranking for why in one.fails))}."
         return f"{start}: none meets the conditions."
     if any(left.reason == "energy estimated" for one in best.ranking for left in one.group.left_out):
         return f"{start}: energy is estimated, and estimates do not rank; --estimated ranks them all the same."
@@ -125,7 +127,7 @@ def _notes(best: Best) -> list[str]:
         few = min(one.cycles for one in best.may_be_best)
         if len(best.may_be_best) > 1 and few < _FEW_CYCLES:
             notes.append(f"{counted(few, 'cycle')} of some that may be best: more cycles separate more")
-    if any(one.fails for one in best.ranking):
+    if best.where:
         notes.append("conditions are held against medians over runs")
     if left := _left_out(best):
         notes.append(f"left out: {left}")

@@ -146,7 +146,7 @@ def _notes(pairs: Pairs, metrics: Sequence[str], comparisons: Sequence[Compariso
         yield f"outputs differ in {asked.count(False)} of {counted(len(asked), 'pair')} that were asked the same"
     elif same:
         yield "whether outputs are the same is not known: they were not asked the same, or what came is not kept"
-    if any(ESTIMATED in one.why_not for one in comparisons):
+    if any(one.why_not == ESTIMATED for one in comparisons):
         yield "--estimated compares estimated joules all the same"
     if unlike := len({(id(one.a), id(one.b)) for one in comparisons if one.unlike_gpus}):
         what = "the two" if len(pairs.found) == 1 else f"in {unlike} of {len(pairs.found)} pairs the two"
@@ -157,7 +157,7 @@ def _notes(pairs: Pairs, metrics: Sequence[str], comparisons: Sequence[Compariso
             " meters' own bounds: told only if the error is the same in both, as of one meter"
         )
     if any(table.frame["until"].notna().any() for table in pairs.tables.values()):
-        yield "repeated until known: these p-values and ratios do not allow for that cycles were looked at as they came"
+        yield "repeated until known: intervals and verdicts allow for that cycles were looked at as they came"
 
 
 def _meters_allow(one: Comparison) -> bool:

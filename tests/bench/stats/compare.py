@@ -7,6 +7,7 @@ and less, which is the verdict of a pair that is compared by itself.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,7 @@ from orchestrator.analysis.contrast import Contrast, Sample, contrast
 from orchestrator.analysis.groups import Group
 from orchestrator.analysis.inference import tests_of
 from orchestrator.analysis.interval import LEVEL
+from orchestrator.analysis.stopping import sure_enough
 from tests.bench.stats.harness import CAMPAIGNS, METRIC, NOISES, SIGMA, Claim, Logs, Noise, made_group, seeded, share_of
 
 CYCLES: Final = (3, 4, 5, 7, 10, 15, 20)
@@ -48,6 +50,11 @@ def claims() -> Iterator[Claim]:
             yield _claim(
                 f"{name}, {cycles} cycles, {GPUS} GPUs that differ by {GPU_SPREAD:.0%}", name, told, found[0].design
             )
+    for name, noise in NOISES.items():
+        for of_a, of_b in ((0.02, 0.02), (0.03, 0.03), (0.02, 0.04), (0.01, 0.05)):
+            found = _until_known(seeded("until", name, of_a, of_b), noise, of_a, of_b)
+            what = f"{name}, noise of {of_a:.0%} and {of_b:.0%}, each repeated until known to 2 %"
+            yield _false(what, name, found)
     for cycles in (3, 5):
         chance = seeded("family", cycles)
         false = share_of(_any_told(chance, cycles) for _ in range(CAMPAIGNS))
@@ -69,6 +76,20 @@ def _contrasts(a: Logs, b: Logs, campaign: str = "simulated") -> list[Contrast]:
     """A pair for each row."""
     pairs = zip(_samples("a", a), _samples("b", b, campaign), strict=True)
     return [found for pair in pairs if (found := contrast(*pair, None))]
+
+
+def _until_known(chance: np.random.Generator, noise: Noise, of_a: float, of_b: float) -> list[Contrast]:
+    """Pairs of one campaign, either of which was repeated until it was known."""
+    found = []
+    for a, b in zip(*(of * noise(chance, (CAMPAIGNS, 60)) / SIGMA for of in (of_a, of_b)), strict=True):
+        of_pair = [next(_samples(name, _known(logs)[None])) for name, logs in (("a", a), ("b", b))]
+        found.append(contrast(*(replace(sample, looked_at=True) for sample in of_pair), None))
+    return [one for one in found if one]
+
+
+def _known(logs: Logs) -> Logs:
+    values = np.exp(SIGMA * logs).tolist()
+    return logs[: next((count for count in range(3, 60) if sure_enough(values[:count], 0.02)), 60)]
 
 
 def _samples(experiment: str, noise: Logs, campaign: str = "simulated") -> Iterator[Sample]:

@@ -265,3 +265,31 @@ def test_what_a_thousand_cycles_would_not_tell_has_no_number() -> None:
     b = A * np.exp([0.05, -0.05, 0.05, -0.05, 0.0001])
     (found,) = compare_groups([(made_group("a", A), made_group("b", b))], [METRIC])
     assert (found.verdict, found.cycles_more) == ("cannot tell", None)
+
+
+def test_a_difference_is_told_if_and_only_if_its_own_interval_leaves_out_1() -> None:
+    """Of many cycles t and the bootstrap are not the same: alone, the latter leaves it out of heavy tails too often."""
+    chance = np.random.default_rng(11)
+    for _ in range(150):
+        pair = np.exp(0.03 * chance.standard_t(3, (2, 20)))
+        (found,) = compare_groups([(made_group("a", pair[0]), made_group("b", pair[1]))], [METRIC])
+        assert found.ratio is not None
+        assert (found.verdict == "cannot tell") == (found.ratio.low <= 1 <= found.ratio.high)
+
+
+def test_what_was_repeated_until_known_is_told_apart_less_easily() -> None:
+    plain = made_group("a", A), made_group("b", B)
+    until = [changed(group, until="energy_per_output_token_j to 2 %") for group in plain]
+    before, after = (compare_groups([(a, b)], [METRIC])[0] for a, b in (plain, until))
+    assert before.ratio is not None
+    assert after.ratio is not None
+    assert after.ratio.method == "sequential log-t"
+    assert math.log(after.ratio.high / after.ratio.low) == pytest.approx(
+        (1 + 1.5 / 5) * math.log(before.ratio.high / before.ratio.low)
+    )
+
+
+def test_figures_that_are_apart_beyond_what_a_double_holds_are_compared() -> None:
+    a, b = np.array([1.0, 1e200]), np.array([1e-200, 1e-100])
+    (found,) = compare_groups([(made_group("a", a), made_group("b", b))], [METRIC])
+    assert found.verdict == "cannot tell"

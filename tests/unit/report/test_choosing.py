@@ -128,6 +128,13 @@ def test_conditions_on_figures_stand_beside_what_fails_them(project: Project) ->
     assert "none meets the conditions" in said(chosen(project, "made", where=["ttft_s.p95 < 0.01"]))
 
 
+def test_what_cannot_be_ranked_fails_no_condition_where_none_was_asked(project: Project) -> None:
+    made(project, "made", real((0.5, 0.2)), energy_per_output_token_j=0.0)
+    found = chosen(project, "made")
+    assert said(found).endswith("is 0 or less in a run: no ratios.")
+    assert not any("conditions" in note for note in ranking_table(found.best).notes)
+
+
 def test_conditions_on_parameters_say_which_runs_are_looked_at(project: Project) -> None:
     made(project, "made", [*real((0.5, 0.2)), *[Point(experiment("vllm"), 0.1)]])
     found = chosen(project, "made", where=["backend = pytorch"])

@@ -106,6 +106,21 @@ def test_what_is_spared_is_told_in_joules_money_and_co2e(project: Project) -> No
         compare("grid", prices=prices, metrics=["ttft_s.p50"], project=project)
 
 
+def test_estimated_joules_beside_measured_ones_are_no_matter_of_asking(project: Project) -> None:
+    made(project, "real", [1.0], energy_method="nvml")
+    made(project, "guessed", [1.0], energy_method="estimated")
+    compared = compare("real", "guessed", metrics=[ENERGY], project=project)
+    assert compared.comparisons[0].why_not == "B: energy is estimated, not measured"
+    assert "--estimated" not in notes(compared)
+
+
+def test_how_many_cycles_might_tell_is_called_uncertain(project: Project) -> None:
+    made(project, "two", [1.0, 0.99], 2, seed=2)
+    done = ran(project, "two", "--metric", ENERGY)
+    assert "more cycles of both might tell" in done.stdout
+    assert "were ratio and spread as seen, which is uncertain itself" in done.stdout
+
+
 def test_estimated_joules_are_compared_when_asked_for_and_say_so(project: Project) -> None:
     made(project, "grid", [1.0, 0.5], energy_method="estimated")
     done = ran(project, "grid")
