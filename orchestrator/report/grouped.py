@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from orchestrator.analysis.compare import ALPHA, holm
 from orchestrator.analysis.drift import drift_of
 from orchestrator.analysis.groups import Group
 from orchestrator.analysis.interval import Interval
@@ -75,6 +76,10 @@ def group_notes(groups: Sequence[Group], found: Sequence[Sequence[Summary]]) -> 
             f"{counted(pooled, 'group')} of several environments: each backend brings its own, or you asked for it"
         )
     summaries = [one for of_metric in found for one in of_metric]
+    if any(
+        one.cycles < one.group.frame.loc[one.group.frame[one.metric].notna(), "cycle"].nunique() for one in summaries
+    ):
+        notes.append("cycles that lack some of a group's experiments tell of the others only, and do not count")
     if any(one.runs and one.cycles < 2 for one in summaries):
         notes.append("no interval: it takes two cycles to say how surely a figure is known")
     if any(one.interval for one in summaries):
@@ -83,13 +88,14 @@ def group_notes(groups: Sequence[Group], found: Sequence[Sequence[Summary]]) -> 
 
 
 def drift_notes(groups: Sequence[Group], metrics: Sequence[str]) -> list[str]:
-    """Which of these quantities drift over the cycles of a campaign."""
-    found = {metric: drift_of(groups, metric) for metric in metrics}
+    """Which of these quantities drift over the cycles of a campaign; one in 20 campaigns that do not is told to."""
+    found = {metric: drift for metric in metrics if (drift := drift_of(groups, metric))}
+    adjusted = holm([drift.p_value for drift in found.values()])
     return [
         f"{QUANTITIES[metric].title} drifts by {drift.per_cycle:+.2%} a cycle".replace("%", " %")
         + f" ({drift.method}, p = {drift.p_value:.2g}): cycles are no plain repetitions, so the intervals are in doubt"
-        for metric, drift in found.items()
-        if drift and drift.found
+        for (metric, drift), p_value in zip(found.items(), adjusted, strict=True)
+        if p_value <= ALPHA
     ]
 
 
