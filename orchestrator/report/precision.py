@@ -12,7 +12,7 @@ from orchestrator.report.counting import counted
 from orchestrator.report.tables import Column, Table
 
 _MOST_NAMED = 10
-_FEWER = "the other complete runs do not count: suspect, without the figure, or of another environment or metering"
+_FEWER = "the other complete runs do not count: suspect, without the figure, unlike in environment or metering, or gone"
 
 
 class Progress(NamedTuple):
