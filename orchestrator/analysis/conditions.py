@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -52,14 +53,28 @@ class Condition:
         import pandas as pd
 
         values = values_of(frame, self.name)
-        known: dict[tuple[type, Any], bool] = {}
-        for value in values.dropna().unique():
-            known[type(value), value] = self.met_by(value)
         missing = values.isna()
+        known = self._met_by_each(values[~missing].unique() if values.dtype != object else values[~missing].tolist())
         met = [
             not gone and known[type(value), value] for value, gone in zip(values.array, missing.to_numpy(), strict=True)
         ]
         return pd.Series(met, index=frame.index, dtype=bool)
+
+    def _met_by_each(self, values: Iterable[Any]) -> dict[tuple[type, Any], bool]:
+        """Which values meet it; one that cannot be compared with this one, where others can, is just another one."""
+        known: dict[tuple[type, Any], bool] = {}
+        unlike: dict[tuple[type, Any], InputError] = {}
+        for value in values:
+            key = type(value), value
+            if key in known or key in unlike:
+                continue
+            try:
+                known[key] = self.met_by(value)
+            except InputError as error:
+                unlike[key] = error
+        if unlike and not known:
+            raise next(iter(unlike.values()))
+        return known | dict.fromkeys(unlike, self.sign == "!=")
 
     def met_by(self, value: Any) -> bool:
         """Whether a value meets it; None does not.
@@ -99,12 +114,15 @@ class Condition:
 
     def _number(self) -> float:
         try:
-            return float(self.value)
+            number = float(self.value)
         except ValueError:
+            number = math.nan
+        if math.isnan(number):
             raise InputError(
                 f"in {str(self)!r}: {self.name} is a number, and {self.value!r} is none",
                 hint="leave the unit out: it is the one that the name ends with",
-            ) from None
+            )
+        return number
 
 
 def parse_condition(text: str) -> Condition:

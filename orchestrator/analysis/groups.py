@@ -124,7 +124,7 @@ def for_ranking(group: Group, metric: str, choice: Choice = Choice()) -> Group:
 
 def _codes(frame: pd.DataFrame, values: Mapping[str, pd.Series[Any]], *, pooled: bool) -> NDArray[np.integer[Any]]:
     """The number of each run's group, in the order of their first runs."""
-    by = [column.astype(object) for column in values.values()]
+    by = [_told_apart(column) for column in values.values()]
     codes = frame.groupby(by, sort=False, dropna=False).ngroup()
     if pooled:
         return codes.to_numpy()
@@ -134,6 +134,13 @@ def _codes(frame: pd.DataFrame, values: Mapping[str, pd.Series[Any]], *, pooled:
     unlike = environments.gt(1).groupby(codes).transform("any")
     where = frame[ENVIRONMENT].where(unlike, "")
     return frame.groupby([codes, where], sort=False).ngroup().to_numpy()
+
+
+def _told_apart(column: pd.Series[Any]) -> pd.Series[Any]:
+    """A column in which true is not 1, and false not 0."""
+    if column.dtype != object:
+        return column.astype(object)
+    return column.map(lambda value: (value,) if isinstance(value, bool) else value)
 
 
 def _split(

@@ -52,7 +52,7 @@ def antilog(log: float) -> float:
 
 
 def interval_of(values: Sequence[float], level: float = LEVEL) -> Interval | None:
-    """An interval of the typical value of repetitions; None for fewer than two, of which nothing can be claimed.
+    """An interval of the typical value of repetitions; None where nothing can be claimed: of fewer than two, say.
 
     The typical value is exp(E log): spread of these figures is relative, so logs are what is averaged, and the
     estimate is the geometric mean. Below ``ENOUGH`` repetitions the interval is Student's t of the logs (``log-t``),
@@ -76,10 +76,16 @@ def interval_of(values: Sequence[float], level: float = LEVEL) -> Interval | Non
         return Interval(*_t(known, level), level, "t", count)
     logs = np.log(known)
     if count < ENOUGH or level > _BOOTSTRAPPED_LEVEL:
-        estimate, low, high = _t(logs, level)
-        return Interval(antilog(estimate), antilog(low), antilog(high), level, "log-t", count)
-    estimate, low, high = bca(logs, np.ones(count), level)
-    return Interval(antilog(estimate), antilog(low), antilog(high), level, "bca", count)
+        return from_logs(*_t(logs, level), level, "log-t", count)
+    return from_logs(*bca(logs, np.ones(count), level), level, "bca", count)
+
+
+def from_logs(estimate: float, low: float, high: float, level: float, method: Method, count: int) -> Interval | None:
+    """An interval found on the log scale; None where it is so wide that no number is as large as its end."""
+    try:
+        return Interval(math.exp(estimate), math.exp(low), math.exp(high), level, method, count)
+    except OverflowError:
+        return None
 
 
 def interval_within(
@@ -114,7 +120,7 @@ def interval_within(
         if every[known].min() <= 0:
             return Interval(*_t(mean + (sums - mean * sizes) / sizes.mean(), level), level, "t", count)
         centre, low, high = _t(math.log(mean) + (sums / mean - sizes) / sizes.mean(), level)
-        return Interval(antilog(centre), antilog(low), antilog(high), level, "log-t", count)
+        return from_logs(centre, low, high, level, "log-t", count)
     return Interval(*bca(sums, sizes, level), level, "bca", count)
 
 

@@ -27,7 +27,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from orchestrator.analysis.interval import LEVEL, Interval, antilog
+from orchestrator.analysis.interval import LEVEL, Interval, from_logs
 
 FEWEST: Final = 3
 """Repetitions before which nothing is known well enough."""
@@ -47,7 +47,7 @@ def sequential_interval(values: Sequence[float], level: float = LEVEL) -> Interv
         level: how often such an interval holds the truth.
 
     Returns:
-        The interval; None for fewer than two values, or where one is not positive.
+        The interval; None for fewer than two values, where one is not positive, or where it has no end.
     """
     from scipy.special import stdtrit
 
@@ -58,7 +58,7 @@ def sequential_interval(values: Sequence[float], level: float = LEVEL) -> Interv
     mean = math.fsum(logs) / count
     deviation = math.sqrt(math.fsum((log - mean) ** 2 for log in logs) / (count - 1))
     half = float(stdtrit(count - 1, (1 + level) / 2)) * deviation / math.sqrt(count) * widening(count)
-    return Interval(antilog(mean), antilog(mean - half), antilog(mean + half), level, "sequential log-t", count)
+    return from_logs(mean, mean - half, mean + half, level, "sequential log-t", count)
 
 
 def widening(count: int, per_look: float = _PER_LOOK) -> float:

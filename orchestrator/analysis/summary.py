@@ -74,7 +74,11 @@ def typical_interval(values: Sequence[float], looked_at: bool, level: float = LE
         looked_at: whether they were (:func:`was_looked_at`).
         level: how often such an interval holds the truth.
     """
-    return (sequential_interval(values, level) if looked_at else None) or interval_of(values, level)
+    return (
+        sequential_interval(values, level)
+        if looked_at and all(value > 0 for value in values)
+        else interval_of(values, level)
+    )
 
 
 def was_looked_at(frame: pd.DataFrame) -> bool:

@@ -70,7 +70,8 @@ def list_runs(
     if table.frame.empty and not table.faults:
         click.echo(f"campaign {name} has no complete run yet; `orchestrate status {name}` shows where it stands")
         return EXIT_DONE
-    print_table(run_list(some, metrics))
+    if len(some.frame) or not conditions:
+        print_table(run_list(some, metrics))
     if conditions:
         click.echo(f"{len(some.frame):,} of {len(table.frame):,} runs meet the conditions.")
     click.echo("One run in full: orchestrate results show RUN")

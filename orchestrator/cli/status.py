@@ -90,6 +90,7 @@ def command(name: str | None, as_json: bool, project_dir: str | None) -> int:
                 "experiment_id": each.experiment_id,
                 "state": each.state,
                 "runs": each.known.runs,
+                "complete": each.complete,
                 "relative_half_width": each.known.relative_half_width,
                 "energy_method": each.known.method,
                 "unneeded": each.spared,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +12,7 @@ from orchestrator.analysis.groups import Choice
 from orchestrator.analysis.summary import summarise
 from orchestrator.errors import InputError
 from orchestrator.files import disk_errors, replace_durably
-from orchestrator.report.grouped import group_records
+from orchestrator.report.grouped import FIGURES, group_records
 from orchestrator.report.tables import HEADLINES
 from orchestrator.results.parameters import shown
 from orchestrator.results.table import RunTable
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 _WHOLE: Final = {"ms": "s", "MiB": "B", "GFLOP/token": "FLOP/token", "GFLOP/J": "FLOP/J"}
 """The unit that a figure is stored in, by the one that it is shown in."""
 _FACTORS: Final = ("runs", "cycles", "method", "spread", "meter_low", "meter_high")
+
+
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes the beginning of a formula to be; OWASP, CSV injection."""
 
 
 def exported_runs(table: RunTable, conditions: Sequence[Condition], metrics: Sequence[str]) -> pd.DataFrame:
@@ -52,8 +57,13 @@ def exported_groups(
     import pandas as pd
 
     groups = groups_meeting(table, by, choice, conditions)
-    found = [[summarise(group, metric) for group in groups] for metric in metrics or HEADLINES]
-    return pd.DataFrame(group_records(groups, found))
+    wanted = metrics or HEADLINES
+    found = [[summarise(group, metric) for group in groups] for metric in wanted]
+    frame = pd.DataFrame(group_records(groups, found))
+    if not groups:
+        return pd.DataFrame(columns=["group", *by, "runs", *(f"{name}.{each}" for name in wanted for each in FIGURES)])
+    numbers = [f"{name}.{figure}" for name in wanted for figure, kind in FIGURES.items() if kind is float]
+    return frame.astype(dict.fromkeys(numbers, "float64"))
 
 
 def unit_of(column: str) -> str:
@@ -66,24 +76,45 @@ def unit_of(column: str) -> str:
 
 
 def as_csv(frame: pd.DataFrame) -> str:
-    """A frame as CSV; columns carry their unit: ``ttft_s.p50 [s]``."""
-    units = {name: unit_of(name) for name in frame.columns}
-    text: str = frame.rename(columns={name: f"{name} [{unit}]" for name, unit in units.items() if unit}).to_csv(
-        index=False
-    )
+    """A frame as CSV; columns carry their unit: ``ttft_s.p50 [s]``.
+
+    Text that a spreadsheet would carry out as a formula has an apostrophe before it.
+    """
+    import pandas as pd
+
+    columns = {}
+    for name, column in frame.items():
+        unit = unit_of(str(name))
+        texts = column.dtype == object or isinstance(column.dtype, pd.StringDtype)
+        columns[_no_formula(f"{name} [{unit}]" if unit else name)] = (
+            pd.Series(list(map(_no_formula, column)), index=frame.index, dtype=object) if texts else column
+        )
+    text: str = pd.DataFrame(columns).to_csv(index=False)
     return text
+
+
+def _no_formula(value: Any) -> Any:
+    if not isinstance(value, str) or not value.startswith(_FORMULA):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:
     """Write a frame to a file, by its ending ``.csv`` or ``.parquet``; one that is there is replaced as a whole.
 
     Raises:
-        InputError: another ending.
+        InputError: another ending, or its folder is not there.
         MachineError: it cannot be written.
     """
     if path.suffix not in (".csv", ".parquet"):
         raise InputError(f"{path} must end in .csv or .parquet")
-    draft = path.with_name(f"{path.name}.new")
+    if not path.parent.is_dir():
+        raise InputError(f"there is no folder {path.parent}", hint="make it first, or name another file")
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
     with disk_errors():
         try:
             if path.suffix == ".csv":

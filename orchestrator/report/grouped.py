@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from orchestrator.analysis.compare import ALPHA, holm
 from orchestrator.analysis.drift import drift_of
@@ -15,6 +15,11 @@ from orchestrator.report.counting import counted
 from orchestrator.report.tables import Column, Table
 from runners.contract.quantities import QUANTITIES
 
+FIGURES: Final[Mapping[str, type]] = {
+    "runs": int, "cycles": int, "mean": float, "median": float, "typical": float, "low": float, "high": float,
+    "method": str, "spread": float, "meter_low": float, "meter_high": float,
+}  # fmt: skip
+"""What is said of each metric of a group in a flat row."""
 _NONE = "—"
 
 

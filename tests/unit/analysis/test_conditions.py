@@ -53,6 +53,33 @@ def test_what_is_none_is_refused_with_an_example(text: str) -> None:
     assert "ttft_s.p95 < 0.5" in str(refused.value.hint)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("swap = 1", [1, 2, 3]),
+        ("swap != 1", [0, 4, 5]),
+        ("swap = true", [0]),
+        ("swap = a", [5]),
+        ("swap > 1", [4]),
+        ("swap < 2", [1, 2, 4]),
+    ],
+)
+def test_of_values_of_several_types_those_that_are_like_it_are_compared(text: str, expected: list[int]) -> None:
+    values = [True, 1, 1.0, "1", 1.5, "a", None]
+    runs = [
+        run_result(experiment("vllm", engine_args={"swap": value}), order_index=place)
+        for place, value in enumerate(values)
+    ]
+    found = runs_meeting(as_table(Path("base"), runs), [parse_condition(text)]).frame
+    assert found["order_index"].tolist() == expected
+
+
+def test_a_value_like_none_of_the_column_is_refused(table: RunTable) -> None:
+    for text in ("ttft_s.p95 < fast", "ttft_s.p95 < nan", "cycle > nan"):
+        with pytest.raises(InputError, match="is a number, and"):
+            holding(table, text)
+
+
 def test_what_is_missing_meets_no_condition(table: RunTable) -> None:
     assert holding(table, "ttft_s.p95 < 0.5") == [True, False, False, False]
     assert holding(table, "ttft_s.p95 >= 0.5") == [False, True, False, True]

@@ -39,6 +39,12 @@ def test_by_default_an_experiment_is_a_group_in_the_order_of_the_campaign() -> N
     }
 
 
+def test_true_is_not_taken_together_with_1() -> None:
+    values = [1, True, 0, False, None]
+    runs = [run(experiment("vllm", engine_args={"swap": value}), place) for place, value in enumerate(values)]
+    assert labels(runs, "swap") == ["swap 1", "swap true", "swap 0", "swap false", "swap —"]
+
+
 def test_words_stand_for_themselves_and_figures_carry_their_names() -> None:
     runs = [
         run(experiment("pytorch", dtype="float32", batch_size=2, torch_compile=True), 0),

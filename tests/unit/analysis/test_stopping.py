@@ -63,3 +63,10 @@ def test_looked_at_after_each_repetition_it_covers_what_it_says_where_the_plain_
         plainly += plain.low <= 1 <= plain.high
     assert held / 600 >= 0.93
     assert plainly < held
+
+
+def test_values_so_unlike_that_the_interval_has_no_end_say_nothing() -> None:
+    for values in ([1e308, 2.0, 3.0], [1e-300, 1e300]):
+        assert sequential_interval(values) is None
+        assert interval_of(values) is None
+        assert not sure_enough(values, 0.5)

@@ -126,6 +126,38 @@ def test_a_parquet_export_carries_units_in_its_metadata(results: Path) -> None:
     assert found["vllm.max_num_seqs"].to_pylist()[:3] == [None, None, 8]
 
 
+def test_text_that_a_spreadsheet_would_carry_out_is_made_harmless_in_csv_and_kept_in_parquet() -> None:
+    values = ["=1+1", "@SUM(A1)", "\t=x", "+a", "-2", "a=b", -5]
+    of = [Point(experiment("vllm", engine_args={"swap": value}), 0.3) for value in values]
+    made_campaign(Path("results"), "sheet", of, 2)
+    rows = rows_of("sheet", "--where", "cycle = 1")
+    assert [row["vllm.engine_args.swap"] for row in rows] == ["'=1+1", "'@SUM(A1)", "'\t=x", "'+a", "-2", "a=b", "-5"]
+    assert {row["backend"] for row in rows} == {"vllm"}
+    assert call("results", "export", "sheet", "--where", "cycle = 1", "-o", "sheet.parquet").returncode == 0
+    assert pq.read_table("sheet.parquet")["vllm.engine_args.swap"].to_pylist() == [str(value) for value in values]
+
+
+def test_an_export_leaves_other_files_alone_and_its_folder_must_be_there(results: Path) -> None:
+    Path("out.csv.new").write_text("mine")
+    assert call("results", "export", "made", "-o", "out.csv").returncode == 0
+    assert Path("out.csv.new").read_text() == "mine"
+    done = call("results", "export", "made", "-o", "not/there.csv")
+    assert (done.returncode, "there is no folder not" in done.stderr) == (2, True)
+
+
+def test_exports_of_groups_have_columns_where_there_is_no_group_and_figures_that_are_numbers(results: Path) -> None:
+    asked = ("export", "made", "--group-by", "batch_size", "--metric", "cpu_energy_j")
+    assert call("results", *asked, "--where", "cycle = 99", "-o", "none.csv").returncode == 0
+    (heading,) = csv.reader(io.StringIO(Path("none.csv").read_text()))
+    assert heading[:3] == ["group", "batch_size", "runs"]
+    assert "cpu_energy_j.typical [J]" in heading
+    assert call("results", *asked, "-o", "some.parquet").returncode == 0
+    found = pq.read_table("some.parquet")
+    assert {str(found.schema.field(f"cpu_energy_j.{name}").type) for name in ("mean", "low", "meter_high")} == {
+        "double"
+    }
+
+
 def test_groups_are_exported_with_each_metric_under_its_name(results: Path) -> None:
     rows = rows_of("made", "--group-by", "backend", "--metric", "energy_j")
     assert [row["group"] for row in rows] == ["simulated", "vllm"]
@@ -156,7 +188,7 @@ def test_names_in_any_script_and_with_markup_are_data(name: str) -> None:
         assert "\x1b" not in shown
         assert "‮" not in shown
         assert (name if name.isprintable() else name.split("\x1b")[0].split("\n")[0]) in shown
-    assert {row["model"] for row in rows_of("base")} == {name, "plain"}
+    assert {row["model"].removeprefix("'") for row in rows_of("base")} == {name, "plain"}
     assert {group["key"]["model"] for group in json_of("list", "base", "--group-by", "model")["groups"]} == {
         name,
         "plain",

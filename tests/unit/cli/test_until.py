@@ -133,6 +133,19 @@ def test_status_says_how_exactly_each_experiment_is_known(begun: Begun) -> None:
     assert (second["state"], second["runs"], second["unneeded"]) == ("goes on", 4, 0)
 
 
+def test_it_says_where_complete_runs_do_not_count(begun: Begun) -> None:
+    begun.measured(0, *STEADY)
+    begun.measured(1, *NOISY, verdict="suspect")
+    begun.reconciled()
+    shown = text_of("status", "base")
+    assert f"{begun.ids[1]} 0 of 6 no figure not known" in shown
+    assert "Note: the other complete runs do not count: suspect," in shown
+    ended = text_of("resume", "base")
+    assert f"{begun.ids[1]}: no figure from 0 of 6 runs the other complete runs do not count: suspect," in ended
+    document = json.loads(call("status", "base", "--json").stdout)
+    assert [(each["runs"], each["complete"]) for each in document["precision"]] == [(3, 3), (0, 6)]
+
+
 def test_what_is_left_is_what_is_not_known(begun: Begun) -> None:
     begun.measured(0, *STEADY)
     begun.measured(1, *NOISY[:2])
