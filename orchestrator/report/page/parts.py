@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from orchestrator.report.charts.chart import Chart
-from orchestrator.report.in_words import Name, Sentence
 from orchestrator.report.page.html import Html, element, joined, name
+from orchestrator.report.sentences import Name, Sentence
 
 MOST_ROWS: Final = 1000
 """Of a table: a browser sorts as many at once."""

@@ -107,7 +107,7 @@ def test_a_campaign_without_results_has_a_page_without_charts(tmp_path: Path) ->
 
 def test_simulated_figures_say_so_at_the_top(tmp_path: Path) -> None:
     text = page(written(tmp_path, "c", made_results("c", points([0.3, 0.5]), 3)))
-    assert re.search(r'class="banner"[^>]*>Figures of this page are not all measured: simulated\.<', text)
+    assert re.search(r'class="banner"[^>]*>Figures are not measured: simulated\.<', text)
     measured = page(written(tmp_path, "d", made_results("d", points([0.3, 0.5], "pytorch"), 3)))
     assert 'class="banner"' not in measured
 
