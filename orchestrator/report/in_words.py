@@ -10,6 +10,7 @@ from orchestrator.analysis.best import Ranked
 from orchestrator.analysis.effects import Effect
 from orchestrator.analysis.interval import Interval
 from orchestrator.report.answers import LATENCY, Answers, Standing
+from orchestrator.report.charts.ranking import standing
 from orchestrator.report.charts.wording import labelled
 from orchestrator.report.counting import counted
 from orchestrator.report.figures import caveat_of
@@ -204,9 +205,7 @@ def place_of(one: Standing, answers: Answers) -> str:
         return f"not ranked: {', '.join(reasons) or 'not measured'}"
     if ranked.interval is None:
         return "not ranked: fewer than two cycles"
-    if ranked is best.winner:
-        return "best" if len(best.may_be_best) == 1 else "best seen"
-    return "told apart from the best" if ranked.separable else "not told apart from the best"
+    return standing(ranked, best)
 
 
 def _with_interval(quantity: Quantity, interval: Interval, how: str = "") -> str:

@@ -18,6 +18,7 @@ _FARTHEST: Final = 100.0
 """How far bars are drawn, as a factor beyond all estimates."""
 _STANDINGS: Final[Kinds] = {
     "best": ("best", "diamond"),
+    "best seen": ("best", "diamond"),
     "not told apart from the best": ("tied", "circle"),
     "told apart from the best": ("rest", "square"),
     "fails a condition": ("fails", "cross"),
@@ -59,7 +60,7 @@ def standing(one: Ranked, best: Best) -> str:
     if one.fails:
         return "fails a condition"
     if one is best.winner:
-        return "best"
+        return "best" if len(best.may_be_best) == 1 else "best seen"
     if one.separable is None:
         return "not compared"
     return "told apart from the best" if one.separable else "not told apart from the best"
@@ -100,7 +101,9 @@ def _in_words(
     if drawn < len(known):
         said.append(f"the first {drawn} are drawn")
     if best.winner and best.winner.interval:
-        said.append(f"best: {best.winner.group.label}, {told(quantity, best.winner.interval.estimate)}")
+        said.append(
+            f"{standing(best.winner, best)}: {best.winner.group.label}, {told(quantity, best.winner.interval.estimate)}"
+        )
         tied = sum(one.separable is False and not one.fails for one in best.ranking)
         said.append(f"{tied} cannot be told apart from it" if tied else "all others are told apart from it")
     if cut:

@@ -24,8 +24,8 @@ def sentence(parts: Sentence) -> Html:
 
 
 def _prose(part: str) -> Html:
-    """What stands between backticks is code."""
-    pieces = part.split("`")
+    """What stands between backticks is code; a per cent sign stays with its number."""
+    pieces = part.replace(" %", "\u00a0%").split("`")
     return joined(*(element("code", piece) if place % 2 else piece for place, piece in enumerate(pieces)))
 
 
