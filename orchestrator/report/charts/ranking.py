@@ -101,11 +101,12 @@ def _in_words(
     if drawn < len(known):
         said.append(f"the first {drawn} are drawn")
     if best.winner and best.winner.interval:
-        said.append(
-            f"{standing(best.winner, best)}: {best.winner.group.label}, {told(quantity, best.winner.interval.estimate)}"
-        )
-        tied = sum(one.separable is False and not one.fails for one in best.ranking)
-        said.append(f"{tied} cannot be told apart from it" if tied else "all others are told apart from it")
+        estimate = told(quantity, best.winner.interval.estimate)
+        said.append(f"{standing(best.winner, best)}: {best.winner.group.label}, {estimate}")
+        if tied := len(best.may_be_best) - 1:
+            said.append(f"{tied} cannot be told apart from it")
+        elif len(best.candidates) > 1:
+            said.append("all others are told apart from it")
     if cut:
         said.append(f"{cut} of the intervals reach beyond the picture")
     return "; ".join(said) + "."
