@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -15,7 +15,7 @@ from orchestrator.analysis.inference import Tested, tests_of
 from orchestrator.analysis.interval import LEVEL, Interval
 from orchestrator.analysis.outputs import outputs_of, same_output
 from orchestrator.analysis.power import cycles_to_tell
-from orchestrator.analysis.summary import meter_bounds, typical_interval
+from orchestrator.analysis.summary import meter_bounds, typical_interval, was_looked_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,8 +27,6 @@ ALPHA: Final = 1 - LEVEL
 MEASURED: Final = Choice()
 """The choice that is made where none is: good runs, measured joules, environments apart."""
 
-_Typical = dict[tuple[int, bytes], Interval | None]
-"""Intervals that were made, by the group and the values: a reference is in many pairs."""
 _Bounds = tuple[float | None, float | None]
 Verdict = Literal["lower", "higher", "cannot tell"]
 
@@ -142,7 +140,7 @@ def _judged(cases: Sequence[_Case]) -> list[Comparison]:
     held = {id(group): group for case in cases for group in (case.a, case.b)}
     outputs = {key: outputs_of(group) for key, group in held.items()}
     bounds = {(key, name): meter_bounds(held[key], name) for key, name in _each_metric(cases)}
-    typical: _Typical = {}
+    typical = _Typical({key for key, group in held.items() if was_looked_at(group.frame)})
     compared = []
     for case in cases:
         same = same_output(outputs[id(case.a)], outputs[id(case.b)])
@@ -177,7 +175,7 @@ def _told(
     verdict: Verdict = "cannot tell"
     if p_adjusted <= ALPHA:
         verdict = "lower" if found.mean < 0 else "higher"
-    of_a, of_b = (_typical_interval(group, logs, typical) for group, logs in ((case.a, found.a), (case.b, found.b)))
+    of_a, of_b = (typical.interval(group, logs) for group, logs in ((case.a, found.a), (case.b, found.b)))
     (low_a, high_a), (low_b, high_b) = meters
     return Comparison(
         case.a,
@@ -199,10 +197,17 @@ def _told(
     )
 
 
-def _typical_interval(group: Group, logs: NDArray[np.float64], known: _Typical) -> Interval | None:
-    import numpy as np
+class _Typical:
+    """Intervals of typical values, each made once: a reference is in many pairs."""
 
-    key = id(group), logs.tobytes()
-    if key not in known:
-        known[key] = typical_interval(group.frame, np.exp(logs).tolist())
-    return known[key]
+    def __init__(self, looked_at: Collection[int]) -> None:
+        self._looked_at = looked_at
+        self._known: dict[tuple[int, bytes], Interval | None] = {}
+
+    def interval(self, group: Group, logs: NDArray[np.float64]) -> Interval | None:
+        import numpy as np
+
+        key = id(group), logs.tobytes()
+        if key not in self._known:
+            self._known[key] = typical_interval(np.exp(logs).tolist(), id(group) in self._looked_at)
+        return self._known[key]

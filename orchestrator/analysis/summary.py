@@ -62,20 +62,24 @@ def summarise(group: Group, metric: str, level: float = LEVEL) -> Summary:
         return Summary(group, metric, runs, 0, None, None, None, None, None, None)
     mean = float(values.mean())
     spread = float(values.std(ddof=1)) / mean if len(values) > 1 and mean > 0 else None
-    interval = typical_interval(group.frame, values.tolist(), level)
+    interval = typical_interval(values.tolist(), was_looked_at(group.frame), level)
     return Summary(group, metric, runs, len(values), mean, float(np.median(values)), interval, spread, low, high)
 
 
-def typical_interval(frame: pd.DataFrame, values: Sequence[float], level: float = LEVEL) -> Interval | None:
+def typical_interval(values: Sequence[float], looked_at: bool, level: float = LEVEL) -> Interval | None:
     """The interval of repetitions: where these were looked at until they were enough, one that allows for that.
 
     Args:
-        frame: of the runs.
         values: one a cycle.
+        looked_at: whether they were (:func:`was_looked_at`).
         level: how often such an interval holds the truth.
     """
-    looked_at = bool(frame["until"].notna().any())
     return (sequential_interval(values, level) if looked_at else None) or interval_of(values, level)
+
+
+def was_looked_at(frame: pd.DataFrame) -> bool:
+    """Whether runs were repeated until something was known well enough."""
+    return bool(frame["until"].notna().any())
 
 
 def meter_bounds(group: Group, metric: str) -> tuple[float | None, float | None]:

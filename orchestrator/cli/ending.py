@@ -52,7 +52,7 @@ def finish(name: str, project: Project, *, quiet: bool, as_json: bool) -> None:
         )
     status = campaign_status(name, project=project)
     failed = campaign_runs(name, project=project, status=Status.FAILED)
-    precision = precision_of(CampaignFolder(folder))
+    precision = precision_of(CampaignFolder(folder), project.results_index(name))
     if precision:
         progress = progress_of(precision, campaign_runs(name, project=project))
         lines += precision_lines(name, precision.until, progress)

@@ -68,7 +68,7 @@ def command(name: str | None, as_json: bool, project_dir: str | None) -> int:
         return EXIT_DONE
     status = campaign_status(name, project=project)
     runs = campaign_runs(name, project=project)
-    precision = precision_of(CampaignFolder(status.results))
+    precision = precision_of(CampaignFolder(status.results), project.results_index(name))
     progress = progress_of(precision, runs) if precision else []
     if as_json:
         listed = [

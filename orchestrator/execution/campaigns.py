@@ -96,7 +96,7 @@ def run_campaign(
                 accept_changes=accept_changes,
             )
             with manifest, notices.counted(manifest):
-                return _carry_out(bench, manifest, mended, on_event, should_stop, until)
+                return _carry_out(bench, project, manifest, mended, on_event, should_stop, until)
 
 
 def resume(
@@ -123,7 +123,7 @@ def resume(
         bench = ready(frozen.campaign, project, dispatcher, force=force, flags=flags)
         manifest, mended = open_or_rebuild(frozen, folder, project.manifest(name), should_stop)
         with manifest, notices.counted(manifest):
-            return _carry_out(bench, manifest, mended, on_event, should_stop, until)
+            return _carry_out(bench, project, manifest, mended, on_event, should_stop, until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,7 @@ def runs_to_resume(name: str, *, project: Project | None = None) -> tuple[list[R
     project = project or find_project()
     with _reading(project, name) as (manifest, campaign):
         folder = CampaignFolder(project.results / name)
-        standing = survey(manifest, folder, enough=_known_well_enough(campaign, folder))
+        standing = survey(manifest, folder, enough=_known_well_enough(campaign, folder, project))
         return [manifest.run(order_index) for order_index in standing.pending], standing.mended
 
 
@@ -218,7 +218,7 @@ def is_complete(name: str, *, project: Project | None = None) -> bool:
         with Manifest.open(project.manifest(name), readonly=True) as manifest:
             if not is_current(manifest, frozen):
                 return False
-            standing = survey(manifest, folder, enough=_known_well_enough(frozen.campaign, folder))
+            standing = survey(manifest, folder, enough=_known_well_enough(frozen.campaign, folder, project))
     except ManifestError:
         return False
     return not (standing.pending or standing.changes or is_held(folder.path))
@@ -297,6 +297,7 @@ def _as_begun(campaign: str, flag: str, begun: str | None, wanted: str | None) -
 
 def _carry_out(
     bench: Bench,
+    project: Project,
     manifest: Manifest,
     mended: list[str],
     on_event: Observer,
@@ -305,7 +306,8 @@ def _carry_out(
 ) -> CampaignEnded:
     wanted = bench.campaign.file.until
     precision = Precision(wanted) if wanted else None
-    enough = partial(precision.read, bench.folder) if precision else tuple[str, ...]
+    index = project.results_index(bench.campaign.name)
+    enough = partial(precision.read, bench.folder, index) if precision else tuple[str, ...]
     standing = reconcile(manifest, bench.folder, bench.dispatcher, bench.measures_as, enough)
     on_event(
         CampaignStarted(
@@ -329,9 +331,10 @@ def _carry_out(
         bench.dispatcher.close()
 
 
-def _known_well_enough(campaign: Campaign, folder: CampaignFolder) -> frozenset[str]:
+def _known_well_enough(campaign: Campaign, folder: CampaignFolder, project: Project) -> frozenset[str]:
     """The experiments that are run no more, by the folders alone."""
-    return Precision(campaign.file.until).read(folder) if campaign.file.until else frozenset()
+    until = campaign.file.until
+    return Precision(until).read(folder, project.results_index(campaign.name)) if until else frozenset()
 
 
 def _frozen(folder: CampaignFolder, name: str) -> FrozenCampaign:

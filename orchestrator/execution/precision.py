@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import NamedTuple
+from pathlib import Path
+from typing import Final, NamedTuple
 
 from orchestrator.analysis.stopping import sequential_interval, sure_enough
 from orchestrator.campaign.until import Until
-from orchestrator.errors import InputError
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.frozen import thaw
-from orchestrator.results.reading import load_result, run_folders
+from orchestrator.results.index import indexed_rows
 from runners.contract.quantities import QUANTITIES
 from runners.contract.result import RunResult
 
@@ -30,7 +30,8 @@ class Known(NamedTuple):
     """How the energy was come by, where the metric is one of energy."""
 
 
-_UNKNOWN = Known(0, None, enough=False, method=None)
+_TOLD: Final = ("experiment_id", "cycle", "verdict", "environment_id", "energy_method", "energy_scope")
+_UNKNOWN: Final = Known(0, None, enough=False, method=None)
 
 
 class _Alike(NamedTuple):
@@ -59,17 +60,21 @@ class Precision:
         self._values: dict[str, dict[_Alike, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
         self._known: dict[str, Known] = {}
 
-    def read(self, folder: CampaignFolder) -> frozenset[str]:
+    def read(self, folder: CampaignFolder, index: Path | None = None) -> frozenset[str]:
         """Take in all complete runs of a campaign; those that cannot be read tell nothing.
+
+        Args:
+            folder: the campaign's results.
+            index: the file that keeps what results were read; None: all are read.
 
         Returns:
             The experiments that are known well enough.
         """
-        for path in run_folders(folder.path):
-            try:
-                self.add(load_result(path))
-            except InputError:
-                continue
+        rows, _faults = indexed_rows(folder.path, index)
+        for row in rows.select([*_TOLD, self.until.metric]).to_pylist():
+            if row["verdict"] == "good":
+                alike = self._alike(row["environment_id"], row["energy_method"], row["energy_scope"])
+                self._take(row["experiment_id"], alike, row["cycle"], row[self.until.metric])
         return frozenset(experiment for experiment in self._values if self.of(experiment).enough)
 
     def of(self, experiment_id: str) -> Known:
@@ -87,17 +92,17 @@ class Precision:
 
     def add(self, result: RunResult) -> None:
         """Take in a complete run."""
-        value = self._quantity.of(result)
-        if value is None or result.verdict != "good":
-            return
-        of_energy = self._quantity.of_energy
-        how = _Alike(
-            result.environment.environment_id,
-            result.energy_method if of_energy else None,
-            result.energy_scope if of_energy else None,
-        )
-        self._values[result.experiment_id][how][result.cycle] = value
-        self._known.pop(result.experiment_id, None)
+        if result.verdict == "good":
+            alike = self._alike(result.environment.environment_id, result.energy_method, result.energy_scope)
+            self._take(result.experiment_id, alike, result.cycle, self._quantity.of(result))
+
+    def _alike(self, environment_id: str, method: str | None, scope: str | None) -> _Alike:
+        return _Alike(environment_id, method, scope) if self._quantity.of_energy else _Alike(environment_id, None, None)
+
+    def _take(self, experiment_id: str, alike: _Alike, cycle: int, value: float | None) -> None:
+        if value is not None:
+            self._values[experiment_id][alike][cycle] = value
+            self._known.pop(experiment_id, None)
 
     def _judged(self, alike: _Alike, by_cycle: Mapping[int, float]) -> Known:
         values = list(by_cycle.values())
@@ -107,13 +112,18 @@ class Precision:
         return Known(len(values), width, enough, alike.method)
 
 
-def precision_of(folder: CampaignFolder) -> Precision | None:
-    """What the folders of a campaign tell; None where it has no ``until``."""
+def precision_of(folder: CampaignFolder, index: Path | None = None) -> Precision | None:
+    """What the folders of a campaign tell; None where it has no ``until``.
+
+    Args:
+        folder: the campaign's results.
+        index: the file that keeps what results were read; None: all are read.
+    """
     until = thaw(folder.campaign_file).campaign.file.until if folder.campaign_file.exists() else None
     if until is None:
         return None
     precision = Precision(until)
-    precision.read(folder)
+    precision.read(folder, index)
     return precision
 
 

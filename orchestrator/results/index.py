@@ -64,9 +64,9 @@ def indexed_rows(folder: Path, index: Path | None) -> tuple[pa.Table, list[str]]
         kept = known if all(good) else known.filter(pa.array(good, pa.bool_()))
         fresh = set(kept[_RUN].to_pylist())
         stale = {run: of for run, of in seen.items() if run not in fresh}
-    if not stale and known is not None and len(kept) == len(known):
-        return kept, faults
     found = as_rows(_read(folder, stale, faults), schema_of_index())
+    if not len(found) and known is not None and len(kept) == len(known):
+        return kept, faults
     rows = pa.concat_tables([kept, found]).combine_chunks()
     if index:
         _store(rows, index)

@@ -96,7 +96,8 @@ def rows(project: Path, pairs: int = 7) -> Iterator[Row]:
         (["results", "list", NAME], "pandas", 3),
         (["results", "list", NAME, "--group-by", "backend"], "pandas, scipy.special", 3),
         (["results", "export", NAME, "-o", f"{out}.parquet"], "pandas, pyarrow.parquet", 3),
-        (["compare", NAME, "--group-by", "backend"], "pandas, scipy.special, scipy.stats", 3),
+        (["compare", NAME, "--group-by", "backend"], "pandas, scipy.special", 3),
+        (["compare", NAME], "pandas, scipy.special, orchestrator.report.compared", 3),
         (["best", NAME], "pandas, scipy.special, scipy.stats", 3),
         (["report", NAME, "--output", f"{out}.html"], "pandas, scipy.special, scipy.stats, vl_convert", 30),
     ]

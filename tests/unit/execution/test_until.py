@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from orchestrator.execution.loop import Loop
 from orchestrator.execution.precision import Precision, precision_of
 from orchestrator.manifest.store import Status
 from orchestrator.reconcile import reconcile, survey
+from orchestrator.results import index
 from runners.contract.paths import FailureKind
 from tests.builders import published_run, run_result
 from tests.unit.execution.test_loop import GPUS, Played, Stage, vacant  # noqa: F401 (a fixture that counts here too)
@@ -209,6 +211,23 @@ def test_a_result_that_cannot_be_read_tells_nothing(tmp_path: Path) -> None:
     assert precision.read(stage.folder) == frozenset()
     standing = reconcile(stage.manifest, stage.folder, FakeDispatcher(), enough=lambda: precision.read(stage.folder))
     assert [stage.manifest.run(run).cycle for run in standing.pending] == [4]
+
+
+def test_results_that_were_read_before_are_taken_from_the_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Sure(tmp_path, most=4)
+    stage.run()
+    until, kept = stage.of.file.until, tmp_path / "results.index"
+    assert until
+    for file in stage.folder.runs.rglob("*.json"):
+        os.utime(file, ns=(10**18, 10**18))
+    enough = Precision(until).read(stage.folder, kept)
+    assert enough == Precision(until).read(stage.folder) == {stage.ids[0]}
+    monkeypatch.setattr(index, "load_result", lambda path: pytest.fail(f"{path} was read"))
+    again = Precision(until)
+    assert again.read(stage.folder, kept) == enough
+    assert again.of(stage.ids[1])._replace(relative_half_width=None) == (4, None, False, "nvml")
 
 
 def test_one_that_is_at_work_while_its_experiment_becomes_known_is_watched_to_its_end(tmp_path: Path) -> None:

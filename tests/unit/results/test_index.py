@@ -100,6 +100,16 @@ def test_a_file_that_has_just_been_written_is_read_again_since_its_time_may_not_
     assert reads == [f"{new.parent.name}/{new.name}"]
 
 
+def test_a_result_that_cannot_be_read_does_not_have_the_index_written_each_time(
+    campaign: CampaignFolder, kept: Path
+) -> None:
+    (next(campaign.runs.glob("*/c001")) / RESULT).write_text("{")
+    assert len(read_table(campaign.path, kept).faults) == 1
+    before = kept.stat().st_ino
+    assert len(read_table(campaign.path, kept).faults) == 1
+    assert kept.stat().st_ino == before
+
+
 @pytest.mark.parametrize("damage", ["gone", "empty", "noise", "cut", "bit", "version", "folder"])
 def test_an_index_that_is_not_right_costs_time_and_no_more(
     campaign: CampaignFolder, kept: Path, reads: list[str], monkeypatch: pytest.MonkeyPatch, damage: str
