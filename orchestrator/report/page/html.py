@@ -8,7 +8,9 @@ from html import escape
 from typing import Any
 
 _VOID = frozenset({"meta", "link", "input", "wbr"})
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+)
 
 
 class Html(str):
@@ -18,7 +20,7 @@ class Html(str):
 
 
 def text(content: object) -> Html:
-    """Content as text; characters that HTML does not allow become U+FFFD."""
+    """Content as text; characters that HTML does not allow, or that turn text around, become U+FFFD."""
     return content if isinstance(content, Html) else _escaped(content)
 
 
