@@ -11,7 +11,7 @@ from orchestrator.analysis.by_cycle import ByCycle, by_cycle
 from orchestrator.analysis.conditions import Condition, unmet
 from orchestrator.analysis.groups import Choice, Group, for_ranking
 from orchestrator.analysis.interval import LEVEL, Interval, antilog
-from orchestrator.analysis.selection import row_means, select, simultaneous
+from orchestrator.analysis.selection import WIDEST, row_means, select, simultaneous
 from orchestrator.errors import InputError
 from runners.contract.quantities import QUANTITIES, Better
 
@@ -158,7 +158,7 @@ def _standing(fails: Sequence[str], cycles: int) -> int:
 def _beside(logs: NDArray[np.float64], sign: float, level: float, cycles: int) -> Interval | None:
     if math.isnan(logs[0]):
         return None
-    low, high = sorted((antilog(sign * logs[1]), antilog(sign * logs[2])))
+    low, high = sorted((antilog(sign * min(logs[1], WIDEST)), antilog(sign * min(logs[2], WIDEST))))
     return Interval(antilog(sign * logs[0]), low, high, level, "log-t", cycles)
 
 

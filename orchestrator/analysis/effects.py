@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.analysis.best import meters_of
 from orchestrator.analysis.by_cycle import ByCycle, by_cycle
 from orchestrator.analysis.cycles import cycle_values
 from orchestrator.analysis.groups import Choice, Group, for_ranking, groups_of
@@ -21,6 +22,7 @@ from orchestrator.analysis.stopping import PER_LOOK_OF_TWO, widening
 from orchestrator.results.columns import may_have, values_of
 from orchestrator.results.table import RunTable
 from orchestrator.results.varied import varied_parameters
+from runners.contract.quantities import QUANTITIES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,6 +66,8 @@ class _Unit:
     backend: str
     environment: str
     """Empty where there is no other one that could be mixed up with it."""
+    meters: tuple[str, ...]
+    """What its joules were measured by, where it is about joules: those of unlike meters are not comparable."""
     values: Mapping[str, Any]
     """Of the varied parameters."""
     runs: int
@@ -87,7 +91,7 @@ def main_effects(table: RunTable, metric: str, choice: Choice = _USUAL, level: f
         return []
     grid = by_cycle(groups, metric, as_numbered=True)
     names = [one.name for one in varied_parameters(table.frame, table.parameters)]
-    units = _units(table.frame, groups, names, pooled=choice.pooled)
+    units = _units(table.frame, groups, names, of_energy=QUANTITIES[metric].of_energy, pooled=choice.pooled)
     return [
         Effect(parameter, _levels(name, among, others, grid, level), within)
         for parameter, name, among, others, within in _asked(names, units)
@@ -115,7 +119,9 @@ def _asked(
                     yield f"{backend}.{name}", name, own, others, backend if len(backends) > 1 else None
 
 
-def _units(frame: pd.DataFrame, groups: Sequence[Group], names: Sequence[str], *, pooled: bool) -> list[_Unit]:
+def _units(
+    frame: pd.DataFrame, groups: Sequence[Group], names: Sequence[str], *, of_energy: bool, pooled: bool
+) -> list[_Unit]:
     firsts = frame.loc[[group.frame.index[0] for group in groups]]
     columns = {name: values_of(firsts, name).astype(object).tolist() for name in names}
     kinds = [(backend, len(str(gpus).split())) for backend, gpus in zip(firsts["backend"], firsts["gpus"], strict=True)]
@@ -127,6 +133,7 @@ def _units(frame: pd.DataFrame, groups: Sequence[Group], names: Sequence[str], *
             row,
             kind[0],
             str(firsts["environment_id"].iat[row]) if len(environments[kind]) > 1 and not pooled else "",
+            tuple(meters_of(groups[row])) if of_energy else (),
             {name: _known(values[row]) for name, values in columns.items() if may_have(kind[0], name)},
             len(groups[row].frame),
         )
@@ -142,7 +149,7 @@ def _levels(name: str, units: Sequence[_Unit], others: Sequence[str], grid: ByCy
     runs: dict[Any, int] = defaultdict(int)
     for unit in units:
         value = _hashable(unit.values.get(name))
-        rest = (unit.environment, *(_hashable(unit.values.get(other)) for other in others))
+        rest = (unit.environment, unit.meters, *(_hashable(unit.values.get(other)) for other in others))
         cells[value][rest].append(unit.row)
         runs[value] += unit.runs
     first, *further = _in_order(list(cells))

@@ -40,6 +40,12 @@ _CELLS: Final = 2**18
 _ERROR_LEAST: Final = 1e-12
 """Standard errors below are rounding: figures that are the same in every cycle have no noise."""
 
+WIDEST: Final = 100.0
+"""Of an interval, in logs to either side: e**100 says that nothing is known, and stays a number that is finite.
+
+Of two cycles and hundreds of candidates, Student's t alone is in the thousands.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -109,7 +115,7 @@ def simultaneous(
     found = []
     looks = np.zeros(len(logs), dtype=bool) if looked_at is None else looked_at
     for mean, half, cycles, looked in zip(row_means(logs), halves, count.tolist(), looks, strict=True):
-        wide = half * widening(cycles) if looked else half
+        wide = min(half * widening(cycles) if looked else half, WIDEST)
         low, high = antilog(mean - wide), antilog(mean + wide)
         found.append(Interval(antilog(mean), low, high, level, "sequential log-t" if looked else "log-t", cycles))
     return found

@@ -79,5 +79,9 @@ def command(
     write_report(name, target, asked, form=form, picture=picture, project=project)
     if picture is not None:
         click.echo(f"Chart: {near(picture)}")
-    click.echo(f"Report: {near(target)} ({target.stat().st_size / 2**20:.1f} MiB)")
+    click.echo(f"Report: {near(target)} ({_size(target.stat().st_size)})")
     return EXIT_DONE
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 2**20:.1f} MiB" if size_bytes >= 2**20 else f"{max(size_bytes / 2**10, 1):.0f} KiB"

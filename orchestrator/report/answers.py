@@ -14,7 +14,7 @@ from orchestrator.analysis.compare import Comparison, compare_groups
 from orchestrator.analysis.conditions import parse_condition, runs_meeting
 from orchestrator.analysis.drift import Drift, drift_of
 from orchestrator.analysis.effects import Effect, main_effects
-from orchestrator.analysis.groups import ENVIRONMENT, EXPERIMENT, Choice, Group, LeftOut, groups_of
+from orchestrator.analysis.groups import ENVIRONMENT, EXPERIMENT, Choice, Group, LeftOut, for_ranking, groups_of
 from orchestrator.analysis.pareto import front
 from orchestrator.analysis.summary import Summary, summarise
 from orchestrator.report.answerable import Metric, metric_of
@@ -67,7 +67,12 @@ class Standing:
     place: int | None
     """From 1; None: it is no candidate, or has no figure."""
     on_front: bool | None
-    """Of the ranked metric against latency; None where one of them is not known."""
+    """Of the ranked metric against latency, among candidates; None: it is none, or one of the two is not known."""
+
+    @property
+    def candidate(self) -> bool:
+        """Whether it is held against the others."""
+        return self.ranked is not None and not self.ranked.fails and self.ranked.estimate is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,12 @@ class Answers:
     best: Best | None
     standings: Sequence[Standing]
     """In the order of the ranking."""
+    narrowed_by: Sequence[str]
+    """Conditions on parameters, which all runs meet that are looked at."""
+    conditions: Sequence[str]
+    """Those on figures, which candidates have to meet."""
+    quickest: Best | None
+    """The candidates by latency; None where that is ranked already, or no candidate is."""
     near: Sequence[Comparison]
     """The winner held against those that cannot be told apart from it, the nearest first, at most :data:`MOST_NEAR`."""
     effects: Sequence[Effect]
@@ -131,7 +142,7 @@ def answers_of(campaign: str | Path, asked: Asked = ALL, *, project: Project | N
     groups = groups_of(table, asked.by, asked.choice)
     metric = metric_of(groups, asked.metric, asked.choice)
     best = best_of(groups, metric.name, on_figures, asked.choice) if metric else None
-    standings = _standings(groups, metric, best)
+    standings = _standings(groups, metric, best, asked.choice)
     labels = _labels(table, groups)
     circumstances, readings = circumstances_of(table, [one.group for one in standings], labels)
     return Answers(
@@ -143,6 +154,9 @@ def answers_of(campaign: str | Path, asked: Asked = ALL, *, project: Project | N
         metric=metric,
         best=best,
         standings=standings,
+        narrowed_by=[str(one) for one in on_runs],
+        conditions=[str(one) for one in on_figures],
+        quickest=_quickest(best),
         near=_near(best, asked.choice) if best else [],
         effects=main_effects(table, metric.name, asked.choice) if metric else [],
         drifts=[drift for drift in [drift_of(groups, metric.name)] if drift] if metric else [],
@@ -156,17 +170,25 @@ def answers_of(campaign: str | Path, asked: Asked = ALL, *, project: Project | N
     )
 
 
-def _standings(groups: Sequence[Group], metric: Metric | None, best: Best | None) -> list[Standing]:
+def _standings(groups: Sequence[Group], metric: Metric | None, best: Best | None, choice: Choice) -> list[Standing]:
     ranking = {one.group.label: (place, one) for place, one in enumerate(best.ranking if best else ())}
     metrics = tuple(dict.fromkeys((*([metric.name] if metric else []), *BESIDE)))
-    summed = {group.label: {name: summarise(group, name) for name in metrics} for group in groups}
-    on_front = _front(summed, metric)
+    summed = {
+        group.label: {name: summarise(_measured(group, name, choice), name) for name in metrics} for group in groups
+    }
+    on_front = _front(summed, best)
     standings = []
     for group in groups:
         place, ranked = ranking.get(group.label, (len(ranking), None))
         placed = place + 1 if ranked and ranked.interval else None
         standings.append(Standing(group, summed[group.label], ranked, placed, on_front.get(group.label)))
     return sorted(standings, key=lambda one: ranking.get(one.group.label, (len(ranking),))[0])
+
+
+def _measured(group: Group, metric: str, choice: Choice) -> Group:
+    """Its runs that measured a metric; where all of them estimated it, these."""
+    usable = for_ranking(group, metric, choice)
+    return usable if len(usable.frame) else group
 
 
 def _near(best: Best, choice: Choice) -> list[Comparison]:
@@ -177,18 +199,25 @@ def _near(best: Best, choice: Choice) -> list[Comparison]:
     return compare_groups([(best.winner.group, group) for group in tied], [best.metric], choice, among)
 
 
-def _front(summed: Mapping[str, Mapping[str, Summary]], metric: Metric | None) -> dict[str, bool]:
-    """Which groups no other beats in both the ranked metric and latency, by label."""
+def _quickest(best: Best | None) -> Best | None:
+    if best is None or best.metric == LATENCY or best.winner is None:
+        return None
+    return best_of([one.group for one in best.candidates], LATENCY)
+
+
+def _front(summed: Mapping[str, Mapping[str, Summary]], best: Best | None) -> dict[str, bool]:
+    """Which candidates no other beats in both the ranked metric and latency, by label."""
     import pandas as pd
 
-    if metric is None or metric.name == LATENCY:
+    if best is None or best.metric == LATENCY:
         return {}
+    candidates = [one.group.label for one in best.candidates]
     points = pd.DataFrame(
-        {name: [typical(summaries[name]) for summaries in summed.values()] for name in (metric.name, LATENCY)},
-        index=list(summed),
+        {name: [typical(summed[label][name]) for label in candidates] for name in (best.metric, LATENCY)},
+        index=candidates,
         dtype=float,
     ).dropna()
-    return dict(zip(points.index, front(points, (metric.name, LATENCY)), strict=True))
+    return dict(zip(points.index, front(points, (best.metric, LATENCY)), strict=True))
 
 
 def typical(summary: Summary) -> float | None:

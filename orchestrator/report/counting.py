@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+_MOST_WRITTEN_OUT: Final = 1e6
+"""A share."""
+
 
 def counted(number: int, noun: str) -> str:
     """``1 run``, ``2,000 runs``."""
@@ -10,4 +15,4 @@ def counted(number: int, noun: str) -> str:
 
 def percent(share: float) -> str:
     """``2.3 %``."""
-    return f"{100 * share:.2g} %" if share < 1 else f"{100 * share:,.0f} %"
+    return f"{100 * share:.2g} %" if share < 1 or share > _MOST_WRITTEN_OUT else f"{100 * share:,.0f} %"

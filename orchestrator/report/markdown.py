@@ -5,15 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from orchestrator.report.answers import BESIDE, Answers, Standing, typical
-from orchestrator.report.charts.ranking import standing
+from orchestrator.analysis.best import meters_of
+from orchestrator.report.answers import BESIDE, LATENCY, Answers, Standing, typical
+from orchestrator.report.charts.wording import caveats, labelled
 from orchestrator.report.counting import counted
-from orchestrator.report.in_words import Name, Sentence, effect_name, in_short, trust
+from orchestrator.report.in_words import banner, effect_name, in_short, place_of
+from orchestrator.report.methods import methods
+from orchestrator.report.sentences import Name, Sentence
+from orchestrator.report.trust import trust
 from orchestrator.results.parameters import shown
 from runners.contract.quantities import QUANTITIES
 
 _MOST_ROWS = 100
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~!&$@])")
+_MARKUP = re.compile(r"([\\`*{}\[\]<>#|~!&$@]|(?<![^\W_])_|_(?![^\W_]))")
+"""What may be markup; an underscore within a word is none."""
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Controls of terminals, and of the direction of what stands around them."""
 
 
 def as_markdown(answers: Answers, chart: str | None = None) -> str:
@@ -31,10 +38,12 @@ def _lines(answers: Answers, chart: str | None) -> Iterator[str]:
     yield f"# {text(answers.campaign)}"
     yield ""
     facts = [counted(len(frame), "run"), counted(int(frame["cycle"].nunique()), "cycle")]
-    yield ", ".join([*facts, counted(len(answers.standings), "configuration")]) + "."
+    facts += [counted(len(answers.standings), "configuration")]
+    facts += [text(", ".join(map(str, frame[column].unique()[:5]))) for column in ("backend", "model") if len(frame)]
+    yield " · ".join(facts)
     if answers.metric and answers.metric.caveat:
         yield ""
-        yield f"**Figures are not all measured: {answers.metric.caveat}.**"
+        yield f"**{banner(answers.metric.caveat)}**"
     yield from _section("In short", _bullets(in_short(answers)))
     yield from _section("Before relying on it", _bullets(trust(answers)))
     if chart and answers.winner:
@@ -50,7 +59,7 @@ def _lines(answers: Answers, chart: str | None) -> Iterator[str]:
 
 def text(content: object) -> str:
     """Content as text: nothing in it is markup, and it stays on its line."""
-    return _MARKUP.sub(r"\\\1", " ".join(str(content).split()))
+    return _MARKUP.sub(r"\\\1", _UNSEEN.sub("\ufffd", " ".join(str(content).split())))
 
 
 def code(content: str) -> str:
@@ -85,42 +94,51 @@ def _bullets(sentences: Sequence[Sentence]) -> list[str]:
 
 
 def _prose(part: str) -> str:
-    """A part of a sentence of ours, whose outer blanks count."""
-    return _MARKUP.sub(r"\\\1", part)
+    """A part of a sentence of ours, whose outer blanks count; what stands between backticks is code."""
+    pieces = part.split("`")
+    return "".join(code(piece) if place % 2 else _MARKUP.sub(r"\\\1", piece) for place, piece in enumerate(pieces))
 
 
 def _ranking(answers: Answers) -> list[str]:
     if not answers.standings:
         return []
+    shown_rows = answers.standings[:_MOST_ROWS]
     metrics = list(dict.fromkeys((*([answers.metric.name] if answers.metric else []), *BESIDE)))
+    told = [caveats([one.summaries[name].group for one in shown_rows], [QUANTITIES[name]]) for name in metrics]
     heads = [("place", True), ("configuration", False)]
-    heads += [(_head(metric), True) for metric in metrics]
+    heads += [(_head(metric, of_all), True) for metric, (of_all, _) in zip(metrics, told, strict=True)]
     heads[3:3] = [("95 % interval", True), ("standing", False)]
-    rows = [_row(one, answers, metrics) for one in answers.standings[:_MOST_ROWS]]
+    rows = [_row(one, answers, metrics, [of_each[at] for _, of_each in told]) for at, one in enumerate(shown_rows)]
     lines = table([*heads, ("cycles", True)], rows)
-    if answers.best:
-        lines += ["", f"Standing: {text(answers.best.method)}. Intervals are each of one configuration."]
     if (more := len(answers.standings) - _MOST_ROWS) > 0:
         lines += ["", f"{more:,} more configurations: `orchestrate results export` has them."]
+    on_front = [one for one in answers.standings if one.on_front and one.place]
+    if len(on_front) > 1:
+        both = f"{QUANTITIES[metrics[0]].title} and {QUANTITIES[LATENCY].title}, by typical values"
+        places = ", ".join(str(one.place) for one in on_front[:_MOST_ROWS])
+        lines += ["", f"On the Pareto front of {text(both)}: places {places}."]
+    if said := methods(answers):
+        lines += ["", *(f"- {text(one)}" for one in said)]
     return lines
 
 
-def _head(metric: str) -> str:
+def _head(metric: str, caveat: str) -> str:
     quantity = QUANTITIES[metric]
-    return f"{quantity.title} ({quantity.unit})" if quantity.unit else quantity.title
+    small = ", ".join(filter(None, (quantity.unit, caveat)))
+    return f"{quantity.title} ({small})" if small else quantity.title
 
 
-def _row(one: Standing, answers: Answers, metrics: Sequence[str]) -> list[object]:
-    figures = [QUANTITIES[metric].show(typical(one.summaries[metric])) for metric in metrics]
+def _row(one: Standing, answers: Answers, metrics: Sequence[str], notes: Sequence[str]) -> list[object]:
+    figures = [
+        labelled(QUANTITIES[metric].show(value), note if value is not None else "")
+        for metric, note in zip(metrics, notes, strict=True)
+        for value in [typical(one.summaries[metric])]
+    ]
     summary, quantity = one.summaries[metrics[0]], QUANTITIES[metrics[0]]
     interval = "—"
     if summary.interval:
         interval = f"{quantity.show(summary.interval.low)} to {quantity.show(summary.interval.high)}"
-    held = "not ranked"
-    if one.ranked and answers.best and one.place is not None:
-        held = standing(one.ranked, answers.best)
-    elif one.ranked and one.ranked.fails:
-        held = "fails " + "; ".join(one.ranked.fails)
+    held = place_of(one, answers)
     return [one.place or "—", one.group.label, figures[0], interval, held, *figures[1:], summary.cycles]
 
 
@@ -137,7 +155,12 @@ def _effects(answers: Answers) -> list[str]:
         for level in effect.levels[1:]
     ]
     heads = [("parameter", False), ("value", False), ("beside", False), ("ratio", True), ("95 % interval", True)]
-    return table(heads, rows[:_MOST_ROWS]) if rows else []
+    if not rows or answers.metric is None:
+        return []
+    what = labelled(f"Ratio of the {answers.metric.quantity.title}", answers.metric.caveat or "")
+    lines = [f"{text(what)}, the other parameters held even:", "", *table(heads, rows[:_MOST_ROWS])]
+    more = len(rows) - _MOST_ROWS
+    return [*lines, "", f"{more:,} more values are not shown."] if more > 0 else lines
 
 
 def _left_out(answers: Answers) -> list[str]:
@@ -151,8 +174,10 @@ def _left_out(answers: Answers) -> list[str]:
 
 def _environment(answers: Answers) -> list[str]:
     facts = answers.circumstances.environments
+    meters = sorted({meter for one in answers.standings for meter in meters_of(one.group)})
     wanted = ("backends", "cpu", "memory_bytes", "os", "driver", "cuda", "gpu 0.name", "image_digest")
-    lines = [f"- {text(field)}: {text(facts.alike[field])}" for field in wanted if field in facts.alike]
+    lines = [f"- energy: {text(', '.join(meters))}"] if meters else []
+    lines += [f"- {text(field)}: {text(facts.alike[field])}" for field in wanted if field in facts.alike]
     lines += [
         f"- {text(field)}, by environment: " + "; ".join(text(value or "—") for value in facts.differing[field])
         for field in wanted
@@ -166,5 +191,6 @@ def _repeating(answers: Answers) -> list[str]:
     lines: list[str] = []
     if repeating.file_text is not None and repeating.file_name is not None:
         lines += [f"{code(repeating.file_name)}:", "", *block(repeating.file_text, "yaml"), ""]
-        lines += [*block("\n".join(repeating.commands), "sh"), ""]
-    return lines + [f"- {text(note)}" for note in repeating.notes]
+        lines += block("\n".join(repeating.commands), "sh")
+    notes = [f"- {text(note)}" for note in repeating.notes]
+    return [*lines, "", *notes] if lines and notes else lines + notes

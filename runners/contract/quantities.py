@@ -48,11 +48,12 @@ class Quantity(NamedTuple):
             return "—"
         shown = value * self.scale
         magnitude = abs(shown)
-        if magnitude >= 10**self.digits - 0.5:
+        if _MOST_WRITTEN_OUT > magnitude >= 10**self.digits - 0.5:
             return f"{shown:,.0f}"
         return f"{shown:.{self.digits}g}" if magnitude else "0"
 
 
+_MOST_WRITTEN_OUT = 1e15
 _MIB = 1 / 2**20
 _MS = 1e3
 _GIGA = 1e-9

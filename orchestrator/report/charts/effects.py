@@ -106,7 +106,8 @@ def _far_ticks(low: float, high: float) -> list[float]:
 
 
 def _row(row: int, effect: Effect, level: Level, ratio: Interval, better: str | None) -> dict[str, Any]:
-    within = f"{effect.within}: " if effect.within else ""
+    told = effect.within is None or effect.parameter.startswith(f"{effect.within}.")
+    within = "" if told else f"{effect.within}: "
     first = shown(effect.levels[0].value)
     changes = f"{_percent(ratio.estimate)} ({_percent(ratio.low)} to {_percent(ratio.high)})"
     return {

@@ -14,8 +14,11 @@ from runners.contract.quantities import QUANTITIES, Quantity
 
 MOST: Final = 40
 """Rows that are drawn: more of them nobody reads; the table has all."""
+_FARTHEST: Final = 100.0
+"""How far bars are drawn, as a factor beyond all estimates."""
 _STANDINGS: Final[Kinds] = {
     "best": ("best", "diamond"),
+    "best seen": ("best", "diamond"),
     "not told apart from the best": ("tied", "circle"),
     "told apart from the best": ("rest", "square"),
     "fails a condition": ("fails", "cross"),
@@ -37,8 +40,9 @@ def ranking_chart(best: Best, most: int = MOST) -> Chart:
         _row(place, one, interval, standing(one, best), caveat, quantity)
         for place, ((one, interval), caveat) in enumerate(zip(known[:most], of_each, strict=False), 1)
     ]
+    cut = _cut(rows)
     title = labelled(f"{sentence(quantity.title)}, {best.better} is better", of_all)
-    description = _in_words(best, known, len(rows), labelled(quantity.title, of_all), quantity)
+    description = _in_words(best, known, len(rows), labelled(quantity.title, of_all), quantity, cut)
     tooltip = [
         {"field": "label", "title": "configuration"},
         {"field": "told", "title": quantity.title},
@@ -56,7 +60,7 @@ def standing(one: Ranked, best: Best) -> str:
     if one.fails:
         return "fails a condition"
     if one is best.winner:
-        return "best"
+        return "best" if len(best.may_be_best) == 1 else "best seen"
     if one.separable is None:
         return "not compared"
     return "told apart from the best" if one.separable else "not told apart from the best"
@@ -76,14 +80,33 @@ def _row(place: int, one: Ranked, interval: Interval, kind: str, caveat: str, qu
     }
 
 
-def _in_words(best: Best, known: list[tuple[Ranked, Interval]], drawn: int, what: str, quantity: Quantity) -> str:
+def _cut(rows: list[dict[str, Any]]) -> int:
+    """Cut bars that reach so far that nothing else could be seen; how many they are."""
+    estimates = [row["estimate"] for row in rows]
+    if not rows or min(estimates) <= 0:
+        return 0
+    least, most = min(estimates) / _FARTHEST, max(estimates) * _FARTHEST
+    far = [row for row in rows if row["low"] < least or row["high"] > most]
+    for row in far:
+        row |= {"low": max(row["low"], least), "high": min(row["high"], most)}
+    return len(far)
+
+
+def _in_words(
+    best: Best, known: list[tuple[Ranked, Interval]], drawn: int, what: str, quantity: Quantity, cut: int
+) -> str:
     if not known:
         return f"No configuration has an interval of {quantity.title}."
     said = [f"{sentence(what)} of {len(known)} configurations, each with its {100 * known[0][1].level:g} % interval"]
     if drawn < len(known):
         said.append(f"the first {drawn} are drawn")
     if best.winner and best.winner.interval:
-        said.append(f"best: {best.winner.group.label}, {told(quantity, best.winner.interval.estimate)}")
-        tied = sum(one.separable is False and not one.fails for one in best.ranking)
-        said.append(f"{tied} cannot be told apart from it" if tied else "all others are told apart from it")
+        estimate = told(quantity, best.winner.interval.estimate)
+        said.append(f"{standing(best.winner, best)}: {best.winner.group.label}, {estimate}")
+        if tied := len(best.may_be_best) - 1:
+            said.append(f"{tied} cannot be told apart from it")
+        elif len(best.candidates) > 1:
+            said.append("all others are told apart from it")
+    if cut:
+        said.append(f"{cut} of the intervals reach beyond the picture")
     return "; ".join(said) + "."

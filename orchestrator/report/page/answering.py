@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
-from orchestrator.analysis.interval import Interval, Method
+from orchestrator.analysis.interval import Interval
 from orchestrator.report.answers import BESIDE, LATENCY, Answers, Standing, typical
 from orchestrator.report.charts.chart import Chart
 from orchestrator.report.charts.effects import effects_chart
 from orchestrator.report.charts.front import Spot, front_chart
-from orchestrator.report.charts.ranking import ranking_chart, standing
+from orchestrator.report.charts.ranking import ranking_chart
 from orchestrator.report.charts.wording import caveats
 from orchestrator.report.counting import percent
-from orchestrator.report.in_words import in_short, trust
+from orchestrator.report.in_words import in_short, place_of
+from orchestrator.report.methods import methods
 from orchestrator.report.page.html import Html, element, joined, name
 from orchestrator.report.page.parts import MOST_ROWS, figure, section, sentence
 from orchestrator.report.page.tables import Cell, Head, Row, figure_cell, headline, table
+from orchestrator.report.trust import trust
 from runners.contract.quantities import QUANTITIES
-
-METHODS: Final[dict[Method, str]] = {
-    "log-t": "Student's t on the logarithms of the cycles' values",
-    "sequential log-t": "Student's t on the logarithms, wider since cycles were added until it was narrow enough",
-    "t": "Student's t on the cycles' values",
-    "bca": "bootstrap over cycles, bias-corrected and accelerated (BCa)",
-}
 
 
 def short_section(answers: Answers) -> Html:
@@ -48,7 +42,7 @@ def charts_of(answers: Answers) -> list[Chart]:
         charts.append(front_chart([
             Spot(one.summaries[LATENCY], one.summaries[answers.metric.name], bool(one.on_front), one.place)
             for one in answers.standings
-            if one.ranked is not None
+            if one.candidate
         ]))  # fmt: skip
     if answers.effects:
         charts.append(effects_chart(answers.effects, answers.metric.name, answers.metric.caveat or ""))
@@ -63,7 +57,7 @@ def ranking_section(answers: Answers, chart: Chart | None) -> Html:
     notes: list[list[str]] = []
     for metric in metrics:
         quantity = QUANTITIES[metric]
-        of_all, of_each = caveats([one.group for one in shown_rows], [quantity])
+        of_all, of_each = caveats([one.summaries[metric].group for one in shown_rows], [quantity])
         notes.append(of_each)
         heads.append(Head(headline(quantity), _small(quantity.unit, of_all), True))
         if answers.metric and metric == answers.metric.name:
@@ -104,7 +98,7 @@ def _ranking_row(
             cells.append(
                 Cell(_interval(interval, metric), interval.relative_half_width if interval else None, numeric=True)
             )
-            cells.append(Cell(_standing(one, answers), class_="words"))
+            cells.append(Cell(place_of(one, answers), class_="words"))
     ranked_by = answers.metric.name if answers.metric else metrics[0]
     cycles = one.summaries[ranked_by].cycles
     left_out = "; ".join(f"{left.runs} {left.reason}" for left in one.group.left_out)
@@ -122,47 +116,11 @@ def _interval(interval: Interval | None, metric: str) -> Html:
     )
 
 
-def _standing(one: Standing, answers: Answers) -> str:
-    if one.ranked is None or answers.best is None:
-        return "not ranked"
-    if one.ranked.fails:
-        return "fails " + "; ".join(one.ranked.fails)
-    if one.ranked.interval is None:
-        return "not ranked: fewer than two cycles"
-    return standing(one.ranked, answers.best)
-
-
 def _how_ranked(answers: Answers) -> Html:
-    said = []
-    if answers.best:
-        said.append(
-            f"What may be best, and what is told apart: {answers.best.method}. Bars of the chart hold all at once, so"
-            " also for whichever turns out best; intervals of the table are each of one configuration."
-        )
-    methods = {
-        summary.interval.method
-        for one in answers.standings
-        if answers.metric and (summary := one.summaries[answers.metric.name]).interval
-    }
-    said += [f"{method}: {METHODS[method]}." for method in sorted(methods)]
-    bounds = [_meter_bound(one, answers) for one in answers.standings]
-    if widest := max((bound for bound in bounds if bound is not None), default=None):
-        said.append(
-            f"Intervals tell of the spread between cycles. By the meters' own bounds, any figure may be off by up to"
-            f" {percent(widest)} besides, which no repetition makes less."
-        )
+    said = methods(answers)
     if not said:
         return joined()
     items = (element("li", one) for one in said)
     return element(
         "details", element("summary", "How sure, and by which methods"), element("ul", *items, class_="plain")
     )
-
-
-def _meter_bound(one: Standing, answers: Answers) -> float | None:
-    if answers.metric is None:
-        return None
-    summary = one.summaries[answers.metric.name]
-    if summary.meter_low is None or summary.meter_high is None:
-        return None
-    return max(1 - summary.meter_low, summary.meter_high - 1)

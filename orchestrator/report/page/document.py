@@ -13,6 +13,7 @@ from orchestrator.report.charts.power import power_spec
 from orchestrator.report.charts.script import chart_script
 from orchestrator.report.charts.theme import css_variables
 from orchestrator.report.counting import counted
+from orchestrator.report.in_words import banner
 from orchestrator.report.page.answering import charts_of, ranking_section, short_section
 from orchestrator.report.page.background import (
     checks_section,
@@ -97,9 +98,7 @@ def _header(answers: Answers) -> Html:
         "header",
         element("h1", name(answers.campaign)),
         element("p", " · ".join(facts), *(part for one in named for part in (" · ", one)), class_="about"),
-        element("p", f"Figures of this page are not all measured: {caveat}.", class_="banner", role="note")
-        if caveat
-        else None,
+        element("p", banner(caveat), class_="banner", role="note") if caveat else None,
     )
 
 

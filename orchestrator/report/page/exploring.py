@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from orchestrator.analysis.effects import Effect, Level
 from orchestrator.report.answers import LATENCY, Answers, typical
 from orchestrator.report.charts.chart import Chart
+from orchestrator.report.charts.wording import caveats
 from orchestrator.report.counting import counted
 from orchestrator.report.in_words import effect_name
-from orchestrator.report.page.html import Html, element, name
+from orchestrator.report.page.html import Html, dotted, element, name
 from orchestrator.report.page.parts import MOST_ROWS, figure, section
 from orchestrator.report.page.series import OpenedRun
 from orchestrator.report.page.tables import Cell, Head, Row, figure_cell, headline, table
@@ -24,22 +25,29 @@ def front_section(answers: Answers, chart: Chart) -> Html:
     front = sorted(
         (one for one in answers.standings if one.on_front), key=lambda one: typical(one.summaries[LATENCY]) or 0.0
     )
+    told = [caveats([one.summaries[metric].group for one in front], [QUANTITIES[metric]]) for metric in both]
     heads = [Head("Place", numeric=True), Head("Configuration")]
-    heads += [Head(headline(QUANTITIES[metric]), QUANTITIES[metric].unit, True) for metric in both]
+    heads += [
+        Head(headline(QUANTITIES[metric]), ", ".join(filter(None, (QUANTITIES[metric].unit, of_all))), True)
+        for metric, (of_all, _) in zip(both, told, strict=True)
+    ]
     rows = [
         Row([
             Cell(one.place or "—", one.place, numeric=True),
             Cell(name(one.group.label), class_="named"),
-            *(figure_cell(QUANTITIES[metric], typical(one.summaries[metric])) for metric in both),
+            *(
+                figure_cell(QUANTITIES[metric], typical(one.summaries[metric]), of_each[row] or None)
+                for metric, (_, of_each) in zip(both, told, strict=True)
+            ),
         ])
-        for one in front[:MOST_ROWS]
+        for row, one in enumerate(front[:MOST_ROWS])
     ]  # fmt: skip
     return section(
         "latency",
         f"{headline(answers.metric.quantity)} against latency",
         figure(chart),
-        table("front-table", "The Pareto front: of these, none is beaten in both by another", heads, rows,
-              heading_column=1) if rows else None,
+        table("front-table", "The Pareto front of typical values: of these, none is beaten in both by another",
+              heads, rows, heading_column=1) if rows else None,
     )  # fmt: skip
 
 
@@ -63,7 +71,7 @@ def _effect_row(effect: Effect, level: Level) -> Row:
     ratio = level.ratio
     between = f"{ratio.low:.3g} to {ratio.high:.3g}" if ratio else "—"
     return Row([
-        Cell(name(effect_name(effect))),
+        Cell(dotted(effect_name(effect)), class_="parameter"),
         Cell(name(shown(level.value))),
         Cell(name(shown(effect.levels[0].value))),
         Cell(f"{ratio.estimate:.3g}" if ratio else "—", ratio.estimate if ratio else None, numeric=True),

@@ -7,8 +7,10 @@ import re
 from html import escape
 from typing import Any
 
-_VOID = frozenset({"meta", "link", "input"})
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_VOID = frozenset({"meta", "link", "input", "wbr"})
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+)
 
 
 class Html(str):
@@ -18,7 +20,7 @@ class Html(str):
 
 
 def text(content: object) -> Html:
-    """Content as text; characters that HTML does not allow become U+FFFD."""
+    """Content as text; characters that HTML does not allow, or that turn text around, become U+FFFD."""
     return content if isinstance(content, Html) else _escaped(content)
 
 
@@ -41,6 +43,12 @@ def joined(*children: object) -> Html:
 def name(content: object) -> Html:
     """A name in any script, kept from changing the direction of what stands around it."""
     return element("bdi", content)
+
+
+def dotted(content: str) -> Html:
+    """A name like ``vllm.max_num_seqs``, which may go on in the next line where its parts end."""
+    parts = re.split(r"(?<=[._])(?=\w)", content)
+    return name(joined(parts[0], *(joined(element("wbr"), part) for part in parts[1:])))
 
 
 def json_island(identity: str, value: Any) -> Html:

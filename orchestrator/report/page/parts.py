@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from orchestrator.report.charts.chart import Chart
-from orchestrator.report.in_words import Name, Sentence
 from orchestrator.report.page.html import Html, element, joined, name
+from orchestrator.report.sentences import Name, Sentence
 
 MOST_ROWS: Final = 1000
 """Of a table: a browser sorts as many at once."""
@@ -24,8 +24,8 @@ def sentence(parts: Sentence) -> Html:
 
 
 def _prose(part: str) -> Html:
-    """What stands between backticks is code."""
-    pieces = part.split("`")
+    """What stands between backticks is code; a per cent sign stays with its number."""
+    pieces = part.replace(" %", "\u00a0%").split("`")
     return joined(*(element("code", piece) if place % 2 else piece for place, piece in enumerate(pieces)))
 
 

@@ -95,9 +95,11 @@ def _differences(values: Sequence[int]) -> list[int]:
 
 
 def _facts(power: Power, result: RunResult) -> str:
+    simulated = result.backend == "simulated"
     method = f" ({result.energy_method})" if result.energy_method in ("estimated", "simulated") else ""
     said: list[Any] = [
-        f"{quantity.title} {quantity.show(value)} {quantity.unit}" + method * quantity.of_energy
+        f"{quantity.title} {quantity.show(value)} {quantity.unit}"
+        + (" (simulated)" if simulated else method * quantity.of_energy)
         for quantity in (QUANTITIES[name] for name in _FACTS)
         if (value := quantity.of(result)) is not None
     ]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,13 +11,16 @@ from orchestrator.analysis.groups import Choice
 from orchestrator.campaign.schema import Dispatching
 from orchestrator.errors import InputError
 from orchestrator.report.answers import Asked, answers_of
-from orchestrator.report.in_words import Name, Sentence, in_short, trust
+from orchestrator.report.in_words import in_short, place_of
+from orchestrator.report.page.answering import charts_of
+from orchestrator.report.sentences import Name, Sentence
+from orchestrator.report.trust import trust
 from orchestrator.results.frozen import freeze
 from runners.contract.paths import FAILURE, AttemptName, FailureKind
 from runners.contract.result import RunFailure
 from tests.browser.reported import written
 from tests.builders import campaign, experiment, identity, run_result
-from tests.made import made_results, points
+from tests.made import Point, lognormal, made_results, points
 
 
 def said(sentences: list[Sentence]) -> str:
@@ -144,3 +149,108 @@ def test_a_campaign_that_stops_when_sure_lacks_nothing(tmp_path: Path) -> None:
     words = said(trust(answers_of(folder)))
     assert "until energy_per_output_token_j is known to ± 2 %: 10 runs, of 40 at most." in words
     assert "not there" not in words
+
+
+def test_nothing_is_called_the_best_that_is_not_told_apart(tmp_path: Path) -> None:
+    answers = answers_of(written(tmp_path, "c", made_results("c", points([0.3, 0.3, 0.9]), 4)))
+    words = said(in_short(answers))
+    assert "has the lowest" not in words
+    assert words.startswith("The lowest energy per output token (simulated) seen is that of ")
+    assert place_of(answers.standings[0], answers) == "best seen"
+
+
+def test_a_latency_is_called_the_shortest_only_where_it_is_told_apart(tmp_path: Path) -> None:
+    alike = answers_of(written(tmp_path, "c", made_results("c", points([0.3, 0.6]), 5, seed=1)))
+    assert "cannot be told apart" in said(in_short(alike))
+    assert "has the shortest" not in said(in_short(alike))
+    quick = [replace(one, ttft_s=0.01 if place == 0 else 0.05) for place, one in enumerate(points([0.3, 0.6]))]
+    apart = answers_of(written(tmp_path, "d", made_results("d", quick, 5)))
+    assert "It has the shortest TTFT p50 too: " in said(in_short(apart))
+
+
+def test_a_candidate_of_one_cycle_is_not_told_apart(tmp_path: Path) -> None:
+    made = made_results("c", points([0.3, 0.5, 0.7]), 4)
+    last = made[2].experiment_id
+    made = [one for one in made if one.experiment_id != last or one.cycle == 1]
+    words = said(in_short(answers_of(written(tmp_path, "c", made))))
+    assert "1 other cannot be told apart from it: batch_size 4." in words
+    assert "It is told apart from all" not in words
+
+
+def test_estimated_joules_are_on_no_front_and_in_no_mean_of_measured_ones(tmp_path: Path) -> None:
+    of = [Point(experiment("pytorch", batch_size=1), 0.1, 0.01), Point(experiment("vllm", max_num_seqs=1), 0.3, 0.02),
+          Point(experiment("vllm", max_num_seqs=2), 0.25, 0.03)]  # fmt: skip
+    made = made_results("c", of, 4)
+    made = [one.model_copy(update={"energy_method": "estimated"}) if one.backend == "pytorch" else one for one in made]
+    answers = answers_of(written(tmp_path, "c", made))
+    on_front = {one.group.label: one.on_front for one in answers.standings}
+    assert on_front == {"vllm · max_num_seqs 2": True, "vllm · max_num_seqs 1": True, "pytorch": None}
+    assert place_of(answers.standings[-1], answers) == "not ranked: energy estimated"
+    wild = [
+        one.model_copy(update={"energy_method": "estimated", "energy_per_output_token_j": 9.0})
+        if one.backend == "vllm" and one.cycle == 4
+        else one
+        for one in made
+    ]
+    first = answers_of(written(tmp_path, "d", wild)).standings[0].summaries["energy_per_output_token_j"]
+    assert first.cycles == 3
+    assert first.mean is not None
+    assert first.mean < 0.3
+
+
+def test_conditions_are_said_of_what_is_claimed(tmp_path: Path) -> None:
+    folder = written(tmp_path, "c", made_results("c", points([0.6, 0.3, 0.5]), 4))
+    figures = answers_of(folder, Asked(where=["energy_per_output_token_j > 0.4"]))
+    assert "That is of 2 of 3 configurations: those that meet `energy_per_output_token_j > 0.4`." in said(
+        in_short(figures)
+    )
+    assert place_of(figures.standings[-1], figures).startswith("fails energy_per_output_token_j > 0.4: 0.")
+    narrowed = answers_of(folder, Asked(where=["batch_size != 2"]))
+    assert "Only runs that meet `batch_size != 2` are looked at." in said(trust(narrowed))
+    nothing = answers_of(folder, Asked(where=["batch_size = 99"]))
+    assert said(in_short(nothing)) == "No complete run meets `batch_size = 99`, so nothing can be answered."
+
+
+def test_suspect_runs_alone_are_not_said_to_be_unmeasured(tmp_path: Path) -> None:
+    answers = answers_of(written(tmp_path, "c", made_results("c", points([0.3, 0.4]), 3, verdict="suspect")))
+    assert said(in_short(answers)).startswith("Every run is suspect")
+    assert place_of(answers.standings[0], answers) == "not ranked: suspect"
+
+
+def test_the_greatest_effect_is_said_to_have_been_picked(tmp_path: Path) -> None:
+    words = said(in_short(answers_of(written(tmp_path, "c", made_results("c", points([0.3, 0.5, 0.9]), 4)))))
+    assert "The greatest effect seen is that of simulated.batch_size: 4 beside 1 gives" in words
+    assert "not corrected for having been picked" in words
+
+
+def test_joules_of_unlike_meters_have_no_ratio(tmp_path: Path) -> None:
+    made = made_results("c", [Point(experiment("pytorch"), 0.1), Point(experiment("simulated"), 0.3)], 4)
+    made = [
+        one.model_copy(update={"energy_method": "simulated"}) if one.backend == "simulated" else one for one in made
+    ]
+    folder = written(tmp_path, "c", made)
+    answers = answers_of(folder)
+    assert [level.ratio for effect in answers.effects for level in effect.levels] == [None, None]
+    words = said(in_short(answers))
+    assert words.startswith("pytorch: energy per output token 0.1")
+    assert "effect" not in words
+    rate = answers_of(folder, Asked(metric="output_tokens_per_s"))
+    assert rate.effects[0].levels[1].ratio is not None
+
+
+def test_what_has_no_ratios_is_not_said_to_lack_cycles(tmp_path: Path) -> None:
+    made = [one.model_copy(update={"energy_per_output_token_j": -1.0}) for one in made_results("c", points([1, 2]), 4)]
+    words = said(in_short(answers_of(written(tmp_path, "c", made))))
+    assert words == "No configuration can be ranked by energy per output token: the table says why."
+
+
+def test_very_many_configurations_of_two_cycles_have_intervals_that_are_numbers(tmp_path: Path) -> None:
+    of = [Point(experiment(batch_size=size), 0.1 + 0.001 * size, noise=lognormal(0.3)) for size in range(1, 101)]
+    answers = answers_of(written(tmp_path, "c", made_results("c", of, 2)))
+    highest = max(one.ranked.interval.high for one in answers.standings if one.ranked and one.ranked.interval)
+    assert 1e6 < highest < 1e60
+    assert re.search(r"would tell it from \d of them", said(in_short(answers)))
+    chart = charts_of(answers)[0]
+    assert "reach beyond the picture" in chart.description
+    assert max(row["high"] for row in chart.spec["data"]["values"]) < 100
+    assert max(len(line) for line in said(in_short(answers)).splitlines()) < 400

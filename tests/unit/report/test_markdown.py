@@ -12,11 +12,12 @@ from tests.made import Point, made_results, points
 def test_it_answers_ranks_and_says_how_to_repeat(tmp_path: Path) -> None:
     told = as_markdown(answers_of(written(tmp_path, "c", made_results("c", points([0.6, 0.3]), 4))), "chart.svg")
     assert told.startswith(
-        "# c\n\n8 runs, 4 cycles, 2 configurations.\n\n**Figures are not all measured: simulated.**\n"
+        "# c\n\n8 runs · 4 cycles · 2 configurations · simulated · org/model\n"
+        "\n**Figures are not measured: simulated.**\n"
     )
-    assert "- **batch\\_size 2** has the lowest energy per output token (simulated): 0.3" in told
+    assert "- **batch_size 2** has the lowest energy per output token (simulated): 0.3" in told
     assert "![Ranking](chart.svg)" in told
-    assert "| 1 | batch\\_size 2 | 0.3" in told
+    assert "| 1 | batch_size 2 | 0.3" in told
     assert "```sh\norchestrate campaign c.yaml --dispatch local\n```" in told
 
 
@@ -44,3 +45,26 @@ def test_without_results_it_says_so(tmp_path: Path) -> None:
     told = as_markdown(answers_of(written(tmp_path, "c", [])))
     assert "No run of this campaign is complete, so nothing can be answered." in told
     assert "## Ranking" not in told
+
+
+def test_an_underscore_within_a_word_needs_no_escape() -> None:
+    assert text("max_num_seqs _a_ b__c") == "max_num_seqs \\_a\\_ b\\_\\_c"
+
+
+def test_controls_of_terminals_and_of_direction_are_replaced() -> None:
+    assert text("a\x1b[31m\u202eb\u2028c") == "a\ufffd\\[31m\ufffdb c"
+
+
+def test_figures_that_were_not_measured_say_so_in_the_table(tmp_path: Path) -> None:
+    estimated = made_results("c", points([0.3, 0.4], "pytorch"), 3, energy_method="estimated")
+    told = as_markdown(answers_of(written(tmp_path, "c", estimated)))
+    assert "energy per output token (J/token, energy estimated)" in told
+    mixed = made_results("d", [*points([0.3], "pytorch"), Point(experiment("vllm"), 0.2)], 3)
+    mixed = [one.model_copy(update={"energy_method": "estimated"}) if one.backend == "vllm" else one for one in mixed]
+    rows = [line for line in as_markdown(answers_of(written(tmp_path, "d", mixed))).splitlines() if "vllm" in line]
+    assert any("(energy estimated)" in row and "not ranked: energy estimated" in row for row in rows)
+
+
+def test_code_in_sentences_stays_code(tmp_path: Path) -> None:
+    told = as_markdown(answers_of(written(tmp_path, "c", made_results("c", points([0.3]), 3, verdict="suspect"))))
+    assert "`orchestrate results show RUN` says why" in told

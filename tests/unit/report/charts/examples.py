@@ -35,7 +35,7 @@ def best(estimates: Sequence[float], labels: Sequence[str] = (), **of: str) -> B
     """A ranking in which those within 10 % of the first are not told apart from it."""
     names = [*labels, *(f"batch_size {2**number}" for number in range(len(labels), len(estimates)))]
     ranking = [
-        Ranked(group(name, **of), interval(value), None if not place else value > 1.1 * estimates[0])
+        Ranked(group(name, **of), interval(value), None if not place else value > 1.1 * estimates[0], estimate=value)
         for place, (name, value) in enumerate(zip(names, estimates, strict=True))
     ]
     return Best(ENERGY, "lower", ranking, "made up")

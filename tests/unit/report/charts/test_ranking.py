@@ -10,14 +10,14 @@ from tests.unit.report.charts.examples import ENERGY, HOSTILE, best, group, inte
 def test_rows_go_from_the_best_down_and_say_where_they_stand() -> None:
     chart = ranking_chart(best([0.3, 0.31, 0.5]))
     rows = chart.spec["data"]["values"]
-    assert [row["kind"] for row in rows] == ["best", "not told apart from the best", "told apart from the best"]
+    assert [row["kind"] for row in rows] == ["best seen", "not told apart from the best", "told apart from the best"]
     assert [row["label"] for row in rows] == ["1 · batch_size 1", "2 · batch_size 2", "3 · batch_size 4"]
     assert rows[0]["told"] == "0.3 J/token"
     assert rows[0]["between"] == "0.288 to 0.312 J/token (95 %)"
     assert chart.marks == 3
     assert chart.description == (
         "Energy per output token of 3 configurations, each with its 95 % interval; "
-        "best: batch_size 1, 0.3 J/token; 1 cannot be told apart from it."
+        "best seen: batch_size 1, 0.3 J/token; 1 cannot be told apart from it."
     )
 
 
@@ -45,7 +45,7 @@ def test_what_fails_a_condition_or_was_not_compared_does_not_pass_for_told_apart
     chart = ranking_chart(
         replace(made, ranking=[first, replace(second, separable=None), replace(third, fails=["ttft_s.p95: 1 s"])])
     )
-    assert [row["kind"] for row in chart.spec["data"]["values"]] == ["best", "not compared", "fails a condition"]
+    assert [row["kind"] for row in chart.spec["data"]["values"]] == ["best seen", "not compared", "fails a condition"]
 
 
 def test_without_any_interval_there_is_nothing_to_draw() -> None:

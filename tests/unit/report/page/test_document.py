@@ -2,17 +2,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import json
 import re
 import zlib
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 from orchestrator.report.answers import answers_of
 from orchestrator.report.page.document import as_html
+from runners.contract.paths import FAILURE, AttemptName, FailureKind
+from runners.contract.result import RunFailure, RunResult
 from tests.browser.reported import made, written
-from tests.builders import experiment
+from tests.builders import experiment, identity
 from tests.made import Point, made_results, points
 
 HOSTILE = '</script><script>alert(1)</script><img src=x onerror="alert(2)">\u202e\u0645\u0631'
@@ -107,7 +111,7 @@ def test_a_campaign_without_results_has_a_page_without_charts(tmp_path: Path) ->
 
 def test_simulated_figures_say_so_at_the_top(tmp_path: Path) -> None:
     text = page(written(tmp_path, "c", made_results("c", points([0.3, 0.5]), 3)))
-    assert re.search(r'class="banner"[^>]*>Figures of this page are not all measured: simulated\.<', text)
+    assert re.search(r'class="banner"[^>]*>Figures are not measured: simulated\.<', text)
     measured = page(written(tmp_path, "d", made_results("d", points([0.3, 0.5], "pytorch"), 3)))
     assert 'class="banner"' not in measured
 
@@ -116,3 +120,33 @@ def test_the_campaign_file_and_the_command_that_repeats_it_are_there(tmp_path: P
     text = page(written(tmp_path, "c", made_results("c", points([0.3, 0.5]), 3)))
     assert "orchestrate campaign c.yaml --dispatch local" in text
     assert "name: c\nmodel: org/model\n" in text
+
+
+def everywhere(result: RunResult) -> RunResult:
+    """A result with markup in every text that a machine or an engine may have put there."""
+    where = result.environment.model_copy(update={"cpu": HOSTILE, "hostname": HOSTILE, "variables": {HOSTILE: HOSTILE}})
+    checks = [
+        check.model_copy(update={"passed": False, "observed": HOSTILE, "hint": HOSTILE}) for check in result.checks
+    ]
+    sources = [one.model_copy(update={"name": HOSTILE}) for one in result.sources]
+    said = {"warnings": [HOSTILE + "\u2028"], "effective_config": {HOSTILE: HOSTILE}, "environment": where}
+    return result.model_copy(update={**said, "checks": checks, "sources": sources})
+
+
+def test_what_machines_and_engines_say_is_data_too(tmp_path: Path) -> None:
+    made_up = [everywhere(result) for result in made_results("c", points([0.3, 0.5]), 3)]
+    folder = written(tmp_path, "c", made_up)
+    attempt = folder / "attempts" / str(AttemptName(identity(experiment(batch_size=9)), 1, 1))
+    attempt.mkdir(parents=True)
+    failure = RunFailure(run_id=None, kind=FailureKind.OUT_OF_MEMORY, message=HOSTILE, at=datetime.now(UTC))
+    (attempt / FAILURE).write_text(failure.model_dump_json())
+    (folder / "runs" / identity(experiment(batch_size=7)) / "c001").mkdir(parents=True)
+    (folder / "runs" / identity(experiment(batch_size=7)) / "c001" / "result.json").write_text(HOSTILE)
+    told = page(folder)
+    seen = Seen(told)
+    assert told.count(html.escape(HOSTILE.replace("\u202e", "\ufffd"))) >= 6
+    assert "\u202e" not in told
+    assert not [tag for tag, _ in seen.elements if tag == "img"]
+    assert not [name for _, attributes in seen.elements for name in attributes if name.startswith("on")]
+    assert [identity for identity, _ in seen.scripts][-2:] == [None, None]
+    assert all("<" not in text and "\u2028" not in text for identity, text in seen.scripts if identity)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from orchestrator.report.page.html import element, inline_script, joined, json_island, name
+from orchestrator.report.page.html import dotted, element, inline_script, joined, json_island, name
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&\u202e\x00\ud800"
 
@@ -42,3 +42,7 @@ def test_data_for_scripts_cannot_end_their_element() -> None:
 def test_a_script_that_would_end_its_element_is_refused(code: str) -> None:
     with pytest.raises(ValueError):
         inline_script(code)
+
+
+def test_a_dotted_name_breaks_where_its_parts_end_and_is_data() -> None:
+    assert dotted("vllm.max_num<b>") == "<bdi>vllm.<wbr>max_<wbr>num&lt;b&gt;</bdi>"
