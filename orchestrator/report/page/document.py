@@ -25,7 +25,7 @@ from orchestrator.report.page.background import (
 )
 from orchestrator.report.page.exploring import effects_section, front_section, power_section
 from orchestrator.report.page.html import Html, element, inline_script, json_island, name
-from orchestrator.report.page.series import OpenedRun, opened_runs
+from orchestrator.report.page.series import OpenedRun, deflated, opened_runs
 
 _LICENCES: Final = (
     "/* Vega, Vega-Lite, Vega-Embed, Vega-Tooltip: (c) University of Washington Interactive Data Lab and contributors,"
@@ -39,7 +39,8 @@ def as_html(answers: Answers) -> str:
     runs = opened_runs(answers)
     sections = _sections(answers, charts, runs)
     drawing = charts or runs
-    code = [*([_LICENCES + chart_script()] if drawing else []), _asset("page.js")]
+    drawer = _LICENCES + chart_script() if drawing else None
+    code = _asset("page.js")
     style = _style()
     body = element(
         "body",
@@ -51,12 +52,15 @@ def as_html(answers: Answers) -> str:
         json_island("charts", {chart.id: chart.spec for chart in charts.values() if chart.marks}),
         json_island("series", {run.run_id: run.data for run in runs}) if runs else None,
         json_island("power-spec", power_spec()) if runs else None,
-        *(inline_script(script) for script in code),
+        json_island("chart-script", deflated(drawer)) if drawer else None,
+        inline_script(code),
     )
     head = element(
         "head",
         element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_policy(code, style)),
+        element(
+            "meta", http_equiv="Content-Security-Policy", content=_policy([code, *([drawer] if drawer else [])], style)
+        ),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         element("meta", name="generator", content=f"orchestrate {answers.version}"),

@@ -6,12 +6,26 @@
   };
   const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-  // Charts: drawChart comes with the library.
+  const inflated = (text) => {
+    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw")));
+  };
+
+  // Charts: drawChart comes with the library, a script that the page's policy knows by its hash.
+  const library = async () => {
+    const script = document.createElement("script");
+    script.textContent = await inflated(island("chart-script")).text();
+    document.head.append(script);
+  };
+  let loaded = null;
   const placeOf = (id) => document.querySelector(`[data-chart="${id}"]`);
-  const draw = (id, spec) => drawChart(placeOf(id), spec).then((made) => {
+  const draw = async (id, spec) => {
+    loaded ??= library();
+    await loaded;
+    const made = await drawChart(placeOf(id), spec);
     placeOf(id).dataset.drawn = "";
     return made;
-  });
+  };
   for (const [id, spec] of Object.entries(island("charts"))) draw(id, spec);
 
   // Tables that sort and filter.
@@ -72,11 +86,6 @@
   const series = island("series");
   const template = island("power-spec");
   const picker = document.getElementById("power-run");
-  const decoded = async (text) => {
-    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-    return new Response(stream).json();
-  };
   const summed = (steps, unit) => {
     let sum = 0;
     return steps.map((step) => (sum += step) * unit);
@@ -85,7 +94,7 @@
   let last = Promise.resolve();
   const opened = async (id) => {
     if (id !== picker.value) return; // another was chosen meanwhile
-    const run = await decoded(series[id]);
+    const run = await inflated(series[id]).json();
     const power = [];
     for (const [source, step_w, times, watts] of run.traces) {
       const at = summed(times, 0.001);

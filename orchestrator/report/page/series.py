@@ -54,6 +54,12 @@ def opened_runs(answers: Answers) -> list[OpenedRun]:
     return found
 
 
+def deflated(text: str) -> str:
+    """A text as the page's script decodes it: raw deflate, in base 64."""
+    squeezed = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return base64.b64encode(squeezed.compress(text.encode()) + squeezed.flush()).decode()
+
+
 def _in_order(groups: Sequence[Group], results: Sequence[RunResult]) -> list[RunResult]:
     """Every run that was read, those that no answer rests on last."""
     counting = (run for group in groups for run in group.frame["run_id"])
@@ -72,9 +78,7 @@ def _packed(title: str, power: Power, result: RunResult) -> str:
         ),
         "traces": [[one.source.name, *_steps(one.samples)] for one in power.traces],
     }
-    squeezed = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    packed = squeezed.compress(json.dumps(content, separators=(",", ":")).encode()) + squeezed.flush()
-    return base64.b64encode(packed).decode()
+    return deflated(json.dumps(content, separators=(",", ":")))
 
 
 def _between(samples: Sequence[Sample]) -> str:
