@@ -52,13 +52,13 @@ format: $(VENV)/.dev                ## Format and sort.
 # Runs by hand mostly wait, so two such tests run side by side, each engine with one thread, or they would wait for one
 # another. So do campaigns that nobody kills; the others go one after another, since each refuses to measure beside what
 # another's killed orchestrator left. What holds a meter or a clock against the truth, or a window of few milliseconds to
-# be good, needs the machine as well.
+# be good, needs the machine as well; and a cold start, a model's file that nobody else has open.
 ALONE := $(addprefix tests/integration/test_,gpu_check.py gpu_tenants.py host_sampler.py meter_simulated_gpu.py \
   runner_sampler.py runner_standalone.py simulated_gpu.py)
 UNKILLED := $(addprefix tests/e2e/test_,best.py commands.py docs.py docs_pacing.py doctor.py extends.py fitness.py \
   howto_pages.py hub.py init.py notices.py package.py preflight.py report.py results.py said.py several.py \
   terminal.py) \
-  $(addprefix tests/docker/test_,cold_start.py compose_files.py docs.py handshake.py image_sources.py images.py \
+  $(addprefix tests/docker/test_,compose_files.py docs.py handshake.py image_sources.py images.py \
   llamacpp.py pytorch.py tensorrt.py vllm.py)
 SIDE_BY_SIDE := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 test: $(VENV)/.dev                  ## All tests, on the real engine.
