@@ -36,7 +36,12 @@ class ContainerProject(Project):
         return [name for name, attempts, state in rows if attempts.startswith(str(self.folder)) and state not in fields]
 
     def wait_for_container(self, timeout_s: float = 60.0) -> str:
-        return until(lambda: next(iter(self.containers("created", "removing")), None), timeout_s)
+        """The container of a run; one that is asked for its health before any run is none."""
+
+        def found() -> str | None:
+            return next((name for name in self.containers("created", "removing") if "-health-" not in name), None)
+
+        return until(found, timeout_s)
 
     def wait_for_phase(self, campaign: str, phase: str, timeout_s: float = 60.0) -> Path:
         """The folder of the attempt, begun since the last start, whose runner says that it is in a phase."""
