@@ -69,7 +69,7 @@ def ranking_table(best: Best, notes: Sequence[str] = ()) -> Table:
             one.group.label,
             quantity.show(one.estimate),
             range_of(quantity, one.interval) if one.interval else "—",
-            ratio_range(one.beside_best),
+            ratio_range(one.beside_best, apart=bool(one.separable)),
             str(one.cycles),
             _verdict(one, best),
         ]

@@ -13,6 +13,7 @@ from orchestrator.report.charts.wording import labelled, sentence, told
 from orchestrator.report.comparing import Compared
 from orchestrator.report.costs import Cost
 from orchestrator.report.counting import counted
+from orchestrator.report.figures import ratio_text
 from orchestrator.report.tables import Column, Table, shortened
 from runners.contract.quantities import QUANTITIES, Quantity
 
@@ -168,8 +169,8 @@ def _method(comparisons: Sequence[Comparison]) -> Iterator[str]:
 
 
 def _factor(value: float) -> str:
-    """A ratio: to three places, or three significant ones where it is large."""
-    return f"{value:.3f}" if value < 100 else f"{value:,.3g}" if value < 1e6 else "> 1,000,000"
+    """A ratio: to three places, more where it is near 1, or three significant ones where it is large."""
+    return ratio_text(value, ".3f") if value < 100 else f"{value:,.3g}" if value < 1e6 else "> 1,000,000"
 
 
 def _cells(difference: Difference, scale: float) -> list[str]:

@@ -79,6 +79,17 @@ def test_those_that_may_be_as_good_are_named(project: Project) -> None:
     )
 
 
+def test_what_is_told_not_to_be_the_best_is_not_said_to_be_as_good_as_it(project: Project) -> None:
+    """Simes's rule may tell it where no bound above 1 can be given, which Bonferroni's level takes."""
+    made(project, "made", real((0.5, 0.2, 0.21, 0.21)), cycles=6)
+    best = chosen(project, "made").best
+    assert best.ranking[2].separable
+    assert best.ranking[2].beside_best
+    assert best.ranking[2].beside_best.low == 1.0
+    table = ranking_table(best)
+    assert (cells(table, "best?")[2], cells(table, "÷ best")[2]) == ("no", "above 1 to 1.12")
+
+
 def test_beside_one_of_a_single_cycle_no_bound_is_claimed(project: Project) -> None:
     made(project, "made", real((0.5, 0.2)))
     made(project, "other", [Point(experiment("vllm"), 0.3)], 1)
