@@ -80,7 +80,11 @@ def cost_table(compared: Compared) -> Table | None:
         for cost in costs
     ]
     caveat = " or ".join(dict.fromkeys(filter(None, (compared.caveats[cost.comparison.metric] for cost in costs))))
-    table = Table(labelled("What B takes beyond A", caveat), columns, rows, [_scope(costs)])
+    notes = [_scope(costs)]
+    if any(one.verdict == "cannot tell" and one.difference and one.difference.low * one.difference.high > 0
+           for one in (cost.comparison for cost in costs)):  # fmt: skip
+        notes.append("each interval holds by itself: one that leaves out 0 tells nothing where B is `cannot tell`")
+    table = Table(labelled("What B takes beyond A", caveat), columns, rows, notes)
     return shortened(table, _ROWS, "pairs: --json has them all")
 
 
