@@ -44,6 +44,8 @@ class Level:
     runs: int
     settings: int = 0
     """How many settings of the other parameters were run with both values; 0 for the first."""
+    not_positive: bool = False
+    """Figures of these are 0 or less in a run, so that there is no ratio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +158,14 @@ def _levels(name: str, units: Sequence[_Unit], others: Sequence[str], grid: ByCy
     first, *further = _in_order(list(cells))
     found = [Level(_value(first), None, runs[first])]
     for value in further:
-        both = [rest for rest in cells[value] if rest in cells[first]]
+        shared = [rest for rest in cells[value] if rest in cells[first]]
+        both = [rest for rest in shared if all(grid.whole[row] for own in (value, first) for row in cells[own][rest])]
         rows = [_cell(grid.logs, cells[value][rest]) - _cell(grid.logs, cells[first][rest]) for rest in both]
         looked_at = any(
             grid.looked_at[row] for rest in both for own in (cells[value], cells[first]) for row in own[rest]
         )
         ratio = _ratio(np.array(rows), grid.lost, level, looked_at=looked_at) if rows else None
-        found.append(Level(_value(value), ratio, runs[value], len(both)))
+        found.append(Level(_value(value), ratio, runs[value], len(both), not_positive=len(both) < len(shared)))
     return found
 
 

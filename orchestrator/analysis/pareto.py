@@ -79,7 +79,8 @@ def front_of(groups: Sequence[Group], metric: str, choice: Choice = _USUAL) -> F
         known = ~np.isnan(grid.logs).all(axis=1)
         if not known.any():
             estimated = any(len(group.frame) > len(used.frame) for group, used in zip(groups, usable, strict=True))
-            left_out.append(f"{QUANTITIES[name].title}: {'estimated' if estimated else 'not known'}")
+            why = "0 or less" if not grid.whole.all() else "estimated" if estimated else "not known"
+            left_out.append(f"{QUANTITIES[name].title}: {why}")
         elif not metered_alike(*(meters_of(group, name) for group in usable)):
             left_out.append(f"{QUANTITIES[name].title}: of unlike meters")
         else:

@@ -58,4 +58,6 @@ def effects_table(effects: Sequence[Effect], metric: str, campaign: str, groups:
 
 
 def _untold(level: Level) -> str:
+    if level.not_positive and not level.settings:
+        return "not told: 0 or less in a run, so no ratios"
     return "not told: fewer than two cycles" if level.settings else "not told: never changed alone"

@@ -11,6 +11,8 @@ from orchestrator.report.charts.wording import made_how
 from runners.contract.quantities import Quantity
 
 
+ALL_ALIKE: Final = "all alike"
+"""In place of an interval: that cycles do not differ tells nothing of how exactly the figure is known."""
 _MOST_DIGITS: Final = 7
 
 
@@ -22,7 +24,9 @@ def caveat_of(groups: Sequence[Group], quantity: Quantity) -> str:
 
 
 def range_of(quantity: Quantity, interval: Interval) -> str:
-    """The bounds of an interval, in the quantity's unit."""
+    """The bounds of an interval, in the quantity's unit; of no width, where all cycles are alike, there is none."""
+    if interval.low == interval.high:
+        return ALL_ALIKE
     return f"{quantity.show(interval.low)} to {quantity.show(interval.high)}"
 
 

@@ -12,6 +12,7 @@ from orchestrator.analysis.interval import Interval
 from orchestrator.report.answers import LATENCY, Answers, Standing
 from orchestrator.report.charts.ranking import standing
 from orchestrator.report.charts.wording import labelled
+from orchestrator.report.chosen import why_out
 from orchestrator.report.counting import counted
 from orchestrator.report.figures import caveat_of, ratio_range, ratio_text
 from orchestrator.report.sentences import Name, Sentence
@@ -197,9 +198,7 @@ def place_of(one: Standing, answers: Answers) -> str:
         reasons = [left.reason for left in one.group.left_out]
         return f"not ranked: {', '.join(reasons) or 'not measured'}"
     if ranked.fails:
-        own = [f"{condition}:" for condition in answers.conditions]
-        of_conditions = all(fail.startswith(tuple(own)) for fail in ranked.fails) if own else False
-        return f"{'fails' if of_conditions else 'not ranked:'} {'; '.join(ranked.fails)}"
+        return why_out(ranked, best)
     if ranked.estimate is None:
         reasons = [left.reason for left in ranked.group.left_out]
         return f"not ranked: {', '.join(reasons) or 'not measured'}"

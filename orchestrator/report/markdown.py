@@ -9,7 +9,7 @@ from orchestrator.analysis.comparable import meters_of, named
 from orchestrator.report.answers import BESIDE, LATENCY, Answers, Standing, typical
 from orchestrator.report.charts.wording import caveats, labelled
 from orchestrator.report.counting import counted
-from orchestrator.report.figures import ratio_range, ratio_text
+from orchestrator.report.figures import range_of, ratio_range, ratio_text
 from orchestrator.report.in_words import banner, effect_name, in_short, place_of
 from orchestrator.report.methods import methods
 from orchestrator.report.sentences import Name, Sentence
@@ -138,7 +138,7 @@ def _row(one: Standing, answers: Answers, metrics: Sequence[str], notes: Sequenc
     summary, quantity = one.summaries[metrics[0]], QUANTITIES[metrics[0]]
     interval = "—"
     if summary.interval:
-        interval = f"{quantity.show(summary.interval.low)} to {quantity.show(summary.interval.high)}"
+        interval = range_of(quantity, summary.interval)
     held = place_of(one, answers)
     return [one.place or "—", one.group.label, figures[0], interval, held, *figures[1:], summary.cycles]
 

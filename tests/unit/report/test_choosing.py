@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from orchestrator.analysis.groups import Choice
+from orchestrator.analysis.pareto import front_of
 from orchestrator.errors import InputError
 from orchestrator.report.choosing import Chosen, Question, choose, chosen_json
 from orchestrator.report.chosen import answer, ranking_table
 from orchestrator.report.effects import effects_table
 from orchestrator.report.front import front_table
 from orchestrator.report.tables import Table
+from orchestrator.results.folders import CampaignFolder
 from orchestrator.system.project import Project, find_project
 from tests.builders import Ended, call, experiment
-from tests.made import Point, lognormal, made_campaign, points
+from tests.made import Point, begun, lognormal, made_campaign, made_results, points, write_result
 
 ENERGY = "energy_per_output_token_j"
 QUIET = lognormal(0.003)
@@ -137,6 +139,22 @@ def test_conditions_on_figures_stand_beside_what_fails_them(project: Project) ->
     assert cells(table, "best?")[1].startswith("fails ttft_s.p95 < 0.5: 1.")
     assert any("against medians" in note for note in table.notes)
     assert "none meets the conditions" in said(chosen(project, "made", where=["ttft_s.p95 < 0.01"]))
+
+
+def test_figures_that_are_not_above_0_are_said_to_be_the_reason(project: Project) -> None:
+    folder = CampaignFolder(project.results / "made")
+    folder.make()
+    for result in made_results("made", real((0.4, 0.3)), 4):
+        write_result(folder, result.model_copy(update={"energy_adjusted_j": result.cycle - 2.0}))
+    begun(project.results, "made")
+    metric = "energy_adjusted_j"
+    found = chosen(project, "made", metric=metric, effects=True)
+    assert cells(ranking_table(found.best), "best?") == [f"not ranked: {metric} is 0 or less in a run: no ratios"] * 2
+    assert cells(ranking_table(found.best), "cycles") == ["—"] * 2
+    table = effects_table(found.effects["made"], metric, "made", [one.group for one in found.best.ranking])
+    assert cells(table, "method") == ["not told: 0 or less in a run, so no ratios"]
+    front = front_of([one.group for one in found.best.ranking], metric)
+    assert front.left_out == ["energy above baseline: 0 or less"]
 
 
 def test_what_cannot_be_ranked_fails_no_condition_where_none_was_asked(project: Project) -> None:
