@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,9 +29,8 @@ class Difference:
 def difference_of(a: Interval, b: Interval, found: Contrast, ratio: Tested) -> Difference:
     """The difference of two typical values, with an interval that is on the side of 0 that the ratio's is on of 1.
 
-    With logs α and β it is 2 e^m sinh(δ/2), of their mean m = (α + β)/2 and their difference δ = β − α. So δ alone
-    tells its sign, and δ is what was tested. An end on the estimate's side of 0 is put together from the ends of δ and
-    of m as logs, by MOVER, the method of variance estimates recovery: Zou and Donner, Statistics in Medicine 27 (2008)
+    With m the mean of both logs, and δ b's less a's, it is 2 e^m sinh(δ/2). So δ alone tells its sign, and δ is what
+    was tested. An end on the estimate's side of 0 is put together from the ends of δ and of m as logs, by MOVER, the method of variance estimates recovery: Zou and Donner, Statistics in Medicine 27 (2008)
     1693-1702; with correlation, Zou, Psychological Methods 12 (2007) 399-413. One beyond 0 is that of δ at the m that
     was seen: near 0, m tells next to nothing of the difference.
 
@@ -42,8 +42,8 @@ def difference_of(a: Interval, b: Interval, found: Contrast, ratio: Tested) -> D
     """
     between, along = _correlations(found)
     mean = (math.log(a.estimate) + math.log(b.estimate)) / 2
-    below = _root(math.log(a.estimate / a.low), math.log(b.estimate / b.low), between) / 2
-    above = _root(math.log(a.high / a.estimate), math.log(b.high / b.estimate), between) / 2
+    below = _root(_apart(a.low, a.estimate), _apart(b.low, b.estimate), between) / 2
+    above = _root(_apart(a.estimate, a.high), _apart(b.estimate, b.high), between) / 2
 
     def end(log_ratio: float, *, upper: bool) -> float:
         size = 2 * math.sinh(abs(log_ratio) / 2)
@@ -57,6 +57,11 @@ def difference_of(a: Interval, b: Interval, found: Contrast, ratio: Tested) -> D
         return sign * antilog(mean + math.log(seen) + reach)
 
     return Difference(b.estimate - a.estimate, end(ratio.low, upper=False), end(ratio.high, upper=True), a.level)
+
+
+def _apart(low: float, high: float) -> float:
+    """How far apart two figures are as logs; one too small for a number is 0."""
+    return math.log(high) - math.log(max(low, sys.float_info.min))
 
 
 def _root(one: float, other: float, correlation: float) -> float:

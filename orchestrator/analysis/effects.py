@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.analysis.by_cycle import ByCycle, by_cycle
-from orchestrator.analysis.cycles import cycle_values
 from orchestrator.analysis.comparable import Meters, metered_alike, meters_of
+from orchestrator.analysis.cycles import cycle_values
 from orchestrator.analysis.groups import Choice, Group, for_ranking, groups_of
 from orchestrator.analysis.interval import LEVEL, Interval, antilog, interval_of
 from orchestrator.analysis.stopping import PER_LOOK_OF_TWO, widening

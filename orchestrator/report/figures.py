@@ -10,7 +10,6 @@ from orchestrator.analysis.interval import Interval
 from orchestrator.report.charts.wording import made_how
 from runners.contract.quantities import Quantity
 
-
 ALL_ALIKE: Final = "all alike"
 """In place of an interval: that cycles do not differ tells nothing of how exactly the figure is known."""
 _MOST_DIGITS: Final = 7

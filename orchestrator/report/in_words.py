@@ -177,7 +177,8 @@ def _effects(answers: Answers) -> Iterator[Sentence]:
     first = "The greatest effect seen is" if len(ratios) > 1 else "The effect seen is"
     yield [
         f"{first} that of ", Name(effect_name(effect)), ": ", Name(shown(level.value)), " beside ",
-        Name(shown(effect.levels[0].value)), f" gives {ratio_text(ratio.estimate)} times the {answers.metric.quantity.title}"
+        Name(shown(effect.levels[0].value)), f" gives {ratio_text(ratio.estimate)} times the"
+        f" {answers.metric.quantity.title}"
         f" ({100 * ratio.level:.3g} % interval {ratio_range(ratio)}{alone})"
         + ("." if known else ", which may be no difference at all."),
     ]  # fmt: skip

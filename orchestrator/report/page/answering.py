@@ -96,9 +96,7 @@ def _ranking_row(
         cells.append(figure_cell(QUANTITIES[metric], typical(summary), caveat[place] or None))
         if answers.metric and metric == answers.metric.name:
             interval = summary.interval
-            cells.append(
-                Cell(_interval(interval, metric), _relative(interval) if interval else None, numeric=True)
-            )
+            cells.append(Cell(_interval(interval, metric), _relative(interval) if interval else None, numeric=True))
             cells.append(Cell(place_of(one, answers), class_="words"))
     ranked_by = answers.metric.name if answers.metric else metrics[0]
     cycles = one.summaries[ranked_by].cycles

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from orchestrator.analysis.best import Best, best_of
-from orchestrator.analysis.conditions import parse_condition
 from orchestrator.analysis.compare import compare_groups
+from orchestrator.analysis.conditions import parse_condition
 from orchestrator.analysis.groups import Choice, Group, groups_of
 from orchestrator.analysis.pareto import front_of
 from orchestrator.errors import InputError

@@ -67,9 +67,9 @@ class Begun:
             accept_changes=accept,
         )
 
-    def measured(self, place: int, *values: float, cycle: int = 1, **changes: Any) -> None:
-        """Complete runs of an experiment, from a cycle on."""
-        for cycle, value in enumerate(values, start=cycle):
+    def measured(self, place: int, *values: float, first: int = 1, **changes: Any) -> None:
+        """Complete runs of an experiment, from the first of these cycles on."""
+        for cycle, value in enumerate(values, start=first):
             result = run_result(cycle=cycle, energy_per_output_token_j=value, **changes)
             identity = self.ids[place]
             published_run(
@@ -138,7 +138,7 @@ def test_it_says_where_complete_runs_do_not_count(begun: Begun) -> None:
     begun.measured(0, *STEADY)
     begun.measured(1, NOISY[0])
     for cycle in range(2, 7):
-        begun.measured(1, NOISY[0], verdict="suspect", cycle=cycle)
+        begun.measured(1, NOISY[0], verdict="suspect", first=cycle)
     begun.reconciled()
     shown = text_of("status", "base")
     assert "2 1 of 6 no interval not known" in shown
