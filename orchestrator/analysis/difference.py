@@ -30,9 +30,10 @@ def difference_of(a: Interval, b: Interval, found: Contrast, ratio: Tested) -> D
     """The difference of two typical values, with an interval that is on the side of 0 that the ratio's is on of 1.
 
     With m the mean of both logs, and δ b's less a's, it is 2 e^m sinh(δ/2). So δ alone tells its sign, and δ is what
-    was tested. An end on the estimate's side of 0 is put together from the ends of δ and of m as logs, by MOVER, the method of variance estimates recovery: Zou and Donner, Statistics in Medicine 27 (2008)
-    1693-1702; with correlation, Zou, Psychological Methods 12 (2007) 399-413. One beyond 0 is that of δ at the m that
-    was seen: near 0, m tells next to nothing of the difference.
+    was tested. An end on the estimate's side of 0 is put together from the ends of δ and of m as logs, by MOVER, the
+    method of variance estimates recovery: Zou and Donner, Statistics in Medicine 27 (2008) 1693-1702; with
+    correlation, Zou, Psychological Methods 12 (2007) 399-413. One beyond 0 is that of δ at the m that was seen: near
+    0, m tells next to nothing of the difference.
 
     Args:
         a: the interval of the reference.
