@@ -3,7 +3,7 @@
 A finished attempt that was not published is. A published run is completed, whatever its row says; a row
 that says so without a folder is pending again. A running row with no live attempt is pending again; one
 that is alive is handed back, to be watched to its end. What is left of an experiment that is known well
-enough is not needed; what is not known well enough any more is pending again.
+enough, or of which no run tells anything, is not needed; what is needed after all is pending again.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class Standing:
     runs: int = 0
     completed: int = 0
     unneeded: int = 0
-    """Runs of experiments that are known well enough without them."""
+    """Runs of experiments that are known well enough without them, or given up."""
     changes: list[tuple[int, Status, str | None]] = field(default_factory=list)
     mended: list[str] = field(default_factory=list)
 
 
 def survey(
-    manifest: Manifest, folder: CampaignFolder, live: Sequence[LiveAttempt] = (), enough: Collection[str] = ()
+    manifest: Manifest, folder: CampaignFolder, live: Sequence[LiveAttempt] = (), over: Collection[str] = ()
 ) -> Standing:
     """Compare rows and folders; changes nothing.
 
@@ -42,7 +42,7 @@ def survey(
         manifest: of the campaign.
         folder: its results.
         live: attempts that are alive.
-        enough: experiments that are known well enough.
+        over: experiments that are run no more: known well enough, or given up.
     """
     published = folder.published()
     alive = {(attempt.name.experiment_id, attempt.name.cycle): attempt for attempt in live}
@@ -63,7 +63,7 @@ def survey(
             if status != Status.RUNNING:
                 standing.changes.append((order_index, Status.RUNNING, None))
             continue
-        if experiment_id in enough:
+        if experiment_id in over:
             standing.unneeded += 1
             if status != Status.UNNEEDED:
                 spared += 1
@@ -79,8 +79,8 @@ def survey(
         (regained, "complete in results/ but not in the manifest: recorded"),
         (lost, "complete in the manifest but not in results/: to be run again"),
         (cut_short, "cut short: to be run again"),
-        (spared, "not needed, since the experiment is known well enough"),
-        (needed, "needed after all, since the experiment is not known well enough"),
+        (spared, "not needed: the experiment is known well enough, or given up"),
+        (needed, "needed after all: the experiment is neither known well enough nor given up"),
     ):
         if count:
             standing.mended.append(f"{count} {'run' if count == 1 else 'runs'} {what}")
@@ -92,7 +92,7 @@ def reconcile(
     folder: CampaignFolder,
     dispatcher: Dispatcher,
     fits: Callable[[AttemptName], bool] = lambda name: True,
-    enough: Callable[[], Collection[str]] = tuple[str, ...],
+    over: Callable[[], Collection[str]] = tuple[str, ...],
 ) -> Standing:
     """Make rows and folders agree. Only the holder of the campaign's lock may.
 
@@ -101,13 +101,13 @@ def reconcile(
         folder: its results.
         dispatcher: which finds what is alive.
         fits: whether an attempt measures as the campaign does now; one that does not is stopped, or not published.
-        enough: tells which experiments are known well enough, once all is published that can be.
+        over: tells which experiments are run no more, once all is published that can be.
     """
     live = _one_a_run(dispatcher.find_live(folder.attempts), folder.published(), fits)
     for name in {*folder.attempt_names()} - {attempt.name for attempt in live}:
         folder.clear_caches(name)
     finished = _publish_finished(folder, live, fits)
-    standing = survey(manifest, folder, live, enough())
+    standing = survey(manifest, folder, live, over())
     watched = [attempt for _, attempt in standing.alive]
     for stranger in live:
         if stranger not in watched:

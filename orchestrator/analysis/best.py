@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.analysis.by_cycle import ByCycle, by_cycle
+from orchestrator.analysis.comparable import Meters, listed, metered_alike, meters_of
 from orchestrator.analysis.conditions import Condition, unmet
 from orchestrator.analysis.groups import Choice, Group, for_ranking
 from orchestrator.analysis.interval import LEVEL, Interval, antilog
@@ -91,8 +92,9 @@ def best_of(
 
     The winner and those that are not separable from it hold the best with the confidence ``level``, and the intervals
     cover all at once (Šidák 1967): see :mod:`orchestrator.analysis.selection` for how, and for the literature.
-    Conditions are held against medians. Joules of unlike meters are not ranked together: those that the first
-    candidate's meter did not measure fail.
+    Conditions are held against medians. Joules of unlike meters are not ranked together
+    (:func:`~orchestrator.analysis.comparable.metered_alike`): those that the first candidate's meter did not measure
+    fail, and so do those that several meters measured.
 
     Args:
         groups: the candidates; of several campaigns, if these are to be ranked together.
@@ -117,8 +119,7 @@ def best_of(
         ]
         for group, whole in zip(found, grid.whole, strict=True)
     ]
-    if QUANTITIES[metric].of_energy:
-        _fail_unlike_meters(found, fails, grid)
+    _fail_unlike_meters(found, metric, fails, grid)
     return replace(_ranked(metric, better, found, fails, grid, level), where=where)
 
 
@@ -162,26 +163,19 @@ def _beside(logs: NDArray[np.float64], sign: float, level: float, cycles: int) -
     return Interval(antilog(sign * logs[0]), low, high, level, "log-t", cycles)
 
 
-def _fail_unlike_meters(groups: Sequence[Group], fails: Sequence[list[str]], grid: ByCycle) -> None:
+def _fail_unlike_meters(groups: Sequence[Group], metric: str, fails: Sequence[list[str]], grid: ByCycle) -> None:
     """Add a failure to those whose joules mean something else than the first candidate's."""
-    reference: list[str] | None = None
+    reference: Meters | None = None
     for group, failed, cycles in zip(groups, fails, _cycles(grid.logs), strict=True):
         if failed or not cycles:
             continue
-        meters = meters_of(group)
-        reference = reference or meters
-        if meters != reference:
-            failed.append(f"energy by {_listed(meters)}, not by {_listed(reference)}: not comparable")
-
-
-def meters_of(group: Group) -> list[str]:
-    """What its joules were measured by and of, such as ``nvml (gpu)``."""
-    seen = set(zip(group.frame["energy_method"], group.frame["energy_scope"], strict=True))
-    return sorted(f"{method} ({scope})" for method, scope in seen if isinstance(method, str))
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(names)
+        meters = meters_of(group, metric)
+        if not metered_alike(meters):
+            failed.append(f"energy by {listed(meters)}: not comparable")
+            continue
+        reference = meters if reference is None else reference
+        if not metered_alike(meters, reference):
+            failed.append(f"energy by {listed(meters)}, not by {listed(reference)}: not comparable")
 
 
 def _cycles(logs: NDArray[np.float64]) -> list[int]:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+Meters = frozenset[tuple[str, str]]
+"""Methods and scopes by which joules were come by."""
+
 ESTIMATED: Final = "energy is estimated, not measured"
 """Why joules are not compared unless that is asked for."""
 
@@ -28,7 +31,7 @@ class Reading:
     sample: Sample | None
     why_not: str = ""
     """Why there is no sample."""
-    metered: frozenset[tuple[str, str]] = frozenset()
+    metered: Meters = frozenset()
     """The methods and scopes of its energy, where the metric follows from energy."""
 
 
@@ -86,9 +89,7 @@ def reading_of(runs: Runs | None, metric: str, choice: Choice) -> Reading:
             return Reading(None, ESTIMATED)
     if values[kept].min() <= 0:
         return Reading(None, f"{quantity.title} is not above 0 in every run")
-    metered: frozenset[tuple[str, str]] = frozenset()
-    if quantity.of_energy:
-        metered = frozenset(zip(map(str, runs.method[kept]), map(str, runs.scope[kept]), strict=True))
+    metered = _meters(runs.method[kept], runs.scope[kept]) if quantity.of_energy else Meters()
     sample = Sample(
         runs.campaign,
         runs.shares_cycles,
@@ -108,9 +109,37 @@ def unlike(a: Reading, b: Reading) -> str:
     without = [f"{side}: {reading.why_not}" for side, reading in (("A", a), ("B", b)) if reading.why_not]
     if without:
         return "; ".join(without)
-    if a.metered != b.metered or len(a.metered) > 1:
-        return f"metered unlike: A by {_meters(a)}, B by {_meters(b)}"
+    if not metered_alike(a.metered, b.metered):
+        return f"metered unlike: A by {listed(a.metered)}, B by {listed(b.metered)}"
     return ""
+
+
+def metered_alike(*meters: Meters) -> bool:
+    """Whether figures may be held against each other, by what their energy was measured by and of.
+
+    All of one method and scope: groups that mix meters, even the same ones, may mix them in unlike parts, so that what
+    is told apart is the meters. Figures that do not follow from energy have no meters, and are alike.
+    """
+    return len(frozenset[tuple[str, str]]().union(*meters)) <= 1
+
+
+def meters_of(group: Group, metric: str) -> Meters:
+    """By what a group's usable runs measured the energy that a metric follows from; none where it follows from none."""
+    if not QUANTITIES[metric].of_energy:
+        return Meters()
+    measured = group.frame[metric].notna().to_numpy()
+    method, scope = (group.frame[name].to_numpy(dtype=object)[measured] for name in ("energy_method", "energy_scope"))
+    return _meters(method, scope)
+
+
+def listed(meters: Meters) -> str:
+    """Meters in words: ``nvml (gpu) and rapl (cpu)``."""
+    return " and ".join(named(meters))
+
+
+def named(meters: Meters) -> list[str]:
+    """Each in words: ``nvml (gpu)``."""
+    return [f"{method} ({scope})" for method, scope in sorted(meters)]
 
 
 def blocks_among(readings: Iterable[Reading]) -> Blocks | None:
@@ -135,5 +164,5 @@ def _within(sample: Sample, names: NDArray[np.generic]) -> NDArray[np.str_]:
     return np.array([f"{sample.campaign} {name}" for name in names.tolist()])
 
 
-def _meters(reading: Reading) -> str:
-    return " and ".join(f"{method} ({scope})" for method, scope in sorted(reading.metered))
+def _meters(method: NDArray[Any], scope: NDArray[Any]) -> Meters:
+    return frozenset(zip(map(str, method), map(str, scope), strict=True))

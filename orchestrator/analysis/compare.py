@@ -190,7 +190,7 @@ def _told(
         same,
         typical_a=of_a,
         typical_b=of_b,
-        difference=difference_of(of_a, of_b, found) if of_a and of_b else None,
+        difference=difference_of(of_a, of_b, found, test) if of_a and of_b else None,
         meter_low=low_b / high_a if low_b is not None and high_a else None,
         meter_high=high_b / low_a if high_b is not None and low_a else None,
         unlike_gpus=found.unlike_gpus,

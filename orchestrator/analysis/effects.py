@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.analysis.best import meters_of
 from orchestrator.analysis.by_cycle import ByCycle, by_cycle
+from orchestrator.analysis.comparable import Meters, metered_alike, meters_of
 from orchestrator.analysis.cycles import cycle_values
 from orchestrator.analysis.groups import Choice, Group, for_ranking, groups_of
 from orchestrator.analysis.interval import LEVEL, Interval, antilog, interval_of
@@ -22,7 +22,6 @@ from orchestrator.analysis.stopping import PER_LOOK_OF_TWO, widening
 from orchestrator.results.columns import may_have, values_of
 from orchestrator.results.table import RunTable
 from orchestrator.results.varied import varied_parameters
-from runners.contract.quantities import QUANTITIES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +44,8 @@ class Level:
     runs: int
     settings: int = 0
     """How many settings of the other parameters were run with both values; 0 for the first."""
+    not_positive: bool = False
+    """Figures of these are 0 or less in a run, so that there is no ratio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class _Unit:
     backend: str
     environment: str
     """Empty where there is no other one that could be mixed up with it."""
-    meters: tuple[str, ...]
+    meters: Meters
     """What its joules were measured by, where it is about joules: those of unlike meters are not comparable."""
     values: Mapping[str, Any]
     """Of the varied parameters."""
@@ -77,7 +78,8 @@ def main_effects(table: RunTable, metric: str, choice: Choice = _USUAL, level: f
     """The main effect of each varied parameter, in the order they are declared; the backend's first.
 
     Each interval holds by itself, not all of them at once. Of the backends each is taken at the settings that it was
-    run with; they are compared where the parameters that all of them have are the same.
+    run with; they are compared where the parameters that all of them have are the same. Of joules, experiments that
+    several meters measured are left out, and only those that one meter measured are held against each other.
 
     Args:
         table: of a campaign.
@@ -87,11 +89,12 @@ def main_effects(table: RunTable, metric: str, choice: Choice = _USUAL, level: f
     """
     groups = [for_ranking(group, metric, choice) for group in groups_of(table, (), choice)]
     groups = [group for group in groups if group.frame[metric].notna().any()]
+    groups = [group for group in groups if metered_alike(meters_of(group, metric))]
     if not groups:
         return []
     grid = by_cycle(groups, metric, as_numbered=True)
     names = [one.name for one in varied_parameters(table.frame, table.parameters)]
-    units = _units(table.frame, groups, names, of_energy=QUANTITIES[metric].of_energy, pooled=choice.pooled)
+    units = _units(table.frame, groups, names, metric, pooled=choice.pooled)
     return [
         Effect(parameter, _levels(name, among, others, grid, level), within)
         for parameter, name, among, others, within in _asked(names, units)
@@ -120,7 +123,7 @@ def _asked(
 
 
 def _units(
-    frame: pd.DataFrame, groups: Sequence[Group], names: Sequence[str], *, of_energy: bool, pooled: bool
+    frame: pd.DataFrame, groups: Sequence[Group], names: Sequence[str], metric: str, *, pooled: bool
 ) -> list[_Unit]:
     firsts = frame.loc[[group.frame.index[0] for group in groups]]
     columns = {name: values_of(firsts, name).astype(object).tolist() for name in names}
@@ -133,7 +136,7 @@ def _units(
             row,
             kind[0],
             str(firsts["environment_id"].iat[row]) if len(environments[kind]) > 1 and not pooled else "",
-            tuple(meters_of(groups[row])) if of_energy else (),
+            meters_of(groups[row], metric),
             {name: _known(values[row]) for name, values in columns.items() if may_have(kind[0], name)},
             len(groups[row].frame),
         )
@@ -155,13 +158,14 @@ def _levels(name: str, units: Sequence[_Unit], others: Sequence[str], grid: ByCy
     first, *further = _in_order(list(cells))
     found = [Level(_value(first), None, runs[first])]
     for value in further:
-        both = [rest for rest in cells[value] if rest in cells[first]]
+        shared = [rest for rest in cells[value] if rest in cells[first]]
+        both = [rest for rest in shared if all(grid.whole[row] for own in (value, first) for row in cells[own][rest])]
         rows = [_cell(grid.logs, cells[value][rest]) - _cell(grid.logs, cells[first][rest]) for rest in both]
         looked_at = any(
             grid.looked_at[row] for rest in both for own in (cells[value], cells[first]) for row in own[rest]
         )
         ratio = _ratio(np.array(rows), grid.lost, level, looked_at=looked_at) if rows else None
-        found.append(Level(_value(value), ratio, runs[value], len(both)))
+        found.append(Level(_value(value), ratio, runs[value], len(both), not_positive=len(both) < len(shared)))
     return found
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.analysis.best import meters_of
 from orchestrator.analysis.by_cycle import by_cycle
+from orchestrator.analysis.comparable import metered_alike, meters_of
 from orchestrator.analysis.groups import Choice, Group, for_ranking
 from orchestrator.analysis.selection import row_means
 from runners.contract.quantities import QUANTITIES
@@ -77,11 +77,11 @@ def front_of(groups: Sequence[Group], metric: str, choice: Choice = _USUAL) -> F
         usable = [for_ranking(group, name, choice) for group in groups]
         grid = by_cycle(usable, name)
         known = ~np.isnan(grid.logs).all(axis=1)
-        meters = {tuple(meters_of(group)) for group in usable if len(group.frame)}
         if not known.any():
             estimated = any(len(group.frame) > len(used.frame) for group, used in zip(groups, usable, strict=True))
-            left_out.append(f"{QUANTITIES[name].title}: {'estimated' if estimated else 'not known'}")
-        elif QUANTITIES[name].of_energy and len(meters) > 1:
+            why = "0 or less" if not grid.whole.all() else "estimated" if estimated else "not known"
+            left_out.append(f"{QUANTITIES[name].title}: {why}")
+        elif not metered_alike(*(meters_of(group, name) for group in usable)):
             left_out.append(f"{QUANTITIES[name].title}: of unlike meters")
         else:
             columns[name] = np.where(known, np.exp(row_means(grid.logs)), np.nan)

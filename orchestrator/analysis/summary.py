@@ -38,7 +38,7 @@ class Summary:
     interval: Interval | None
     """Of the typical value, by the spread between cycles."""
     spread: float | None
-    """Between cycles: standard deviation ÷ mean."""
+    """Between cycles: standard deviation ÷ mean; None where a figure is below 0, so that the mean may be anything."""
     meter_low: float | None
     """The meters' own bounds: the truth lies between the estimate times this, such as 0.98, and times the next."""
     meter_high: float | None
@@ -61,7 +61,7 @@ def summarise(group: Group, metric: str, level: float = LEVEL) -> Summary:
     if not len(values):
         return Summary(group, metric, runs, 0, None, None, None, None, None, None)
     mean = float(values.mean())
-    spread = float(values.std(ddof=1)) / mean if len(values) > 1 and mean > 0 else None
+    spread = float(values.std(ddof=1)) / mean if len(values) > 1 and mean > 0 and values.min() >= 0 else None
     interval = typical_interval(values.tolist(), was_looked_at(group.frame), level)
     return Summary(group, metric, runs, len(values), mean, float(np.median(values)), interval, spread, low, high)
 

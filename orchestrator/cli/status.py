@@ -19,7 +19,13 @@ _MOST_EXPERIMENTS = 100
 def command(name: str | None, as_json: bool, project_dir: str | None) -> int:
     """Show where the campaign NAME stands, run by run; without NAME, all campaigns."""
     from orchestrator.cli.console import print_json, print_table
-    from orchestrator.execution.campaigns import CampaignStatus, campaign_runs, campaign_status, campaigns
+    from orchestrator.execution.campaigns import (
+        CampaignStatus,
+        campaign_experiments,
+        campaign_runs,
+        campaign_status,
+        campaigns,
+    )
     from orchestrator.execution.precision import precision_of
     from orchestrator.manifest.store import Status
     from orchestrator.report.counting import counted
@@ -89,6 +95,7 @@ def command(name: str | None, as_json: bool, project_dir: str | None) -> int:
             {
                 "experiment_id": each.experiment_id,
                 "state": each.state,
+                "why_given_up": each.known.hopeless or None,
                 "runs": each.known.runs,
                 "complete": each.complete,
                 "relative_half_width": each.known.relative_half_width,
@@ -111,7 +118,7 @@ def command(name: str | None, as_json: bool, project_dir: str | None) -> int:
     if status.remaining_s:
         click.echo(f"{at_most or 'about '}{status.remaining_s / 60:.1f} min left")
     if precision:
-        table = precision_table(precision.until, progress)
+        table = precision_table(precision.until, progress, campaign_experiments(name, project=project))
         print_table(shortened(table, _MOST_EXPERIMENTS, "experiments: --json"))
     unfinished = [run for run in runs if run.status not in (Status.COMPLETED, Status.UNNEEDED)]
     shown = [

@@ -35,7 +35,9 @@ from orchestrator.reconcile import reconcile, survey
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.frozen import FrozenCampaign, thaw
 from orchestrator.system.project import Project, find_project
+from runners.contract.identity import experiment_from
 from runners.contract.paths import CAMPAIGN
+from runners.contract.request import Experiment
 
 
 def _never() -> bool:
@@ -196,12 +198,18 @@ def campaign_runs(name: str, *, project: Project | None = None, status: Status |
         return list(manifest.runs(status=status))
 
 
+def campaign_experiments(name: str, *, project: Project | None = None) -> dict[str, Experiment]:
+    """The experiments of a campaign by their ids, in the order of its file."""
+    with _reading(project or find_project(), name) as (manifest, _):
+        return {identity: experiment_from(config) for identity, config in manifest.configs().items()}
+
+
 def runs_to_resume(name: str, *, project: Project | None = None) -> tuple[list[RunRow], list[str]]:
     """What :func:`resume` would run, and in words what it would mend first; changes nothing."""
     project = project or find_project()
     with _reading(project, name) as (manifest, campaign):
         folder = CampaignFolder(project.results / name)
-        standing = survey(manifest, folder, enough=_known_well_enough(campaign, folder, project))
+        standing = survey(manifest, folder, over=_over(campaign, folder, project))
         return [manifest.run(order_index) for order_index in standing.pending], standing.mended
 
 
@@ -218,7 +226,7 @@ def is_complete(name: str, *, project: Project | None = None) -> bool:
         with Manifest.open(project.manifest(name), readonly=True) as manifest:
             if not is_current(manifest, frozen):
                 return False
-            standing = survey(manifest, folder, enough=_known_well_enough(frozen.campaign, folder, project))
+            standing = survey(manifest, folder, over=_over(frozen.campaign, folder, project))
     except ManifestError:
         return False
     return not (standing.pending or standing.changes or is_held(folder.path))
@@ -307,8 +315,8 @@ def _carry_out(
     wanted = bench.campaign.file.until
     precision = Precision(wanted) if wanted else None
     index = project.results_index(bench.campaign.name)
-    enough = partial(precision.read, bench.folder, index) if precision else tuple[str, ...]
-    standing = reconcile(manifest, bench.folder, bench.dispatcher, bench.measures_as, enough)
+    over = partial(precision.read, bench.folder, index) if precision else tuple[str, ...]
+    standing = reconcile(manifest, bench.folder, bench.dispatcher, bench.measures_as, over)
     on_event(
         CampaignStarted(
             bench.campaign.name,
@@ -331,7 +339,7 @@ def _carry_out(
         bench.dispatcher.close()
 
 
-def _known_well_enough(campaign: Campaign, folder: CampaignFolder, project: Project) -> frozenset[str]:
+def _over(campaign: Campaign, folder: CampaignFolder, project: Project) -> frozenset[str]:
     """The experiments that are run no more, by the folders alone."""
     until = campaign.file.until
     return Precision(until).read(folder, project.results_index(campaign.name)) if until else frozenset()

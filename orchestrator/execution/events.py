@@ -145,12 +145,14 @@ class ExperimentKnown:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentGivenUp:
-    """No run of an experiment came through in as many cycles as it is run at least: its further runs are left out."""
+    """No run of an experiment told anything in as many cycles as it is run at least: its further runs are left out."""
 
     experiment_id: str
     failed: int
     spared: int
     """Further runs of it."""
+    why: str
+    """In words, to follow "since"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Experiments that are known well enough, or of which no run comes through, are spared further runs."""
+"""Experiments that are known well enough, or of which no run tells anything, are spared further runs."""
 
 from __future__ import annotations
 
@@ -40,13 +40,14 @@ class Sparing:
 
     def needs(self, experiment_id: str) -> bool:
         """Whether an experiment is to be run further."""
-        return not self._precision.of(experiment_id).enough and experiment_id not in self._given_up
+        return not self._precision.of(experiment_id).over and experiment_id not in self._given_up
 
     def learn(self, result: RunResult) -> None:
         """A run is complete."""
         was_spared = not self.needs(result.experiment_id)
         self._precision.add(result)
-        self._given_up.discard(result.experiment_id)
+        if self._precision.of(result.experiment_id).runs:
+            self._given_up.discard(result.experiment_id)
         if not self._precision.tells(result) and not self._warned:
             self._warned = True
             metric = self._precision.until.metric
@@ -55,22 +56,22 @@ class Sparing:
             self._reopen(result.experiment_id)
 
     def spare(self, experiment_id: str) -> None:
-        """Let no further run of an experiment be started, if it is known well enough or no run of it comes through.
+        """Let no further run of an experiment be started, if it is known well enough or no run of it tells anything.
 
-        A run that failed at an earlier start, and was to be tried again now, is not needed where the experiment is
-        known; one that failed at this start has failed.
+        A run that failed at an earlier start, and was to be tried again now, is not needed where the complete runs
+        decide; one that failed at this start has failed.
         """
         runs = self._manifest.statuses_of(experiment_id)
         failed = {run for run, status in runs if status is Status.FAILED}
-        come_through = any(status is Status.COMPLETED for _, status in runs)
-        if not come_through and len(failed) >= self._precision.until.min_cycles:
+        complete = sum(status is Status.COMPLETED for _, status in runs)
+        known = self._precision.of(experiment_id)
+        if failed and not known.runs and complete + len(failed) >= self._precision.until.min_cycles:
             self._given_up.add(experiment_id)
         if self.needs(experiment_id):
             return
         pending = {run for run, status in runs if status is Status.PENDING}
         dropped = self._pending.drop(pending | failed) | {*self._resting()}
-        known = self._precision.of(experiment_id)
-        spared = pending | (failed & dropped if known.enough else set())
+        spared = pending | (failed & dropped if known.over else set())
         if not spared:
             return
         self._manifest.reset([(run, Status.UNNEEDED, None) for run in sorted(spared)])
@@ -78,12 +79,21 @@ class Sparing:
             width = known.relative_half_width
             self._observe(ExperimentKnown(experiment_id, known.runs, width, len(spared), known.method))
         else:
-            self._observe(ExperimentGivenUp(experiment_id, len(failed), len(spared)))
+            why = known.hopeless or self._why(experiment_id, len(failed))
+            self._observe(ExperimentGivenUp(experiment_id, len(failed), len(spared), why))
 
     def unsure(self) -> list[str]:
         """The experiments that are not known well enough."""
         ids = self._manifest.experiment_ids()
         return [experiment_id for experiment_id in ids if not self._precision.of(experiment_id).enough]
+
+    def _why(self, experiment_id: str, failed: int) -> str:
+        """Why an experiment is given up for this start: most of its runs failed, or all."""
+        counted = "its first run" if failed == 1 else f"its first {failed} runs"
+        silent = self._precision.silent(experiment_id)
+        if not silent:
+            return f"{counted} failed"
+        return f"no run tells its {self._precision.until.metric} ({failed} failed, {silent})"
 
     def _reopen(self, experiment_id: str) -> None:
         """A run that was at work beside the one after which it seemed known well enough shows that it is not."""

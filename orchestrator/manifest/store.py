@@ -66,7 +66,7 @@ class Status(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     UNNEEDED = "unneeded"
-    """Its experiment is known well enough without it."""
+    """Its experiment is known well enough without it, or was given up."""
 
 
 class ExperimentRow(NamedTuple):
@@ -196,6 +196,10 @@ class Manifest:
     def experiment_ids(self) -> list[str]:
         """The experiments in the order of the campaign file."""
         return [identity for (identity,) in self._rows("SELECT experiment_id FROM experiments ORDER BY position")]
+
+    def configs(self) -> dict[str, str]:
+        """The canonical JSON of each experiment, by its id, in the order of the campaign file."""
+        return dict(self._rows("SELECT experiment_id, config FROM experiments ORDER BY position"))
 
     def experiments_sha256(self) -> str:
         """SHA-256 over the experiment_ids in their order, a line each."""

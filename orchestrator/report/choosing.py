@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from orchestrator.analysis.best import Best, Ranked, best_of, meters_of
+from orchestrator.analysis.best import Best, Ranked, best_of
+from orchestrator.analysis.comparable import meters_of, named
 from orchestrator.analysis.conditions import Condition, parse_condition, runs_meeting
 from orchestrator.analysis.drift import drift_of
 from orchestrator.analysis.effects import Effect, main_effects
@@ -181,7 +182,7 @@ def _ranked(one: Ranked, may_be_best: bool, on_front: Mapping[Any, bool]) -> dic
         "fails": list(one.fails),
         "cycles": one.cycles,
         "runs": len(one.group.frame),
-        "energy_methods": meters_of(one.group),
+        "energy_methods": named(meters_of(one.group, "energy_j")),
         "backends": sorted(set(one.group.frame["backend"])),
         "left_out": [asdict(left) for left in one.group.left_out],
     }

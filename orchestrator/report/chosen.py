@@ -69,8 +69,8 @@ def ranking_table(best: Best, notes: Sequence[str] = ()) -> Table:
             one.group.label,
             quantity.show(one.estimate),
             range_of(quantity, one.interval) if one.interval else "—",
-            ratio_range(one.beside_best),
-            str(one.cycles),
+            ratio_range(one.beside_best, apart=bool(one.separable)),
+            str(one.cycles) if one.cycles or not one.fails else "—",
             _verdict(one, best),
         ]
         for one in best.ranking
@@ -105,9 +105,16 @@ def _why_none(best: Best, what: str) -> str:
     return f"{start}: it was not measured."
 
 
+def why_out(one: Ranked, best: Best) -> str:
+    """Why one is no candidate: it fails a condition, or cannot be ranked at all."""
+    of_conditions = tuple(f"{condition}:" for condition in best.where)
+    fails = all(fail.startswith(of_conditions) for fail in one.fails) if of_conditions else False
+    return f"{'fails' if fails else 'not ranked:'} {'; '.join(one.fails)}"
+
+
 def _verdict(one: Ranked, best: Best) -> str:
     if one.fails:
-        return f"fails {'; '.join(one.fails)}"
+        return why_out(one, best)
     if one.estimate is None:
         return "not known"
     if one is best.winner:

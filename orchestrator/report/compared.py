@@ -13,6 +13,7 @@ from orchestrator.report.charts.wording import labelled, sentence, told
 from orchestrator.report.comparing import Compared
 from orchestrator.report.costs import Cost
 from orchestrator.report.counting import counted
+from orchestrator.report.figures import ratio_text
 from orchestrator.report.tables import Column, Table, shortened
 from runners.contract.quantities import QUANTITIES, Quantity
 
@@ -79,7 +80,11 @@ def cost_table(compared: Compared) -> Table | None:
         for cost in costs
     ]
     caveat = " or ".join(dict.fromkeys(filter(None, (compared.caveats[cost.comparison.metric] for cost in costs))))
-    table = Table(labelled("What B takes beyond A", caveat), columns, rows, [_scope(costs)])
+    notes = [_scope(costs)]
+    if any(one.verdict == "cannot tell" and one.difference and one.difference.low * one.difference.high > 0
+           for one in (cost.comparison for cost in costs)):  # fmt: skip
+        notes.append("each interval holds by itself: one that leaves out 0 tells nothing where B is `cannot tell`")
+    table = Table(labelled("What B takes beyond A", caveat), columns, rows, notes)
     return shortened(table, _ROWS, "pairs: --json has them all")
 
 
@@ -168,8 +173,8 @@ def _method(comparisons: Sequence[Comparison]) -> Iterator[str]:
 
 
 def _factor(value: float) -> str:
-    """A ratio: to three places, or three significant ones where it is large."""
-    return f"{value:.3f}" if value < 100 else f"{value:,.3g}" if value < 1e6 else "> 1,000,000"
+    """A ratio: to three places, more where it is near 1, or three significant ones where it is large."""
+    return ratio_text(value, ".3f") if value < 100 else f"{value:,.3g}" if value < 1e6 else "> 1,000,000"
 
 
 def _cells(difference: Difference, scale: float) -> list[str]:

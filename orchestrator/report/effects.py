@@ -8,7 +8,7 @@ from orchestrator.analysis.effects import Effect, Level
 from orchestrator.analysis.groups import Group
 from orchestrator.report.charts.wording import labelled
 from orchestrator.report.chosen import MOST_ROWS
-from orchestrator.report.figures import caveat_of, ratio_range
+from orchestrator.report.figures import caveat_of, ratio_range, ratio_text
 from orchestrator.report.tables import Column, Table, shortened
 from orchestrator.results.parameters import shown
 from runners.contract.quantities import QUANTITIES
@@ -28,7 +28,7 @@ def effects_table(effects: Sequence[Effect], metric: str, campaign: str, groups:
         [
             effect.parameter if place == 0 else "",
             f"{shown(level.value)} ÷ {shown(effect.levels[0].value)}",
-            f"{level.ratio.estimate:.3g}" if level.ratio else "—",
+            ratio_text(level.ratio.estimate) if level.ratio else "—",
             ratio_range(level.ratio),
             str(level.settings),
             level.ratio.method if level.ratio else _untold(level),
@@ -58,4 +58,6 @@ def effects_table(effects: Sequence[Effect], metric: str, campaign: str, groups:
 
 
 def _untold(level: Level) -> str:
+    if level.not_positive and not level.settings:
+        return "not told: 0 or less in a run, so no ratios"
     return "not told: fewer than two cycles" if level.settings else "not told: never changed alone"

@@ -12,6 +12,7 @@ from orchestrator.analysis.groups import Group
 from orchestrator.analysis.interval import Interval
 from orchestrator.analysis.summary import Summary
 from orchestrator.report.counting import counted
+from orchestrator.report.figures import ALL_ALIKE
 from orchestrator.report.tables import Column, Table
 from runners.contract.quantities import QUANTITIES
 
@@ -87,6 +88,10 @@ def group_notes(groups: Sequence[Group], found: Sequence[Sequence[Summary]]) -> 
         notes.append("cycles that lack some of a group's experiments tell of the others only, and do not count")
     if any(one.runs and one.cycles < 2 for one in summaries):
         notes.append("no interval: it takes two cycles to say how surely a figure is known")
+    if alike := [one for one in summaries if one.interval and one.interval.low == one.interval.high]:
+        notes.append(f"{ALL_ALIKE}: {counted(len(alike), 'figure')} the same in every cycle, so that no spread is seen")
+    if any(one.interval and one.interval.method == "t" for one in summaries):
+        notes.append("t: not all figures are above 0, so typical is their mean, and there are no ratios to rank by")
     if any(one.interval for one in summaries):
         notes.append("interval: of the typical value over cycles; the meter's own bounds come on top")
     return notes
@@ -177,7 +182,7 @@ def _range(metric: str, interval: Interval | None) -> str:
     if interval is None:
         return _NONE
     show = QUANTITIES[metric].show
-    return f"{show(interval.low)} – {show(interval.high)}"
+    return ALL_ALIKE if interval.low == interval.high else f"{show(interval.low)} – {show(interval.high)}"
 
 
 def _bounds(one: Summary) -> str:

@@ -12,8 +12,9 @@ from orchestrator.analysis.interval import Interval
 from orchestrator.report.answers import LATENCY, Answers, Standing
 from orchestrator.report.charts.ranking import standing
 from orchestrator.report.charts.wording import labelled
+from orchestrator.report.chosen import why_out
 from orchestrator.report.counting import counted
-from orchestrator.report.figures import caveat_of
+from orchestrator.report.figures import caveat_of, ratio_range, ratio_text
 from orchestrator.report.sentences import Name, Sentence
 from orchestrator.results.parameters import shown
 from runners.contract.quantities import QUANTITIES, Quantity
@@ -85,7 +86,7 @@ def _best(answers: Answers) -> Iterator[Sentence]:
     last = [one for one in best.candidates if one.interval][-1]
     if last.separable and last.interval:
         ratio = last.interval.estimate / interval.estimate
-        yield ["At the other end stands ", Name(last.group.label), f", with {ratio:.3g} times that."]
+        yield ["At the other end stands ", Name(last.group.label), f", with {ratio_text(ratio)} times that."]
 
 
 def _unranked(answers: Answers, quantity: Quantity) -> str:
@@ -176,8 +177,9 @@ def _effects(answers: Answers) -> Iterator[Sentence]:
     first = "The greatest effect seen is" if len(ratios) > 1 else "The effect seen is"
     yield [
         f"{first} that of ", Name(effect_name(effect)), ": ", Name(shown(level.value)), " beside ",
-        Name(shown(effect.levels[0].value)), f" gives {ratio.estimate:.3g} times the {answers.metric.quantity.title}"
-        f" ({100 * ratio.level:.3g} % interval {ratio.low:.3g} to {ratio.high:.3g}{alone})"
+        Name(shown(effect.levels[0].value)), f" gives {ratio_text(ratio.estimate)} times the"
+        f" {answers.metric.quantity.title}"
+        f" ({100 * ratio.level:.3g} % interval {ratio_range(ratio)}{alone})"
         + ("." if known else ", which may be no difference at all."),
     ]  # fmt: skip
 
@@ -197,9 +199,7 @@ def place_of(one: Standing, answers: Answers) -> str:
         reasons = [left.reason for left in one.group.left_out]
         return f"not ranked: {', '.join(reasons) or 'not measured'}"
     if ranked.fails:
-        own = [f"{condition}:" for condition in answers.conditions]
-        of_conditions = all(fail.startswith(tuple(own)) for fail in ranked.fails) if own else False
-        return f"{'fails' if of_conditions else 'not ranked:'} {'; '.join(ranked.fails)}"
+        return why_out(ranked, best)
     if ranked.estimate is None:
         reasons = [left.reason for left in ranked.group.left_out]
         return f"not ranked: {', '.join(reasons) or 'not measured'}"

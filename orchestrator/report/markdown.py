@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from orchestrator.analysis.best import meters_of
+from orchestrator.analysis.comparable import meters_of, named
 from orchestrator.report.answers import BESIDE, LATENCY, Answers, Standing, typical
 from orchestrator.report.charts.wording import caveats, labelled
 from orchestrator.report.counting import counted
+from orchestrator.report.figures import range_of, ratio_range, ratio_text
 from orchestrator.report.in_words import banner, effect_name, in_short, place_of
 from orchestrator.report.methods import methods
 from orchestrator.report.sentences import Name, Sentence
@@ -137,7 +138,7 @@ def _row(one: Standing, answers: Answers, metrics: Sequence[str], notes: Sequenc
     summary, quantity = one.summaries[metrics[0]], QUANTITIES[metrics[0]]
     interval = "—"
     if summary.interval:
-        interval = f"{quantity.show(summary.interval.low)} to {quantity.show(summary.interval.high)}"
+        interval = range_of(quantity, summary.interval)
     held = place_of(one, answers)
     return [one.place or "—", one.group.label, figures[0], interval, held, *figures[1:], summary.cycles]
 
@@ -148,8 +149,8 @@ def _effects(answers: Answers) -> list[str]:
             effect_name(effect),
             shown(level.value),
             shown(effect.levels[0].value),
-            f"{level.ratio.estimate:.3g}" if level.ratio else "—",
-            f"{level.ratio.low:.3g} to {level.ratio.high:.3g}" if level.ratio else "—",
+            ratio_text(level.ratio.estimate) if level.ratio else "—",
+            ratio_range(level.ratio),
         ]
         for effect in answers.effects
         for level in effect.levels[1:]
@@ -174,7 +175,7 @@ def _left_out(answers: Answers) -> list[str]:
 
 def _environment(answers: Answers) -> list[str]:
     facts = answers.circumstances.environments
-    meters = sorted({meter for one in answers.standings for meter in meters_of(one.group)})
+    meters = sorted({meter for one in answers.standings for meter in named(meters_of(one.group, "energy_j"))})
     wanted = ("backends", "cpu", "memory_bytes", "os", "driver", "cuda", "gpu 0.name", "image_digest")
     lines = [f"- energy: {text(', '.join(meters))}"] if meters else []
     lines += [f"- {text(field)}: {text(facts.alike[field])}" for field in wanted if field in facts.alike]

@@ -11,7 +11,7 @@ from orchestrator.report.counting import percent
 METHODS: Final[dict[Method, str]] = {
     "log-t": "Student's t on the logarithms of the cycles' values",
     "sequential log-t": "Student's t on the logarithms, wider since cycles were added until it was narrow enough",
-    "t": "Student's t on the cycles' values",
+    "t": "Student's t on the cycles' values, which are not all above 0, so that the typical value is their mean",
     "bca": "bootstrap over cycles, bias-corrected and accelerated (BCa)",
 }
 

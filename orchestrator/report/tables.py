@@ -65,13 +65,13 @@ def summary(name: str, results: Sequence[RunResult], notes: Sequence[str] = ()) 
     groups: dict[tuple[str, str], list[RunResult]] = {}
     for result in sorted(results, key=lambda result: (result.order_index, result.cycle)):
         groups.setdefault((result.experiment_id, result.environment.environment_id), []).append(result)
-    varied = varied_among(results)
+    varied = varied_among(result.experiment for result in results)
     figures = headlines(queued=any(value_of(result, QUEUE) is not None for result in results))
     rows = []
     for runs in groups.values():
         good = [run for run in runs if run.verdict == "good"]
         counted = good or runs
-        cells = [parameter.text(runs[0]) for parameter in varied]
+        cells = [parameter.text(runs[0].experiment) for parameter in varied]
         cells.append(str(len(counted)) if len(counted) == len(runs) else f"{len(counted)} of {len(runs)}")
         cells += [_median(counted, quantity) for quantity in figures]
         cells.append(_methods(counted))

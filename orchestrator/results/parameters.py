@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from runners.contract.options import OPTIONS
+from runners.contract.request import Experiment
 from runners.contract.result import RunResult
 
 
@@ -15,7 +16,11 @@ def parameters(result: RunResult) -> dict[str, Any]:
     Each argument that is passed on has a name of its own, ``vllm.engine_args.max_model_len``; what it holds in turn,
     and any list, is JSON as text.
     """
-    experiment = result.experiment
+    return declared_of(result.experiment)
+
+
+def declared_of(experiment: Experiment) -> dict[str, Any]:
+    """The same for an experiment, whether it was run or not."""
     declared: dict[str, Any] = {"model": experiment.model}
     declared |= {f"workload.{name}": value for name, value in experiment.workload.model_dump().items()}
     for name, value in experiment.options.model_dump(exclude={"backend"}).items():
@@ -36,10 +41,10 @@ def is_default(backend: str, name: str, value: Any) -> bool:
     return info is not None and bool(value == _compact(info.get_default(call_default_factory=True)))
 
 
-def by_own_name(result: RunResult) -> dict[str, Any]:
-    """What was declared for a run, its backend included, with the backend's parameters by their own names."""
-    prefix, declared = f"{result.backend}.", parameters(result)
-    return {"backend": result.backend} | {name.removeprefix(prefix): value for name, value in declared.items()}
+def by_own_name(experiment: Experiment) -> dict[str, Any]:
+    """What was declared for an experiment, its backend included, with the backend's parameters by their own names."""
+    prefix, declared = f"{experiment.backend}.", declared_of(experiment)
+    return {"backend": experiment.backend} | {name.removeprefix(prefix): value for name, value in declared.items()}
 
 
 def _flat(name: str, value: Any) -> dict[str, Any]:

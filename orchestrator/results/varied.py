@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.results.columns import may_have
 from orchestrator.results.parameters import by_own_name, is_default, shown
 from runners.contract.options import OPTIONS
-from runners.contract.result import RunResult
+from runners.contract.request import Experiment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,9 +30,9 @@ class Varied:
     values: Mapping[str, Sequence[Any]]
     """What it is, each value once, by backend; None: left open. A backend that has no such parameter is not there."""
 
-    def text(self, result: RunResult) -> str:
+    def text(self, experiment: Experiment) -> str:
         """Its value as text: nothing where the backend has no such parameter, a dash where it was left open."""
-        return shown(by_own_name(result).get(self.name)) if may_have(result.backend, self.name) else ""
+        return shown(by_own_name(experiment).get(self.name)) if may_have(experiment.backend, self.name) else ""
 
 
 def varied_parameters(frame: pd.DataFrame, parameters: Sequence[str]) -> list[Varied]:
@@ -54,11 +54,11 @@ def varied_parameters(frame: pd.DataFrame, parameters: Sequence[str]) -> list[Va
     return _varied(found)
 
 
-def varied_among(results: Iterable[RunResult]) -> list[Varied]:
-    """The same for results that are no frame."""
+def varied_among(experiments: Iterable[Experiment]) -> list[Varied]:
+    """The same for experiments, whether they were run or not."""
     points: dict[str, list[dict[str, Any]]] = {}
-    for result in results:
-        points.setdefault(result.backend, []).append(by_own_name(result))
+    for experiment in experiments:
+        points.setdefault(experiment.backend, []).append(by_own_name(experiment))
     names = dict.fromkeys(name for declared in points.values() for point in declared for name in point)
     return _varied(
         {

@@ -194,14 +194,14 @@ def test_what_is_known_well_enough_is_not_run_whatever_its_rows_say(manifest: Ma
     set_folder(folder, "published")
     manifest.begin_attempt(1, 1)
     manifest.fail(1, 1, FailureKind.CRASHED, "died")
-    standing = reconcile(manifest, folder, FakeDispatcher(), enough=lambda: {E0})
+    standing = reconcile(manifest, folder, FakeDispatcher(), over=lambda: {E0})
     assert (standing.pending, standing.completed, standing.unneeded) == ([], 1, 1)
     assert [status for *_, status in manifest.standing()] == ["completed", "unneeded"]
     assert standing.mended == [
         "1 run complete in results/ but not in the manifest: recorded",
-        "1 run not needed, since the experiment is known well enough",
+        "1 run not needed: the experiment is known well enough, or given up",
     ]
-    again = reconcile(manifest, folder, FakeDispatcher(), enough=lambda: {E0})
+    again = reconcile(manifest, folder, FakeDispatcher(), over=lambda: {E0})
     assert (again.changes, again.mended) == ([], [])
 
 
@@ -209,7 +209,7 @@ def test_what_is_not_known_well_enough_any_more_is_pending_again(manifest: Manif
     manifest.reset([(run, Status.UNNEEDED, None) for run in (0, 1)])
     standing = reconcile(manifest, folder, FakeDispatcher())
     assert standing.pending == [0, 1]
-    assert standing.mended == ["2 runs needed after all, since the experiment is not known well enough"]
+    assert standing.mended == ["2 runs needed after all: the experiment is neither known well enough nor given up"]
     assert [status for *_, status in manifest.standing()] == ["pending", "pending"]
 
 
@@ -218,5 +218,5 @@ def test_whether_it_is_known_is_asked_once_all_is_published_that_can_be(
 ) -> None:
     set_folder(folder, "finished")
     seen = []
-    reconcile(manifest, folder, FakeDispatcher(), enough=lambda: seen.append(folder.published()) or ())
+    reconcile(manifest, folder, FakeDispatcher(), over=lambda: seen.append(folder.published()) or ())
     assert seen == [{(E0, 1)}]

@@ -104,7 +104,8 @@ class PlainLines:
                 yield f"known to {_give_or_take(event)}: {event.experiment_id}; {spared}"
             case ExperimentGivenUp():
                 self._runs -= event.spared
-                yield f"given up, since its first {counted(event.failed, 'run')} failed: {event.experiment_id}"
+                spared = f"{counted(event.spared, 'run')} of it {'is' if event.spared == 1 else 'are'} left out"
+                yield f"given up, since {event.why}: {event.experiment_id}; {spared}"
             case ExperimentReopened():
                 self._runs += event.needed
                 yield f"known only to {_give_or_take(event)} after all: {event.experiment_id} goes on"

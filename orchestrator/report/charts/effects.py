@@ -123,7 +123,9 @@ def _row(row: int, effect: Effect, level: Level, ratio: Interval, better: str | 
 
 
 def _percent(ratio: float) -> str:
-    return f"{100 * (ratio - 1):+.1f} %".replace("-", "−")
+    percent = 100 * (ratio - 1)
+    rounded = f"{percent:+.1f}"
+    return f"{rounded if float(rounded) or not percent else f'{percent:+.1g}'} %".replace("-", "−")
 
 
 def _kind(ratio: Interval, better: str | None) -> str:

@@ -12,6 +12,7 @@ from orchestrator.report.charts.front import Spot, front_chart
 from orchestrator.report.charts.ranking import ranking_chart
 from orchestrator.report.charts.wording import caveats
 from orchestrator.report.counting import percent
+from orchestrator.report.figures import range_of
 from orchestrator.report.in_words import in_short, place_of
 from orchestrator.report.methods import methods
 from orchestrator.report.page.html import Html, element, joined, name
@@ -95,9 +96,7 @@ def _ranking_row(
         cells.append(figure_cell(QUANTITIES[metric], typical(summary), caveat[place] or None))
         if answers.metric and metric == answers.metric.name:
             interval = summary.interval
-            cells.append(
-                Cell(_interval(interval, metric), interval.relative_half_width if interval else None, numeric=True)
-            )
+            cells.append(Cell(_interval(interval, metric), _relative(interval) if interval else None, numeric=True))
             cells.append(Cell(place_of(one, answers), class_="words"))
     ranked_by = answers.metric.name if answers.metric else metrics[0]
     cycles = one.summaries[ranked_by].cycles
@@ -106,14 +105,18 @@ def _ranking_row(
     return Row(cells, "best" if one.place == 1 else None)
 
 
+def _relative(interval: Interval) -> float | None:
+    """Its relative half-width; None where it reaches 0, to which nothing is relative."""
+    return interval.relative_half_width if interval.low > 0 else None
+
+
 def _interval(interval: Interval | None, metric: str) -> Html:
     if interval is None:
         return joined("—")
     quantity = QUANTITIES[metric]
-    return joined(
-        f"{quantity.show(interval.low)} to {quantity.show(interval.high)}",
-        element("small", f"± {percent(interval.relative_half_width)}, {interval.method}"),
-    )
+    width = _relative(interval)
+    how = interval.method if width is None else f"± {percent(width)}, {interval.method}"
+    return joined(range_of(quantity, interval), element("small", how))
 
 
 def _how_ranked(answers: Answers) -> Html:

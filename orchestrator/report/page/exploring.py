@@ -9,6 +9,7 @@ from orchestrator.report.answers import LATENCY, Answers, typical
 from orchestrator.report.charts.chart import Chart
 from orchestrator.report.charts.wording import caveats
 from orchestrator.report.counting import counted
+from orchestrator.report.figures import ratio_range, ratio_text
 from orchestrator.report.in_words import effect_name
 from orchestrator.report.page.html import Html, dotted, element, name
 from orchestrator.report.page.parts import MOST_ROWS, figure, section
@@ -69,13 +70,12 @@ def effects_section(answers: Answers, chart: Chart) -> Html:
 
 def _effect_row(effect: Effect, level: Level) -> Row:
     ratio = level.ratio
-    between = f"{ratio.low:.3g} to {ratio.high:.3g}" if ratio else "—"
     return Row([
         Cell(dotted(effect_name(effect)), class_="parameter"),
         Cell(name(shown(level.value))),
         Cell(name(shown(effect.levels[0].value))),
-        Cell(f"{ratio.estimate:.3g}" if ratio else "—", ratio.estimate if ratio else None, numeric=True),
-        Cell(between, ratio.relative_half_width if ratio else None, numeric=True),
+        Cell(ratio_text(ratio.estimate) if ratio else "—", ratio.estimate if ratio else None, numeric=True),
+        Cell(ratio_range(ratio), ratio.relative_half_width if ratio else None, numeric=True),
         Cell(level.runs, level.runs, numeric=True),
     ])  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""How often ``compare`` tells apart what does not differ.
+"""How often ``compare`` tells apart what does not differ, and how often its difference in joules holds the truth.
 
 The two groups of a pair have one truth; b is twice as noisy as a. What is told apart is the share of p-values of 5 %
 and less, which is the verdict of a pair that is compared by itself.
@@ -14,9 +14,10 @@ import numpy as np
 
 from orchestrator.analysis.compare import ALPHA, Comparison, compare_groups
 from orchestrator.analysis.contrast import Contrast, Sample, contrast
+from orchestrator.analysis.difference import Difference, difference_of
 from orchestrator.analysis.groups import Group
-from orchestrator.analysis.inference import tests_of
-from orchestrator.analysis.interval import LEVEL
+from orchestrator.analysis.inference import Tested, tests_of
+from orchestrator.analysis.interval import LEVEL, interval_of
 from orchestrator.analysis.stopping import sure_enough
 from tests.bench.stats.harness import CAMPAIGNS, METRIC, NOISES, SIGMA, Claim, Logs, Noise, made_group, seeded, share_of
 
@@ -24,6 +25,7 @@ CYCLES: Final = (3, 4, 5, 7, 10, 15, 20)
 UNLIKE: Final = ((3, 3), (5, 5), (3, 12), (12, 3), (10, 10), (20, 20))
 MOST_FALSE: Final = 0.055
 MOST_FALSE_OF_HEAVY: Final = 0.10
+COVERED: Final = {"normal": 0.93, "mildly skewed": 0.93, "heavy-tailed": 0.90}
 GPUS: Final = 4
 GPU_SPREAD: Final = 0.05
 EXPERIMENTS: Final = 6
@@ -59,7 +61,31 @@ def claims() -> Iterator[Claim]:
         chance = seeded("family", cycles)
         false = share_of(_any_told(chance, cycles) for _ in range(CAMPAIGNS))
         yield Claim(f"any of 10 pairs told apart, normal, {cycles} cycles", false, at_most=MOST_FALSE, note="Holm")
+    yield from _differences()
     yield from _power()
+
+
+def _differences() -> Iterator[Claim]:
+    """Of intervals of the difference, which never contradict the ratio's; much of the noise is the cycle's own."""
+    for name, noise in NOISES.items():
+        for cycles in (3, 5, 10):
+            for ratio in (1.05, 2.0):
+                chance = seeded("difference", name, cycles, ratio)
+                shared, own = 3 * noise(chance, (CAMPAIGNS, cycles)), noise(chance, (2, CAMPAIGNS, cycles))
+                found = _contrasts(shared + own[0], shared + 2 * own[1] + np.log(ratio) / SIGMA, "simulated")
+                told = [(_difference(one, test), test) for one, test in zip(found, tests_of(found, LEVEL), strict=True)]
+                what = f"{name}, {cycles} cycles, true ratio {ratio:g}"
+                holds = share_of(each.low <= ratio - 1 <= each.high for each, _ in told)
+                yield Claim(f"difference holds the truth: {what}", holds, at_least=COVERED[name])
+                agree = share_of((each.low * each.high > 0) == (test.low * test.high > 0) for each, test in told)
+                yield Claim(f"difference is on the side of the ratio: {what}", agree, at_least=1.0)
+
+
+def _difference(found: Contrast, test: Tested) -> Difference:
+    a, b = (interval_of(np.exp(logs).tolist(), LEVEL) for logs in (found.a, found.b))
+    assert a
+    assert b
+    return difference_of(a, b, found, test)
 
 
 def _power() -> Iterator[Claim]:

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from orchestrator.analysis.best import Best, best_of
+from orchestrator.analysis.compare import compare_groups
 from orchestrator.analysis.conditions import parse_condition
 from orchestrator.analysis.groups import Choice, Group, groups_of
+from orchestrator.analysis.pareto import front_of
 from orchestrator.errors import InputError
 from orchestrator.results.table import as_table
 from runners.contract.result import RunResult
@@ -141,6 +143,28 @@ def test_joules_of_unlike_meters_are_not_ranked_together() -> None:
     assert labels(best) == ["1", "2"]
     assert best.ranking[1].fails == ["energy by nvml (package), not by nvml (gpu): not comparable"]
     assert best_of(groups(results), "output_tokens_per_s").ranking[1].fails == []
+
+
+def test_groups_that_mix_meters_are_not_ranked_as_they_are_not_compared() -> None:
+    """Were both mixed alike, the mixture could still have come about in unlike parts."""
+    of = [
+        Point(experiment(batch_size=size, tokens_per_s=rate), joules)
+        for size, rate, joules in ((1, 100, 1.0), (1, 200, 2.0), (2, 100, 1.5), (2, 200, 3.0), (4, 100, 9.0))
+    ]
+    results = [
+        result.model_copy(update={"energy_scope": "package"})
+        if result.experiment.options.tokens_per_s == 200  # type: ignore[union-attr]
+        else result
+        for result in made_results("made", of, 5)
+    ]
+    mixed = groups(results, "batch_size")
+    best = best_of(mixed, ENERGY)
+    assert labels(best) == ["4", "1", "2"]
+    assert [one.fails for one in best.ranking[1:]] == [["energy by nvml (gpu) and nvml (package): not comparable"]] * 2
+    (compared,) = compare_groups([(mixed[0], mixed[1])], [ENERGY])
+    assert compared.why_not.startswith("metered unlike")
+    assert front_of(mixed, ENERGY).left_out == ["energy per output token: of unlike meters"]
+    assert all(not one.fails for one in best_of(mixed, "output_tokens_per_s").ranking)
 
 
 def test_figures_of_which_one_is_nothing_have_no_ratio() -> None:

@@ -267,6 +267,33 @@ def test_what_a_thousand_cycles_would_not_tell_has_no_number() -> None:
     assert (found.verdict, found.cycles_more) == ("cannot tell", None)
 
 
+@pytest.mark.parametrize(("count", "campaign"), [(2, "simulated"), (3, "simulated"), (3, "another"), (20, "simulated")])
+def test_the_difference_and_the_ratio_never_contradict_each_other(count: int, campaign: str) -> None:
+    """Where cycles share much noise, each typical value is known worse than the ratio, and far worse of few cycles."""
+    chance = np.random.default_rng(count)
+    shared, own = 0.1 * chance.standard_normal((40, count)), 0.02 * chance.standard_normal((2, 40, count))
+    apart = np.linspace(-0.2, 0.2, 40)[:, None]
+    pairs = [
+        (made_group("a", np.exp(a)), changed(made_group("b", np.exp(b)), campaign=campaign))
+        for a, b in zip(shared + own[0], shared + own[1] + apart, strict=True)
+    ]
+    told = [found for pair in pairs for found in compare_groups([pair], [METRIC])]
+    assert {found.verdict for found in told} >= {"cannot tell"}
+    for found in told:
+        assert found.difference is not None
+        assert found.difference.low <= found.difference.estimate <= found.difference.high
+        side = {"lower": found.difference.high < 0, "higher": found.difference.low > 0}
+        assert side.get(found.verdict, found.difference.low <= 0 <= found.difference.high)
+
+
+def test_the_difference_is_known_no_better_than_what_it_is_of() -> None:
+    """Of a ratio that is known exactly, it is as wide as the typical values are."""
+    (found,) = compare_groups([(made_group("a", A), made_group("b", 2 * A))], [METRIC])
+    assert found.difference is not None
+    assert found.typical_a is not None
+    assert (found.difference.low, found.difference.high) == pytest.approx((found.typical_a.low, found.typical_a.high))
+
+
 def test_a_difference_is_told_if_and_only_if_its_own_interval_leaves_out_1() -> None:
     """Of many cycles t and the bootstrap are not the same: alone, the latter leaves it out of heavy tails too often."""
     chance = np.random.default_rng(11)

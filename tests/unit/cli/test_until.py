@@ -67,9 +67,9 @@ class Begun:
             accept_changes=accept,
         )
 
-    def measured(self, place: int, *values: float, **changes: Any) -> None:
-        """Complete runs of an experiment, from its first cycle on."""
-        for cycle, value in enumerate(values, start=1):
+    def measured(self, place: int, *values: float, first: int = 1, **changes: Any) -> None:
+        """Complete runs of an experiment, from the first of these cycles on."""
+        for cycle, value in enumerate(values, start=first):
             result = run_result(cycle=cycle, energy_per_output_token_j=value, **changes)
             identity = self.ids[place]
             published_run(
@@ -81,7 +81,7 @@ class Begun:
         wanted = load_campaign(self.file).file.until
         enough = (lambda: Precision(wanted).read(self.folder)) if wanted else tuple
         with self.open()[0] as manifest:
-            reconcile(manifest, self.folder, FakeDispatcher(), enough=enough)
+            reconcile(manifest, self.folder, FakeDispatcher(), over=enough)
 
 
 @pytest.fixture
@@ -122,8 +122,9 @@ def test_status_says_how_exactly_each_experiment_is_known(begun: Begun) -> None:
     assert "campaign base: at most 12 runs (2 experiments × at most 6 cycles)" in shown
     assert "2 pending, 7 completed, 3 unneeded" in shown
     assert "Repeated until energy_per_output_token_j is known to ± 2 %" in shown
-    assert f"{begun.ids[0]} 3 ± 1.4 % known 3" in shown
-    assert f"{begun.ids[1]} 4 ± 54 % (simulated) goes on" in shown
+    assert "batch_size runs known to state spared" in shown
+    assert "1 3 ± 1.4 % known 3" in shown
+    assert "2 4 ± 54 % (simulated) goes on" in shown
     assert shown.count(f"pending {begun.ids[1]}") == 2
     assert f"unneeded {begun.ids[0]}" not in shown
     document = json.loads(call("status", "base", "--json").stdout)
@@ -135,15 +136,36 @@ def test_status_says_how_exactly_each_experiment_is_known(begun: Begun) -> None:
 
 def test_it_says_where_complete_runs_do_not_count(begun: Begun) -> None:
     begun.measured(0, *STEADY)
-    begun.measured(1, *NOISY, verdict="suspect")
+    begun.measured(1, NOISY[0])
+    for cycle in range(2, 7):
+        begun.measured(1, NOISY[0], verdict="suspect", first=cycle)
     begun.reconciled()
     shown = text_of("status", "base")
-    assert f"{begun.ids[1]} 0 of 6 no figure not known" in shown
+    assert "2 1 of 6 no interval not known" in shown
     assert "Note: the other complete runs do not count: suspect," in shown
     ended = text_of("resume", "base")
-    assert f"{begun.ids[1]}: no figure from 0 of 6 runs the other complete runs do not count: suspect," in ended
+    assert f"{begun.ids[1]}: no interval from 1 of 6 runs the other complete runs do not count: suspect," in ended
     document = json.loads(call("status", "base", "--json").stdout)
-    assert [(each["runs"], each["complete"]) for each in document["precision"]] == [(3, 3), (0, 6)]
+    assert [(each["runs"], each["complete"]) for each in document["precision"]] == [(3, 3), (1, 6)]
+
+
+def test_it_says_which_experiments_were_given_up_and_why(begun: Begun) -> None:
+    begun.measured(0, *STEADY)
+    begun.measured(1, *NOISY[:3], verdict="suspect")
+    assert "3 runs not needed: the experiment is known well enough, or given up" not in runs_to_resume("base")[1]
+    assert "6 runs not needed: the experiment is known well enough, or given up" in runs_to_resume("base")[1]
+    begun.reconciled()
+    assert is_complete("base")
+    why = "no run tells its energy_per_output_token_j (3 suspect)"
+    shown = text_of("status", "base")
+    assert "2 0 of 3 no figure given up 3" in shown
+    assert f"Note: given up: {begun.ids[1]}: {why}" in shown
+    assert "do not count" not in shown
+    ended = text_of("resume", "base")
+    assert f"Given up, and not run further: {begun.ids[1]}: {why}" in ended
+    assert "Not known so exactly" not in ended
+    known, given_up = json.loads(call("status", "base", "--json").stdout)["precision"]
+    assert (known["why_given_up"], given_up["state"], given_up["why_given_up"]) == (None, "given up", why)
 
 
 def test_what_is_left_is_what_is_not_known(begun: Begun) -> None:
@@ -151,7 +173,7 @@ def test_what_is_left_is_what_is_not_known(begun: Begun) -> None:
     begun.measured(1, *NOISY[:2])
     rows, mended = runs_to_resume("base")
     assert {row.experiment_id for row in rows} == {begun.ids[1]}
-    assert "3 runs not needed, since the experiment is known well enough" in mended
+    assert "3 runs not needed: the experiment is known well enough, or given up" in mended
     begun.reconciled()
     assert [len(rows) for rows in runs_to_resume("base")] == [4, 0]
     assert unfinished_campaigns(begun.project) == ["base"]
@@ -231,8 +253,8 @@ def test_its_events_in_words() -> None:
     assert said[5] == "known only to ± 3.2 % after 4 runs after all: exp goes on"
     assert said[6].startswith("[5/9] ")
     (foreseen,) = lines(Foreseen(4, 8, 800.0, None, None, None, (), at_most=True))
-    (given_up,) = lines(ExperimentGivenUp("exp", 3, 4))
-    assert given_up == "given up, since its first 3 runs failed: exp"
+    (given_up,) = lines(ExperimentGivenUp("exp", 3, 4, "its first 3 runs failed"))
+    assert given_up == "given up, since its first 3 runs failed: exp; 4 runs of it are left out"
     assert foreseen == "estimated from the first 4: at most 13 min for at most 8 runs left"
 
 

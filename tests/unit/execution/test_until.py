@@ -151,7 +151,7 @@ def test_an_experiment_of_which_no_run_comes_through_is_given_up_until_it_is_res
 
     stage.on_start = start
     assert stage.run() == CampaignEnded("base", 8, 3, 0, 5, (stage.ids[0], stage.ids[1]))
-    assert stage.told(ExperimentGivenUp) == [ExperimentGivenUp(stage.ids[0], 3, 5)]
+    assert stage.told(ExperimentGivenUp) == [ExperimentGivenUp(stage.ids[0], 3, 5, "its first 3 runs failed")]
     assert stage.cycles_of(0) == [1, 2, 3]
     assert stage.run() == CampaignEnded("base", 8, 3, 0, 5, (stage.ids[0], stage.ids[1]))
     assert stage.cycles_of(0) == [1, 2, 3, 1]
@@ -171,9 +171,59 @@ def test_one_that_comes_through_now_and_then_goes_on(tmp_path: Path) -> None:
     assert stage.told(ExperimentGivenUp) == []
 
 
+@pytest.mark.parametrize(
+    ("value", "verdict", "why"),
+    [
+        (None, "good", f"no run tells its {METRIC} (3 without it)"),
+        (1.0, "suspect", f"no run tells its {METRIC} (3 suspect)"),
+        (-0.5, "good", f"its {METRIC} is 0 or less in a run, so it has no relative width"),
+        (0.0, "good", f"its {METRIC} is 0 or less in a run, so it has no relative width"),
+    ],
+)
+def test_an_experiment_whose_complete_runs_cannot_tell_is_given_up_by_its_folders(
+    tmp_path: Path, value: float | None, verdict: str, why: str
+) -> None:
+    stage = Sure(tmp_path)
+
+    def start(played: Played) -> None:
+        of_first = played.name.experiment_id == stage.ids[0]
+        given = value if of_first else NOISY[played.name.cycle % 5]
+        played.end(energy_per_output_token_j=given, verdict=verdict if of_first else "good")
+
+    stage.on_start = start
+    ended = CampaignEnded("base", 11, 0, 0, 5, (stage.ids[0], stage.ids[1]))
+    assert stage.run() == ended
+    assert stage.cycles_of(0) == [1, 2, 3]
+    assert stage.told(ExperimentGivenUp) == [ExperimentGivenUp(stage.ids[0], 0, 5, why)]
+    again = Sure(tmp_path)  # plans anew, as if its manifest had been lost
+    assert again.run() == ended
+    assert again.started == []
+    (again.folder.run_folder(stage.ids[0], 1)).rename(tmp_path / "aside")
+    again.on_start = start
+    assert again.run() == ended
+    assert again.cycles_of(0) == [1]
+
+
+def test_runs_that_fail_and_runs_that_tell_nothing_together_give_up_for_this_start(tmp_path: Path) -> None:
+    stage = Sure(tmp_path, backends={"simulated": {"batch_size": 1}})
+
+    def start(played: Played) -> None:
+        if played.name.cycle == 1:
+            played.end(energy_per_output_token_j=None)
+        else:
+            stage.end(played, FailureKind.OUT_OF_MEMORY)
+
+    stage.on_start = start
+    assert stage.run() == CampaignEnded("base", 1, 2, 0, 5, (stage.ids[0],))
+    (given_up,) = stage.told(ExperimentGivenUp)
+    assert given_up.why == f"no run tells its {METRIC} (2 failed, 1 without it)"
+    stage.on_start = stage.end
+    assert stage.run().completed == 4
+
+
 def test_suspect_runs_and_those_without_the_figure_do_not_tell(tmp_path: Path) -> None:
     stage = Sure(tmp_path, most=6)
-    stage.value = lambda place, cycle: None if place else QUIET[cycle % 5]
+    stage.value = lambda place, cycle: None if place and cycle != 2 else QUIET[cycle % 5]
 
     def start(played: Played) -> None:
         place = stage.ids.index(played.name.experiment_id)
@@ -200,7 +250,7 @@ def test_runs_of_unlike_environments_or_meters_are_not_taken_together() -> None:
     known = precision.of(found.experiment_id)
     assert (known.runs, known.enough) == (2, False)
     precision.add(found.model_copy(update={"cycle": 9, "energy_per_output_token_j": 1.001}))
-    assert precision.of(found.experiment_id)._replace(relative_half_width=None) == (3, None, True, "nvml")
+    assert precision.of(found.experiment_id)._replace(relative_half_width=None) == (3, None, True, "nvml", "")
 
 
 def test_a_result_that_cannot_be_read_tells_nothing(tmp_path: Path) -> None:
@@ -209,7 +259,7 @@ def test_a_result_that_cannot_be_read_tells_nothing(tmp_path: Path) -> None:
     (stage.folder.run_folder(stage.ids[0], 2) / "result.json").write_text("{")
     precision = Precision(stage.of.file.until)  # type: ignore[arg-type]
     assert precision.read(stage.folder) == frozenset()
-    standing = reconcile(stage.manifest, stage.folder, FakeDispatcher(), enough=lambda: precision.read(stage.folder))
+    standing = reconcile(stage.manifest, stage.folder, FakeDispatcher(), over=lambda: precision.read(stage.folder))
     assert [stage.manifest.run(run).cycle for run in standing.pending] == [4]
 
 
@@ -227,7 +277,7 @@ def test_results_that_were_read_before_are_taken_from_the_index(
     monkeypatch.setattr(index, "load_result", lambda path: pytest.fail(f"{path} was read"))
     again = Precision(until)
     assert again.read(stage.folder, kept) == enough
-    assert again.of(stage.ids[1])._replace(relative_half_width=None) == (4, None, False, "nvml")
+    assert again.of(stage.ids[1])._replace(relative_half_width=None) == (4, None, False, "nvml", "")
 
 
 def test_one_that_is_at_work_while_its_experiment_becomes_known_is_watched_to_its_end(tmp_path: Path) -> None:

@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from orchestrator.analysis.groups import Choice
+from orchestrator.analysis.pareto import front_of
 from orchestrator.errors import InputError
 from orchestrator.report.choosing import Chosen, Question, choose, chosen_json
 from orchestrator.report.chosen import answer, ranking_table
 from orchestrator.report.effects import effects_table
 from orchestrator.report.front import front_table
 from orchestrator.report.tables import Table
+from orchestrator.results.folders import CampaignFolder
 from orchestrator.system.project import Project, find_project
 from tests.builders import Ended, call, experiment
-from tests.made import Point, lognormal, made_campaign, points
+from tests.made import Point, begun, lognormal, made_campaign, made_results, points, write_result
 
 ENERGY = "energy_per_output_token_j"
 QUIET = lognormal(0.003)
@@ -79,6 +81,17 @@ def test_those_that_may_be_as_good_are_named(project: Project) -> None:
     )
 
 
+def test_what_is_told_not_to_be_the_best_is_not_said_to_be_as_good_as_it(project: Project) -> None:
+    """Simes's rule may tell it where no bound above 1 can be given, which Bonferroni's level takes."""
+    made(project, "made", real((0.5, 0.2, 0.21, 0.21)), cycles=6)
+    best = chosen(project, "made").best
+    assert best.ranking[2].separable
+    assert best.ranking[2].beside_best
+    assert best.ranking[2].beside_best.low == 1.0
+    table = ranking_table(best)
+    assert (cells(table, "best?")[2], cells(table, "÷ best")[2]) == ("no", "above 1 to 1.12")
+
+
 def test_beside_one_of_a_single_cycle_no_bound_is_claimed(project: Project) -> None:
     made(project, "made", real((0.5, 0.2)))
     made(project, "other", [Point(experiment("vllm"), 0.3)], 1)
@@ -126,6 +139,22 @@ def test_conditions_on_figures_stand_beside_what_fails_them(project: Project) ->
     assert cells(table, "best?")[1].startswith("fails ttft_s.p95 < 0.5: 1.")
     assert any("against medians" in note for note in table.notes)
     assert "none meets the conditions" in said(chosen(project, "made", where=["ttft_s.p95 < 0.01"]))
+
+
+def test_figures_that_are_not_above_0_are_said_to_be_the_reason(project: Project) -> None:
+    folder = CampaignFolder(project.results / "made")
+    folder.make()
+    for result in made_results("made", real((0.4, 0.3)), 4):
+        write_result(folder, result.model_copy(update={"energy_adjusted_j": result.cycle - 2.0}))
+    begun(project.results, "made")
+    metric = "energy_adjusted_j"
+    found = chosen(project, "made", metric=metric, effects=True)
+    assert cells(ranking_table(found.best), "best?") == [f"not ranked: {metric} is 0 or less in a run: no ratios"] * 2
+    assert cells(ranking_table(found.best), "cycles") == ["—"] * 2
+    table = effects_table(found.effects["made"], metric, "made", [one.group for one in found.best.ranking])
+    assert cells(table, "method") == ["not told: 0 or less in a run, so no ratios"]
+    front = front_of([one.group for one in found.best.ranking], metric)
+    assert front.left_out == ["energy above baseline: 0 or less"]
 
 
 def test_what_cannot_be_ranked_fails_no_condition_where_none_was_asked(project: Project) -> None:

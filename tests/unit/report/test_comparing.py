@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from orchestrator.report.costs import Prices
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.system.project import Project, find_project
 from tests.builders import Ended, call, experiment, run_result
-from tests.made import Point, made_campaign, points, write_result
+from tests.made import Point, lognormal, made_campaign, points, write_result
 
 ENERGY = "energy_per_output_token_j"
 REAL: dict[str, Any] = {"energy_method": "nvml"}
@@ -54,6 +55,16 @@ def test_two_campaigns_are_compared_experiment_by_experiment(project: Project) -
     assert {one.design for one in compared.comparisons} == {"unpaired"}
     assert "only old has: batch_size 4" in compared.notes
     assert answer(compared) == ["Energy per output token, of 2 pairs: lower in 1, cannot tell in 1."]
+
+
+def test_a_small_difference_that_is_told_does_not_read_as_none(project: Project) -> None:
+    of = [replace(point, noise=lognormal(0.00001)) for point in points([1.0, 1.0003], backend="pytorch")]
+    made_campaign(project.results, "grid", of, 5)
+    compared = compare("grid:batch_size=1", "grid:batch_size=2", metrics=[ENERGY], project=project)
+    assert compared.comparisons[0].verdict == "higher"
+    assert answer(compared)[0].endswith("is higher, 1.0003 times A (1.0003 to 1.0003 at 95 %).")
+    (table,) = comparison_tables(compared)
+    assert table.rows[0][3:5] == ["1.0003", "1.0003 to 1.0003"]
 
 
 def test_a_part_and_values_are_compared_within_a_campaign(project: Project) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from orchestrator.analysis.groups import Group, groups_of
 from orchestrator.analysis.summary import summarise
-from orchestrator.report.grouped import drift_notes, group_notes
+from orchestrator.report.grouped import drift_notes, group_notes, group_table
 from orchestrator.results.table import as_table
 from tests.bench.stats.harness import METRIC, made_group
 from tests.made import made_results, points
@@ -28,6 +28,17 @@ def test_cycles_that_lack_experiments_are_said_not_to_count() -> None:
     assert said in group_notes(groups, [[found]])
     alone = groups_of(as_table(Path("base"), results))
     assert said not in group_notes(alone, [[summarise(group, METRIC) for group in alone]])
+
+
+def test_figures_that_are_not_above_0_have_no_ratios_and_no_spread_relative_to_their_mean() -> None:
+    groups = [made_group("below", np.array([-1.0, 0.0, 2.0])), made_group("nothing", np.zeros(3))]
+    found = [summarise(group, METRIC) for group in groups]
+    assert [one.spread for one in found] == [None, None]
+    rows = group_table("made", METRIC, found).rows
+    assert [row[6:8] for row in rows] == [["-3.46 – 4.13", "t"], ["all alike", "t"]]
+    notes = " ".join(group_notes(groups, [found]))
+    assert "all alike: 1 figure the same in every cycle" in notes
+    assert "not all figures are above 0, so typical is their mean" in notes
 
 
 def test_drift_of_many_quantities_is_told_no_more_often_than_of_one() -> None:

@@ -31,7 +31,7 @@ def run_list(name: str, results: Sequence[RunResult]) -> Table:
 def titles(results: Sequence[RunResult]) -> list[str]:
     """Of what varies, which results and a frame of them agree on."""
     table = as_table(Path("base"), results)
-    found = varied_among(results)
+    found = varied_among(result.experiment for result in results)
     assert found == varied_parameters(table.frame, table.parameters)
     return [parameter.title for parameter in found]
 

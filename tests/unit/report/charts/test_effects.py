@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.analysis.effects import Effect, Level
+from orchestrator.analysis.interval import Interval
 from orchestrator.report.charts.effects import effects_chart, ratio_ticks
 from tests.unit.report.charts.examples import ENERGY, effect, interval
 
@@ -43,6 +44,11 @@ def test_what_is_simulated_is_said_in_title_and_axis() -> None:
     assert "(simulated)" in chart.title
     assert "(simulated)" in chart.description
     assert "change of energy per output token (simulated)" in str(chart.spec["layer"])
+
+
+def test_a_change_that_is_told_does_not_read_as_none() -> None:
+    small = Effect("batch_size", [Level(1, None, 5), Level(2, Interval(1.0004, 1.0003, 1.0005, 0.95, "log-t", 5), 5)])
+    assert "+0.04 % (+0.03 % to +0.05 %)" in str(effects_chart([small], ENERGY).spec)
 
 
 @pytest.mark.parametrize(
