@@ -149,7 +149,8 @@ def _list_groups(
     from orchestrator.analysis.groups import Choice
     from orchestrator.analysis.summary import summarise
     from orchestrator.cli.console import print_json, print_table
-    from orchestrator.report.grouped import drift_notes, group_document, group_notes, group_table
+    from orchestrator.report.drifting import drift_notes
+    from orchestrator.report.grouped import group_document, group_notes, group_table
     from orchestrator.report.notes import columns_of_frame, notes_on
     from orchestrator.report.tables import HEADLINES
 
@@ -162,7 +163,8 @@ def _list_groups(
         click.echo("no group meets the conditions" if len(table.frame) else "there is no complete run yet")
         return
     used = pd.concat([group.frame for group in groups])
-    notes = [*drift_notes(groups, metrics or HEADLINES), *group_notes(groups, found), *notes_on(columns_of_frame(used))]
+    drifts = drift_notes({table.campaign: groups}, metrics or HEADLINES)
+    notes = [*drifts, *group_notes(groups, found), *notes_on(columns_of_frame(used))]
     for position, of_metric in enumerate(found):
         last = position == len(found) - 1
         print_table(group_table(table.campaign, of_metric[0].metric, of_metric, notes if last else ()))

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from orchestrator.analysis.comparable import ESTIMATED
-from orchestrator.analysis.compare import ALPHA, MEASURED, Comparison, compare_groups, holm
-from orchestrator.analysis.drift import drift_of
+from orchestrator.analysis.compare import MEASURED, Comparison, compare_groups
 from orchestrator.analysis.groups import Choice, Group, groups_of
 from orchestrator.errors import InputError
 from orchestrator.report.circumstances import environment_of, facts
 from orchestrator.report.costs import WORK, Cost, Prices, cost_of
 from orchestrator.report.counting import counted
+from orchestrator.report.drifting import drift_notes
 from orchestrator.report.pairing import Pair, Pairs, pairs_of
 from orchestrator.results.columns import metric_named
 from orchestrator.results.folders import CampaignFolder
@@ -176,20 +176,12 @@ def _left_out(groups: Sequence[Group]) -> Iterator[str]:
         yield "left out: " + ", ".join(f"{counted(number, 'run')} ({reason})" for reason, number in runs.items())
 
 
-def _drifts(groups: Sequence[Group], metrics: Sequence[str]) -> Iterator[str]:
+def _drifts(groups: Sequence[Group], metrics: Sequence[str]) -> list[str]:
     by_campaign: dict[str, list[Group]] = {}
     for group in groups:
         if len(group.frame):
             by_campaign.setdefault(str(group.frame["campaign"].iat[0]), []).append(group)
-    looked_at = [(name, metric, drift_of(own, metric)) for name, own in by_campaign.items() for metric in metrics]
-    seen = [(name, metric, drift) for name, metric, drift in looked_at if drift]
-    adjusted = holm([drift.p_value for _, _, drift in seen])
-    for (name, metric, drift), p_value in zip(seen, adjusted, strict=True):
-        if p_value <= ALPHA:
-            yield (
-                f"{name} drifts: {QUANTITIES[metric].title} {100 * drift.per_cycle:+.2g} % from one cycle to the next"
-                f" ({drift.method}, p = {p_value:.2g}): its cycles are no mere repetitions"
-            )
+    return drift_notes(by_campaign, metrics)
 
 
 def _environments(pairs: Pairs) -> Iterator[str]:

@@ -61,7 +61,7 @@ def test_drift_over_the_cycles_is_said() -> None:
     made_campaign(Path("results"), "warming", points([0.5, 0.4, 0.3, 0.2]), 6, per_cycle=0.05)
     made_campaign(Path("results"), "steady", points([0.5, 0.4, 0.3, 0.2]), 6)
     args = ("--group-by", "backend", "--metric", "energy_per_output_token_j")
-    assert "energy per output token drifts by +" in call("results", "list", "warming", *args).stdout
+    assert "energy per output token of warming drifts by +" in call("results", "list", "warming", *args).stdout
     assert "drifts" not in call("results", "list", "steady", *args).stdout
 
 

@@ -156,7 +156,7 @@ def test_several_campaigns_are_ranked_together_under_their_names(project: Projec
 def test_it_is_told_that_cycles_drift(project: Project) -> None:
     of = [Point(point.of, point.joules_per_token, noise=QUIET) for point in real((0.5, 0.2))]
     made(project, "made", of, 8, per_cycle=0.02)
-    assert any("made drifts: +2" in note for note in chosen(project, "made").notes)
+    assert any("energy per output token of made drifts by +2" in note for note in chosen(project, "made").notes)
 
 
 def test_the_meters_bounds_stand_beside_the_winners_interval(project: Project) -> None:

@@ -181,7 +181,7 @@ def test_outputs_and_drift_and_meters_are_told_of(project: Project) -> None:
     made(project, "none", [1.0, 0.5], output_sha256=None)
     assert "whether outputs are the same is not known" in notes(compare("none", project=project))
     made(project, "drifts", [1.0, 0.5], cycles=8, per_cycle=0.05)
-    assert "drifts drifts: energy per output token +5" in notes(compare("drifts", project=project))
+    assert "energy per output token of drifts drifts by +5" in notes(compare("drifts", project=project))
     near = [Point(one.of, one.joules_per_token, noise=lambda _: 1.0) for one in points([1.0, 1.01])]
     made_campaign(project.results, "near", near, 5)
     assert "within the meters' own bounds" in notes(compare("near", metrics=[ENERGY], project=project))
