@@ -33,6 +33,7 @@ def drift_note(campaign: str, metric: str, drift: Drift) -> str:
     """That a quantity drifts, by how much, how that is known, and what follows."""
     sign = "+" if drift.per_cycle > 0 else "−"
     return (
-        f"{QUANTITIES[metric].title} of {campaign} drifts by {sign}{percent(abs(drift.per_cycle))} from one cycle to the"
-        f" next ({drift.method}, p = {drift.p_value:.2g}): cycles are no mere repetitions, and intervals may not hold"
+        f"{QUANTITIES[metric].title} of {campaign} drifts by {sign}{percent(abs(drift.per_cycle))} from one cycle to"
+        f" the next ({drift.method}, p = {drift.p_value:.2g}): cycles are no mere repetitions, and intervals may"
+        " not hold"
     )

@@ -262,3 +262,19 @@ def test_json_carries_everything_in_si_units(project: Project) -> None:
     assert energy["verdict"] == "lower"
     assert energy["ratio"]["method"] == "log-t"
     assert energy["cost"]["energy_j"]["estimate"] == pytest.approx(-0.5e6, rel=0.1)
+
+
+def test_how_each_pair_was_compared_is_told_where_that_is_unlike(project: Project) -> None:
+    gpus = tuple(f"GPU-{n}" for n in range(4))
+    factors = (1.0, 1.1, 0.9, 1.3)
+    made(project, "square", [1.0, 1.02, 1.4, 0.8, 2.0, 0.5], 4, gpus=gpus, gpu_factors=factors, **REAL)
+    made(project, "alike", [1.0, 0.5, 0.4], **REAL)
+    (square,) = comparison_tables(compare("square", metrics=[ENERGY], project=project))
+    place = [column.title for column in square.columns].index("compared")
+    told = [row[place] for row in square.rows]
+    assert told.count("paired by cycle") == 1  # both always on the same GPU
+    assert told.count("paired by cycle and blocked by GPU") == 4
+    assert any("compared paired by cycle and blocked by GPU (4), paired by cycle (1);" in each for each in square.notes)
+    (alike,) = comparison_tables(compare("alike", metrics=[ENERGY], project=project))
+    assert "compared" not in [column.title for column in alike.columns]
+    assert any("compared paired by cycle; " in each for each in alike.notes)
