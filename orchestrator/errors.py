@@ -47,6 +47,13 @@ class MachineError(OrchestratorError):
     exit_code = EXIT_MACHINE
 
 
+class DiskError(MachineError):
+    """A file could not be read or written, for a reason that may pass: the same is worth trying again."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, hint="check that the folder is there, has room and can be written, then try again")
+
+
 class InUseError(OrchestratorError):
     """Another orchestrator has the campaign."""
 

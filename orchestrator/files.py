@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from orchestrator.errors import MachineError
+from orchestrator.errors import DiskError
 from runners.contract.folders import sync
 
 
@@ -49,13 +49,10 @@ def disk_errors() -> Iterator[None]:
     """What the system says of files, in our words.
 
     Raises:
-        MachineError: in place of an OSError.
+        DiskError: in place of an OSError.
     """
     try:
         yield
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        raise MachineError(
-            f"{where}{error.strerror or error}",
-            hint="check that the folder is there, has room and can be written; then `orchestrate resume`",
-        ) from error
+        raise DiskError(f"{where}{error.strerror or error}") from error

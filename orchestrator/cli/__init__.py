@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 from importlib import import_module
@@ -11,7 +12,7 @@ from typing import Any
 
 import click
 
-from orchestrator.errors import EXIT_FAULT, EXIT_MACHINE, EXIT_WRONG_INPUT, OrchestratorError
+from orchestrator.errors import EXIT_FAULT, EXIT_WRONG_INPUT, DiskError, OrchestratorError
 
 COMMANDS = {
     "campaign": "Run a campaign file: every experiment, every cycle.",
@@ -107,6 +108,8 @@ def _exit_code() -> int:
     except click.ClickException as error:
         error.show()
         return EXIT_WRONG_INPUT
+    except DiskError as error:
+        return _disk_complaint(error)
     except OrchestratorError as error:
         return _complain(str(error), error.hint, error.exit_code)
     except (KeyboardInterrupt, click.Abort):
@@ -118,9 +121,14 @@ def _exit_code() -> int:
         if error.strerror is None:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        hint = "check that the folder is there, has room and can be written; then `orchestrate resume`"
-        return _complain(f"{where}{error.strerror}", hint, EXIT_MACHINE)
+        return _disk_complaint(DiskError(f"{where}{error.strerror}"))
     return code if isinstance(code, int) else 0
+
+
+def _disk_complaint(error: DiskError) -> int:
+    """Whatever was typed is worth typing again: a campaign goes on where it stopped."""
+    again = shlex.join(["orchestrate", *sys.argv[1:]])
+    return _complain(str(error), f"{error.hint}: `{again}`", error.exit_code)
 
 
 def _complain(message: str, hint: str | None, exit_code: int) -> int:

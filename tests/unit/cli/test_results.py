@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
+import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -228,3 +231,24 @@ def test_many_rows_look_as_rich_would_draw_them(
     tables.print_table(table)
     assert capsys.readouterr().out == drawn
     assert "模型模型模  good" in drawn
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("results", "export", "made", "-o", "two words.csv"), ("report", "made", "-o", "report.md")],
+    ids=["export", "report"],
+)
+def test_a_file_that_cannot_be_written_is_answered_with_the_command_that_was_typed(
+    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_campaign(Path("results"), "made", points([0.5, 0.3]), 3)
+
+    def full(path: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr("orchestrator.files.sync", full)
+    refused = call(*arguments)
+    assert refused.returncode == 3
+    assert "No space left on device" in refused.stderr
+    assert f"try again: `{shlex.join(('orchestrate', *arguments))}`" in refused.stderr
+    assert "resume" not in refused.stderr
