@@ -49,6 +49,7 @@ def list_runs(
     """
     from orchestrator.analysis.conditions import parse_condition, runs_meeting
     from orchestrator.cli.console import print_json_list, print_table
+    from orchestrator.report.counting import some_of
     from orchestrator.report.loading import load_table, results_of
     from orchestrator.report.runs import run_list
     from orchestrator.results.columns import metric_named
@@ -73,7 +74,8 @@ def list_runs(
     if len(some.frame) or not conditions:
         print_table(run_list(some, metrics))
     if conditions:
-        click.echo(f"{len(some.frame):,} of {len(table.frame):,} runs meet the conditions.")
+        runs = some_of(len(some.frame), len(table.frame), "run")
+        click.echo(f"{runs} {'meets' if len(some.frame) == 1 else 'meet'} the conditions.")
     click.echo("One run in full: orchestrate results show RUN")
     return EXIT_DONE
 
@@ -109,6 +111,7 @@ def export_runs(
     measured is empty, never 0.
     """
     from orchestrator.analysis.conditions import parse_condition
+    from orchestrator.report.counting import counted
     from orchestrator.report.export import as_csv, exported_groups, exported_runs, write_table
     from orchestrator.report.loading import load_table
     from orchestrator.results.columns import metric_named
@@ -130,7 +133,7 @@ def export_runs(
         click.echo(as_csv(frame), nl=False, color=True)  # as it is: click would take out what looks like a colour
         return EXIT_DONE
     write_table(frame, output)
-    click.echo(f"{len(frame):,} rows: {output}", err=True)
+    click.echo(f"{counted(len(frame), 'row')}: {output}", err=True)
     return EXIT_DONE
 
 

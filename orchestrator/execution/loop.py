@@ -106,8 +106,9 @@ class Loop:
         counts = self._manifest.counts()
         name = self._bench.campaign.name
         if self._stop.is_set() and counts[Status.PENDING]:
+            runs = "1 run" if self._standing.runs == 1 else f"{self._standing.runs} runs"
             raise InterruptedCampaignError(
-                f"campaign {name!r} stopped with {counts[Status.COMPLETED]} of {self._standing.runs} runs complete",
+                f"campaign {name!r} stopped with {counts[Status.COMPLETED]} of {runs} complete",
                 hint=f"`orchestrate resume {name}` goes on from here",
             )
         left, unneeded = counts[Status.PENDING], counts[Status.UNNEEDED]

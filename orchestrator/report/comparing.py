@@ -13,7 +13,7 @@ from orchestrator.analysis.groups import Choice, Group, groups_of
 from orchestrator.errors import InputError
 from orchestrator.report.circumstances import environment_of, facts
 from orchestrator.report.costs import WORK, Cost, Prices, cost_of
-from orchestrator.report.counting import counted
+from orchestrator.report.counting import counted, some_of
 from orchestrator.report.drifting import drift_notes
 from orchestrator.report.pairing import Pair, Pairs, pairs_of
 from orchestrator.results.columns import metric_named
@@ -143,13 +143,13 @@ def _notes(pairs: Pairs, metrics: Sequence[str], comparisons: Sequence[Compariso
     if asked and all(asked):
         yield "the same prompts gave the same outputs"
     elif asked:
-        yield f"outputs differ in {asked.count(False)} of {counted(len(asked), 'pair')} that were asked the same"
+        yield f"outputs differ in {some_of(asked.count(False), len(asked), 'pair')} that were asked the same"
     elif same:
         yield "whether outputs are the same is not known: they were not asked the same, or what came is not kept"
     if any(one.why_not == ESTIMATED for one in comparisons):
         yield "--estimated compares estimated joules all the same"
     if unlike := len({(id(one.a), id(one.b)) for one in comparisons if one.unlike_gpus}):
-        what = "the two" if len(pairs.found) == 1 else f"in {unlike} of {len(pairs.found)} pairs the two"
+        what = "the two" if len(pairs.found) == 1 else f"in {some_of(unlike, len(pairs.found), 'pair')} the two"
         yield f"{what} ran on unlike GPUs, and nothing tells what these add: part of a difference may be theirs"
     if within := sum(map(_meters_allow, comparisons)):
         yield (

@@ -206,7 +206,7 @@ def test_a_campaign_of_one_run_that_measured_nothing_claims_nothing() -> None:
     assert group["metrics"]["energy_per_output_token_j"]["mean"] is None
     shown = call("results", "list", "base", "--group-by", "experiment_id")
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert "energy was not measured in 1 of 1 runs" in shown.stdout
+    assert "energy was not measured in 1 of 1 run" in shown.stdout
     assert "it takes two cycles" in shown.stdout
     assert call("results", "export", "base", "--group-by", "experiment_id").returncode == 0
 
