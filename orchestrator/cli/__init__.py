@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from orchestrator.errors import EXIT_FAULT, EXIT_WRONG_INPUT, DiskError, OrchestratorError
+from orchestrator.printable import harmless
 
 COMMANDS = {
     "campaign": "Run a campaign file: every experiment, every cycle.",
@@ -132,8 +133,8 @@ def _disk_complaint(error: DiskError) -> int:
 
 
 def _complain(message: str, hint: str | None, exit_code: int) -> int:
-    lines = message.splitlines() or [""]
+    lines = harmless(message).splitlines() or [""]
     click.echo("\n".join(f"error: {line}" for line in lines), err=True)
     if hint:
-        click.echo(f"hint: {hint}", err=True)
+        click.echo(f"hint: {harmless(hint)}", err=True)
     return exit_code

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from orchestrator.analysis.best import meters_of
+from orchestrator.printable import harmless, on_one_line
 from orchestrator.report.answers import BESIDE, LATENCY, Answers, Standing, typical
 from orchestrator.report.charts.wording import caveats, labelled
 from orchestrator.report.counting import counted
@@ -19,8 +20,6 @@ from runners.contract.quantities import QUANTITIES
 _MOST_ROWS = 100
 _MARKUP = re.compile(r"([\\`*{}\[\]<>#|~!&$@]|(?<![^\W_])_|_(?![^\W_]))")
 """What may be markup; an underscore within a word is none."""
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Controls of terminals, and of the direction of what stands around them."""
 
 
 def as_markdown(answers: Answers, chart: str | None = None) -> str:
@@ -59,17 +58,19 @@ def _lines(answers: Answers, chart: str | None) -> Iterator[str]:
 
 def text(content: object) -> str:
     """Content as text: nothing in it is markup, and it stays on its line."""
-    return _MARKUP.sub(r"\\\1", _UNSEEN.sub("\ufffd", " ".join(str(content).split())))
+    return _MARKUP.sub(r"\\\1", harmless(" ".join(str(content).split())))
 
 
 def code(content: str) -> str:
     """Content as code within a line, whatever backticks it holds."""
+    content = on_one_line(content)
     fence = "`" * (max((len(run) for run in re.findall("`+", content)), default=0) + 1)
     return f"{fence} {content} {fence}" if "`" in content else f"`{content}`"
 
 
 def block(content: str, language: str) -> list[str]:
     """Content as a block of code, whatever fences it holds."""
+    content = harmless(content)
     fence = "`" * max(3, max((len(run) for run in re.findall("`+", content)), default=0) + 1)
     return [f"{fence}{language}", content.rstrip("\n"), fence]
 
@@ -95,7 +96,7 @@ def _bullets(sentences: Sequence[Sentence]) -> list[str]:
 
 def _prose(part: str) -> str:
     """A part of a sentence of ours, whose outer blanks count; what stands between backticks is code."""
-    pieces = part.split("`")
+    pieces = harmless(part).split("`")
     return "".join(code(piece) if place % 2 else _MARKUP.sub(r"\\\1", piece) for place, piece in enumerate(pieces))
 
 

@@ -15,11 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from orchestrator.cli.console import tables
+from orchestrator.printable import harmless, on_one_line
 from orchestrator.report.tables import Column, Table
 from tests.builders import begun, call, experiment, published_run, run_result
 from tests.made import Point, made_campaign, points
 
 NASTY = "<img src=x onerror=alert(1)> [red]模型[/red] \x1b[31m‮"
+UNSEEN = {"\x1b", "\u202e"}
 
 
 @pytest.fixture
@@ -188,10 +190,12 @@ def test_names_in_any_script_and_with_markup_are_data(name: str) -> None:
     begun(Path("results"), "base")
     for args in (("list", "base"), ("list", "base", "--group-by", "model")):
         shown = call("results", *args).stdout
-        assert "\x1b" not in shown
-        assert "‮" not in shown
-        assert (name if name.isprintable() else name.split("\x1b")[0].split("\n")[0]) in shown
-    assert {row["model"].removeprefix("'") for row in rows_of("base")} == {name, "plain"}
+        assert not UNSEEN & set(shown)
+        assert on_one_line(name) in shown
+    assert {row["model"].removeprefix("'") for row in rows_of("base")} == {harmless(name), "plain"}
+    assert call("results", "export", "base", "-o", "raw.parquet").returncode == 0
+    assert set(pq.read_table("raw.parquet")["model"].to_pylist()) == {name, "plain"}
+    assert not UNSEEN & set(call("results", "list", "base", "--json").stdout)
     assert {group["key"]["model"] for group in json_of("list", "base", "--group-by", "model")["groups"]} == {
         name,
         "plain",

@@ -249,6 +249,8 @@ def test_names_in_any_script_and_markup_are_data(project: Project) -> None:
     done = ran(project, "grid")
     assert done.returncode == 0
     assert "組織/模型-[bold]<b>ф</b>" in done.stdout
+    assert "org/naïve\\u202emodel" in done.stdout
+    assert "\u202e" not in done.stdout
 
 
 def test_json_carries_everything_in_si_units(project: Project) -> None:
