@@ -61,7 +61,7 @@ def choose(project: Project, names: Sequence[str], question: Question) -> Chosen
     Raises:
         InputError: there is no such campaign, quantity or column, or a condition cannot be understood.
     """
-    metric = metric_named(question.metric)
+    metric = metric_named(question.metric, "--minimize" if question.better == "lower" else "--maximize")
     names = list(dict.fromkeys(names))
     conditions = [parse_condition(text) for text in question.where]
     read = [load_table(name, project=project) for name in names]

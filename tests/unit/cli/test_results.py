@@ -96,7 +96,7 @@ def test_filters_pick_runs_by_row_and_groups_by_median(results: Path) -> None:
         (("list", "made", "--group-by", "nothing"), "there is no column 'nothing'"),
         (("list", "made", "--where", "p95 < 1"), "could be ttft_s.p95"),
         (("list", "made", "--where", "energy_j < much"), "is a number"),
-        (("list", "made", "--metric", "model"), "there is no column 'model'"),
+        (("list", "made", "--metric", "model"), "--metric 'model' is no quantity"),
         (("list", "made", "--suspect"), "about groups"),
         (("export", "made", "-o", "x.txt"), "must end in .csv or .parquet"),
         (("list", "other"), "there is no campaign"),

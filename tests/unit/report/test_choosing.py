@@ -250,7 +250,7 @@ def test_the_command_prints_answer_ranking_front_and_effects(project: Project) -
     ("arguments", "words"),
     [
         (["--minimize", ENERGY, "--maximize", "tokens_per_j"], "exclude each other"),
-        (["--minimize", "enrgy_j"], "there is no column 'enrgy_j'"),
+        (["--minimize", "enrgy_j"], "--minimize 'enrgy_j' is no quantity"),
         (["--where", "ttft_s.p95"], "is no condition"),
         (["--group-by", "batch"], "there is no column 'batch'"),
     ],

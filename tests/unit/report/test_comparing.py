@@ -209,7 +209,7 @@ def test_conditions_say_which_runs_and_which_groups(project: Project) -> None:
         (("grid:x", "grid"), "no experiment of grid has 'x' in its id"),
         (("grid:-1-", "grid"), "campaign grid has 2 experiments"),
         (("grid", "one", "--against", "x"), "--against is about the groups of one campaign"),
-        (("grid", "--metric", "joules"), "there is no column 'joules'"),
+        (("grid", "--metric", "joules"), "--metric 'joules' is no quantity"),
         (("grid", "--group-by", "nope"), "there is no column 'nope'"),
         (("grid", "--where", "x"), "'x' is no condition"),
     ],
