@@ -11,7 +11,7 @@ from orchestrator.analysis.comparable import ESTIMATED
 from orchestrator.analysis.compare import MEASURED, Comparison, compare_groups
 from orchestrator.analysis.groups import Choice, Group, groups_of
 from orchestrator.errors import InputError
-from orchestrator.report.circumstances import environment_of, facts
+from orchestrator.report.circumstances import environment_of, facts, told
 from orchestrator.report.costs import WORK, Cost, Prices, cost_of
 from orchestrator.report.counting import counted, some_of
 from orchestrator.report.drifting import drift_notes
@@ -202,9 +202,10 @@ def _environments(pairs: Pairs) -> Iterator[str]:
         }
         if not fields and unlike_backends:
             continue
-        told = [f"{name} {before or '—'} → {after or '—'}" for name, (before, after) in fields.items()]
-        more = f" and {len(told) - _FIELDS_NAMED} more" if len(told) > _FIELDS_NAMED else ""
-        what = f": {'; '.join(told[:_FIELDS_NAMED])}{more}" if told else ", in what cannot be read any more"
+        texts = {name: told(name, values) for name, values in fields.items()}
+        differ = [f"{name} {before or '—'} → {after or '—'}" for name, (before, after) in texts.items()]
+        more = f" and {len(differ) - _FIELDS_NAMED} more" if len(differ) > _FIELDS_NAMED else ""
+        what = f": {'; '.join(differ[:_FIELDS_NAMED])}{more}" if differ else ", in what cannot be read any more"
         yield f"environments differ ({pair.name_a} → {pair.name_b}){what}"
     if len(seen) > _ENVIRONMENTS_NAMED:
         yield f"{len(seen) - _ENVIRONMENTS_NAMED} more pairs of environments differ"

@@ -9,6 +9,7 @@ from orchestrator.analysis.best import meters_of
 from orchestrator.printable import harmless, on_one_line
 from orchestrator.report.answers import BESIDE, LATENCY, Answers, Standing, typical
 from orchestrator.report.charts.wording import caveats, labelled
+from orchestrator.report.circumstances import told
 from orchestrator.report.counting import counted
 from orchestrator.report.in_words import banner, effect_name, in_short, place_of
 from orchestrator.report.methods import methods
@@ -105,11 +106,11 @@ def _ranking(answers: Answers) -> list[str]:
         return []
     shown_rows = answers.standings[:_MOST_ROWS]
     metrics = list(dict.fromkeys((*([answers.metric.name] if answers.metric else []), *BESIDE)))
-    told = [caveats([one.summaries[name].group for one in shown_rows], [QUANTITIES[name]]) for name in metrics]
+    known = [caveats([one.summaries[name].group for one in shown_rows], [QUANTITIES[name]]) for name in metrics]
     heads = [("place", True), ("configuration", False)]
-    heads += [(_head(metric, of_all), True) for metric, (of_all, _) in zip(metrics, told, strict=True)]
+    heads += [(_head(metric, of_all), True) for metric, (of_all, _) in zip(metrics, known, strict=True)]
     heads[3:3] = [("95 % interval", True), ("standing", False)]
-    rows = [_row(one, answers, metrics, [of_each[at] for _, of_each in told]) for at, one in enumerate(shown_rows)]
+    rows = [_row(one, answers, metrics, [of_each[at] for _, of_each in known]) for at, one in enumerate(shown_rows)]
     lines = table([*heads, ("cycles", True)], rows)
     if (more := len(answers.standings) - _MOST_ROWS) > 0:
         lines += ["", f"{more:,} more configurations: `orchestrate results export` has them."]
@@ -178,12 +179,13 @@ def _environment(answers: Answers) -> list[str]:
     meters = sorted({meter for one in answers.standings for meter in meters_of(one.group)})
     wanted = ("backends", "cpu", "memory_bytes", "os", "driver", "cuda", "gpu 0.name", "image_digest")
     lines = [f"- energy: {text(', '.join(meters))}"] if meters else []
-    lines += [f"- {text(field)}: {text(facts.alike[field])}" for field in wanted if field in facts.alike]
-    lines += [
-        f"- {text(field)}, by environment: " + "; ".join(text(value or "—") for value in facts.differing[field])
-        for field in wanted
-        if field in facts.differing
-    ]
+    for field in wanted:
+        if field in facts.alike:
+            lines.append(f"- {text(field)}: {text(*told(field, [facts.alike[field]]))}")
+    for field in wanted:
+        if field in facts.differing:
+            values = "; ".join(text(value or "—") for value in told(field, facts.differing[field]))
+            lines.append(f"- {text(field)}, by environment: {values}")
     return lines
 
 
