@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,12 @@ class DiskError(MachineError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, hint="check that the folder is there, has room and can be written, then try again")
+
+    @classmethod
+    def of(cls, error: OSError) -> DiskError:
+        """What the system says of a file, in our words: a draft is called by the name that it would have got."""
+        name = re.sub(r"\.\d+\.new$", "", str(error.filename)) if error.filename else ""
+        return cls(f"{name}: {error.strerror or error}" if name else f"{error.strerror or error}")
 
 
 class InUseError(OrchestratorError):

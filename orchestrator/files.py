@@ -54,5 +54,4 @@ def disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        raise DiskError(f"{where}{error.strerror or error}") from error
+        raise DiskError.of(error) from error

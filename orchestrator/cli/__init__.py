@@ -121,8 +121,7 @@ def _exit_code() -> int:
     except OSError as error:
         if error.strerror is None:
             raise
-        where = f"{error.filename}: " if error.filename else ""
-        return _disk_complaint(DiskError(f"{where}{error.strerror}"))
+        return _disk_complaint(DiskError.of(error))
     return code if isinstance(code, int) else 0
 
 

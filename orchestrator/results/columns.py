@@ -77,9 +77,10 @@ def metric_named(name: str, option: str = "--metric") -> str:
     if fitting:
         raise InputError(f"{option} {name!r} could be {_listed(fitting)}", hint=f"name it in full; {_ALL_QUANTITIES}")
     titled = {quantity.title.lower(): known for known, quantity in QUANTITIES.items()}
+    begun = [known for known in QUANTITIES if name and known.startswith(name.lower())]
     holding = [known for known in QUANTITIES if name and name.lower() in known]
     close = get_close_matches(name.lower(), [*QUANTITIES, *titled], n=_NEAREST, cutoff=0.5)
-    near = list(dict.fromkeys([*(titled.get(one, one) for one in close), *holding]))[:_NEAREST]
+    near = list(dict.fromkeys([*begun, *(titled.get(one, one) for one in close), *holding]))[:_NEAREST]
     hint = f"did you mean {' or '.join(near)}? {_ALL_QUANTITIES}" if near else _ALL_QUANTITIES
     raise InputError(f"{option} {name!r} is no quantity", hint=hint)
 

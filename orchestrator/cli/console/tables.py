@@ -16,7 +16,7 @@ from orchestrator.cli.console.terminal import hanging, new_console
 from orchestrator.printable import harmless, on_one_line
 from orchestrator.report.tables import Column, Table
 
-_PROSE = 30
+_PROSE = 20
 _MANY_ROWS = 200
 """From here on rows are written by ourselves: rich takes a millisecond for each."""
 _SPACE = 2

@@ -13,9 +13,14 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
+from orchestrator import compare
 from orchestrator.cli.console import tables
 from orchestrator.printable import harmless, on_one_line
+from orchestrator.report.compared import comparison_tables
+from orchestrator.report.loading import load_table
+from orchestrator.report.runs import run_list
 from orchestrator.report.tables import Column, Table
 from tests.builders import begun, call, experiment, published_run, run_result
 from tests.made import Point, made_campaign, points
@@ -253,6 +258,32 @@ def test_a_file_that_cannot_be_written_is_answered_with_the_command_that_was_typ
     monkeypatch.setattr("orchestrator.files.sync", full)
     refused = call(*arguments)
     assert refused.returncode == 3
-    assert "No space left on device" in refused.stderr
+    assert f"{arguments[-1]}: No space left on device" in refused.stderr
     assert f"try again: `{shlex.join(('orchestrate', *arguments))}`" in refused.stderr
     assert "resume" not in refused.stderr
+
+
+def test_on_80_columns_a_comparison_is_a_table_and_long_rows_are_blocks_of_whole_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    narrow = Console(width=80, highlight=False, markup=False, emoji=False)
+    monkeypatch.setattr(tables, "new_console", lambda *, to_stderr: narrow)
+    made_campaign(Path("results"), "old", points([1000.0, 0.8]), 5)
+    made_campaign(Path("results"), "new", points([900.0, 0.81]), 5, seed=4)
+    for table in comparison_tables(compare("old", "new")):
+        tables.print_table(table)
+        drawn = capsys.readouterr().out
+        assert "─" in drawn
+        assert max(map(len, drawn.splitlines())) <= 80
+        for row in table.rows:
+            assert [cell for cell in row[:-1] if cell not in drawn] == []  # no figure is cut or folded
+            assert set(row[-1].split()) <= set(drawn.split())
+    long = Point(experiment("vllm", model="org/" + "long-" * 30, max_num_seqs=8), 1234567.0)
+    made_campaign(Path("results"), "long", [long, Point(experiment("vllm", max_num_seqs=16), 0.5)], 2)
+    table = run_list(load_table("long"))
+    tables.print_table(table)
+    drawn = capsys.readouterr().out
+    assert "max_num_seqs: 8" in drawn
+    assert "─" not in drawn
+    unfolded = drawn.replace("\n", "")
+    assert [cell for row in table.rows for cell in row if cell not in unfolded] == []
