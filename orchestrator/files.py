@@ -45,8 +45,11 @@ def replace_durably(draft: Path, path: Path) -> None:
 
 
 @contextmanager
-def disk_errors() -> Iterator[None]:
+def disk_errors(then: str | None = None) -> Iterator[None]:
     """What the system says of files, in our words.
+
+    Args:
+        then: the command that goes on from there; None: the same once more.
 
     Raises:
         DiskError: in place of an OSError.
@@ -54,4 +57,4 @@ def disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DiskError.of(error) from error
+        raise DiskError.of(error, then) from error

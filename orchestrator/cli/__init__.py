@@ -126,9 +126,9 @@ def _exit_code() -> int:
 
 
 def _disk_complaint(error: DiskError) -> int:
-    """Whatever was typed is worth typing again: a campaign goes on where it stopped."""
-    again = shlex.join(["orchestrate", *sys.argv[1:]])
-    return _complain(str(error), f"{error.hint}: `{again}`", error.exit_code)
+    """A hint that says to try again names what was typed; a campaign goes on where it stopped then, too."""
+    again = "" if error.then else f": `{shlex.join(['orchestrate', *sys.argv[1:]])}`"
+    return _complain(str(error), f"{error.hint}{again}", error.exit_code)
 
 
 def _complain(message: str, hint: str | None, exit_code: int) -> int:

@@ -208,7 +208,7 @@ class Loop:
 
     def _begin(self, slot: Slot, gap: Gap | None) -> LiveAttempt:
         row = slot.row
-        with disk_errors():
+        with disk_errors(f"orchestrate resume {self._bench.campaign.name}"):
             name = self._bench.folder.make_attempt(row.experiment_id, row.cycle, row.attempts + 1)
             attempt = prepare(self._bench, name, slot.experiment, row.order_index, slot.gpus, gap)
         self._manifest.begin_attempt(row.order_index, name.attempt)
