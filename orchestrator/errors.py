@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,28 @@ class MachineError(OrchestratorError):
     """Something the machine should have is missing: an engine, a GPU, room on the disk."""
 
     exit_code = EXIT_MACHINE
+
+
+class DiskError(MachineError):
+    """A file could not be read or written, for a reason that may pass.
+
+    Args:
+        message: what is wrong, and where.
+        then: the command that goes on from there; None: the same once more.
+    """
+
+    def __init__(self, message: str, then: str | None = None) -> None:
+        afterwards = f"`{then}`" if then else "try again"
+        super().__init__(
+            message, hint=f"check that the folder is there, has room and can be written; then {afterwards}"
+        )
+        self.then = then
+
+    @classmethod
+    def of(cls, error: OSError, then: str | None = None) -> DiskError:
+        """What the system says of a file, in our words: a draft is called by the name that it would have got."""
+        name = re.sub(r"\.\d+\.new$", "", str(error.filename)) if error.filename else ""
+        return cls(f"{name}: {error.strerror or error}" if name else f"{error.strerror or error}", then)
 
 
 class InUseError(OrchestratorError):

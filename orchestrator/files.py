@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from orchestrator.errors import MachineError
+from orchestrator.errors import DiskError
 from runners.contract.folders import sync
 
 
@@ -45,17 +45,16 @@ def replace_durably(draft: Path, path: Path) -> None:
 
 
 @contextmanager
-def disk_errors() -> Iterator[None]:
+def disk_errors(then: str | None = None) -> Iterator[None]:
     """What the system says of files, in our words.
 
+    Args:
+        then: the command that goes on from there; None: the same once more.
+
     Raises:
-        MachineError: in place of an OSError.
+        DiskError: in place of an OSError.
     """
     try:
         yield
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        raise MachineError(
-            f"{where}{error.strerror or error}",
-            hint="check that the folder is there, has room and can be written; then `orchestrate resume`",
-        ) from error
+        raise DiskError.of(error, then) from error

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from orchestrator.printable import on_one_line
 from orchestrator.results.columns import texts_of
 from orchestrator.results.parameters import shown
 from orchestrator.results.table import RunTable
@@ -21,7 +22,7 @@ _MUTE = frozenset({"auto", "default", "none", "null", "true", "false", "on", "of
 def group_labels(
     table: RunTable, by: Sequence[str], firsts: Sequence[int], keys: Sequence[Mapping[str, Any]]
 ) -> list[str]:
-    """A label for each group, no two alike.
+    """A label for each group, no two alike, with control characters of names as escapes.
 
     Args:
         table: of the campaign.
@@ -45,7 +46,7 @@ def group_labels(
         for row in (zip(*texts, strict=True) if texts else [()] * len(frame))
     ]
     labels = [
-        label or f"{backend}{SEPARATOR}{model}"
+        on_one_line(label or f"{backend}{SEPARATOR}{model}")
         for label, backend, model in zip(labels, frame["backend"], frame["model"], strict=True)
     ]
     labels = _told_apart(labels, [_environment(key) for key in keys])

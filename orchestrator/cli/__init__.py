@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 from importlib import import_module
@@ -11,7 +12,8 @@ from typing import Any
 
 import click
 
-from orchestrator.errors import EXIT_FAULT, EXIT_MACHINE, EXIT_WRONG_INPUT, OrchestratorError
+from orchestrator.errors import EXIT_FAULT, EXIT_WRONG_INPUT, DiskError, OrchestratorError
+from orchestrator.printable import harmless
 
 COMMANDS = {
     "campaign": "Run a campaign file: every experiment, every cycle.",
@@ -107,6 +109,8 @@ def _exit_code() -> int:
     except click.ClickException as error:
         error.show()
         return EXIT_WRONG_INPUT
+    except DiskError as error:
+        return _disk_complaint(error)
     except OrchestratorError as error:
         return _complain(str(error), error.hint, error.exit_code)
     except (KeyboardInterrupt, click.Abort):
@@ -117,15 +121,19 @@ def _exit_code() -> int:
     except OSError as error:
         if error.strerror is None:
             raise
-        where = f"{error.filename}: " if error.filename else ""
-        hint = "check that the folder is there, has room and can be written; then `orchestrate resume`"
-        return _complain(f"{where}{error.strerror}", hint, EXIT_MACHINE)
+        return _disk_complaint(DiskError.of(error))
     return code if isinstance(code, int) else 0
 
 
+def _disk_complaint(error: DiskError) -> int:
+    """A hint that says to try again names what was typed; a campaign goes on where it stopped then, too."""
+    again = "" if error.then else f": `{shlex.join(['orchestrate', *sys.argv[1:]])}`"
+    return _complain(str(error), f"{error.hint}{again}", error.exit_code)
+
+
 def _complain(message: str, hint: str | None, exit_code: int) -> int:
-    lines = message.splitlines() or [""]
+    lines = harmless(message).splitlines() or [""]
     click.echo("\n".join(f"error: {line}" for line in lines), err=True)
     if hint:
-        click.echo(f"hint: {hint}", err=True)
+        click.echo(f"hint: {harmless(hint)}", err=True)
     return exit_code

@@ -10,6 +10,7 @@ from orchestrator.execution.campaigns import campaign_runs, campaign_status, exi
 from orchestrator.execution.changes import retired
 from orchestrator.execution.precision import precision_of
 from orchestrator.manifest.store import Status
+from orchestrator.report.counting import some_of
 from orchestrator.report.engine_messages import message_notes
 from orchestrator.report.failed import failure_summary
 from orchestrator.report.precision import precision_lines, progress_of
@@ -58,5 +59,6 @@ def finish(name: str, project: Project, *, quiet: bool, as_json: bool) -> None:
         lines += precision_lines(name, precision.until, progress)
     lines += failure_summary(name, status.runs, failed, status.recovered, near(folder), issues)
     if failed:
-        lines.append(f"{len(failed):,} of {status.runs:,} runs failed; `orchestrate resume {name}` tries them again.")
+        runs = some_of(len(failed), status.runs, "run")
+        lines.append(f"{runs} failed; `orchestrate resume {name}` tries them again.")
     print_lines([*lines, f"Each run: orchestrate results list {name}"])

@@ -49,6 +49,7 @@ def list_runs(
     """
     from orchestrator.analysis.conditions import parse_condition, runs_meeting
     from orchestrator.cli.console import print_json_list, print_table
+    from orchestrator.report.counting import some_of
     from orchestrator.report.loading import load_table, results_of
     from orchestrator.report.runs import run_list
     from orchestrator.results.columns import metric_named
@@ -73,7 +74,8 @@ def list_runs(
     if len(some.frame) or not conditions:
         print_table(run_list(some, metrics))
     if conditions:
-        click.echo(f"{len(some.frame):,} of {len(table.frame):,} runs meet the conditions.")
+        runs = some_of(len(some.frame), len(table.frame), "run")
+        click.echo(f"{runs} {'meets' if len(some.frame) == 1 else 'meet'} the conditions.")
     click.echo("One run in full: orchestrate results show RUN")
     return EXIT_DONE
 
@@ -109,6 +111,7 @@ def export_runs(
     measured is empty, never 0.
     """
     from orchestrator.analysis.conditions import parse_condition
+    from orchestrator.report.counting import counted
     from orchestrator.report.export import as_csv, exported_groups, exported_runs, write_table
     from orchestrator.report.loading import load_table
     from orchestrator.results.columns import metric_named
@@ -130,7 +133,7 @@ def export_runs(
         click.echo(as_csv(frame), nl=False, color=True)  # as it is: click would take out what looks like a colour
         return EXIT_DONE
     write_table(frame, output)
-    click.echo(f"{len(frame):,} rows: {output}", err=True)
+    click.echo(f"{counted(len(frame), 'row')}: {output}", err=True)
     return EXIT_DONE
 
 
@@ -149,7 +152,8 @@ def _list_groups(
     from orchestrator.analysis.groups import Choice
     from orchestrator.analysis.summary import summarise
     from orchestrator.cli.console import print_json, print_table
-    from orchestrator.report.grouped import drift_notes, group_document, group_notes, group_table
+    from orchestrator.report.drifting import drift_notes
+    from orchestrator.report.grouped import group_document, group_notes, group_table
     from orchestrator.report.notes import columns_of_frame, notes_on
     from orchestrator.report.tables import HEADLINES
 
@@ -162,7 +166,8 @@ def _list_groups(
         click.echo("no group meets the conditions" if len(table.frame) else "there is no complete run yet")
         return
     used = pd.concat([group.frame for group in groups])
-    notes = [*drift_notes(groups, metrics or HEADLINES), *group_notes(groups, found), *notes_on(columns_of_frame(used))]
+    drifts = drift_notes({table.campaign: groups}, metrics or HEADLINES)
+    notes = [*drifts, *group_notes(groups, found), *notes_on(columns_of_frame(used))]
     for position, of_metric in enumerate(found):
         last = position == len(found) - 1
         print_table(group_table(table.campaign, of_metric[0].metric, of_metric, notes if last else ()))

@@ -129,19 +129,23 @@ def retired(folder: CampaignFolder) -> set[Run]:
     """The complete runs of a campaign that are no longer planned, since its file changed; none if it never did."""
     if not folder.campaign_file.exists():
         return set()
-    frozen = thaw(folder.campaign_file)
+    return no_longer_planned(folder.published(), thaw(folder.campaign_file))
+
+
+def no_longer_planned(runs: Collection[Run], frozen: FrozenCampaign) -> set[Run]:
+    """Those of some runs, complete or not, that a campaign no longer holds; none if its file never changed."""
     if not frozen.revision:
         return set()
-    return retired_runs(folder.published(), set(_ids(frozen.campaign)), frozen.campaign.file)
+    return retired_runs(runs, set(_ids(frozen.campaign)), frozen.campaign.file)
 
 
-def retired_runs(published: Collection[Run], planned: Collection[str], file: CampaignFile) -> set[Run]:
-    """Those of the complete runs whose experiment, or whose cycle, is not among what is planned.
+def retired_runs(runs: Collection[Run], planned: Collection[str], file: CampaignFile) -> set[Run]:
+    """Those of some runs whose experiment, or whose cycle, is not among what is planned.
 
     With ``until`` every cycle of a planned experiment counts: how many there are to be is for the runs to say.
     """
     last = float("inf") if file.until else file.cycles
-    return {(identity, cycle) for identity, cycle in published if identity not in planned or cycle > last}
+    return {(identity, cycle) for identity, cycle in runs if identity not in planned or cycle > last}
 
 
 def differences(before: Campaign, after: Campaign) -> list[str]:

@@ -106,8 +106,9 @@ class Loop:
         counts = self._manifest.counts()
         name = self._bench.campaign.name
         if self._stop.is_set() and counts[Status.PENDING]:
+            runs = "1 run" if self._standing.runs == 1 else f"{self._standing.runs} runs"
             raise InterruptedCampaignError(
-                f"campaign {name!r} stopped with {counts[Status.COMPLETED]} of {self._standing.runs} runs complete",
+                f"campaign {name!r} stopped with {counts[Status.COMPLETED]} of {runs} complete",
                 hint=f"`orchestrate resume {name}` goes on from here",
             )
         left, unneeded = counts[Status.PENDING], counts[Status.UNNEEDED]
@@ -207,7 +208,7 @@ class Loop:
 
     def _begin(self, slot: Slot, gap: Gap | None) -> LiveAttempt:
         row = slot.row
-        with disk_errors():
+        with disk_errors(f"orchestrate resume {self._bench.campaign.name}"):
             name = self._bench.folder.make_attempt(row.experiment_id, row.cycle, row.attempts + 1)
             attempt = prepare(self._bench, name, slot.experiment, row.order_index, slot.gpus, gap)
         self._manifest.begin_attempt(row.order_index, name.attempt)

@@ -128,7 +128,7 @@ class Slot:
 
     def _follow(self, live: LiveAttempt) -> Published | RunFailure:
         row = self.row
-        with disk_errors(), in_charge_of(live):
+        with disk_errors(f"orchestrate resume {self.bench.campaign.name}"), in_charge_of(live):
             return follow(
                 self.bench,
                 live,

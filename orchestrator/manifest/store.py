@@ -17,7 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from orchestrator.errors import MachineError, ManifestError
+from orchestrator.errors import DiskError, MachineError, ManifestError
 from orchestrator.files import replace_durably
 from runners.contract.paths import FailureKind
 
@@ -454,10 +454,7 @@ def _readable_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        raise MachineError(
-            f"the manifest {path} cannot be read or written: {error}",
-            hint="check that the disk has room and the folder can be written; then `orchestrate resume`",
-        ) from error
+        raise DiskError(f"the manifest {path} cannot be read or written: {error}") from error
     except sqlite3.DatabaseError as error:
         raise ManifestError(
             f"the manifest {path} is broken: {error}", hint="move it away: it is rebuilt from results/"

@@ -9,12 +9,12 @@ from typing import Any
 from orchestrator.analysis.best import Best, Ranked, best_of
 from orchestrator.analysis.comparable import meters_of, named
 from orchestrator.analysis.conditions import Condition, parse_condition, runs_meeting
-from orchestrator.analysis.drift import drift_of
 from orchestrator.analysis.effects import Effect, main_effects
 from orchestrator.analysis.groups import Choice, Group, groups_of
 from orchestrator.analysis.pareto import Front, front_of
 from orchestrator.analysis.summary import summarise
 from orchestrator.errors import InputError
+from orchestrator.report.drifting import drift_notes
 from orchestrator.report.loading import load_table
 from orchestrator.report.notes import columns_of_frame, notes_on
 from orchestrator.results.columns import full_name, metric_named
@@ -62,7 +62,7 @@ def choose(project: Project, names: Sequence[str], question: Question) -> Chosen
     Raises:
         InputError: there is no such campaign, quantity or column, or a condition cannot be understood.
     """
-    metric = metric_named(question.metric)
+    metric = metric_named(question.metric, "--minimize" if question.better == "lower" else "--maximize")
     names = list(dict.fromkeys(names))
     conditions = [parse_condition(text) for text in question.where]
     read = [load_table(name, project=project) for name in names]
@@ -128,14 +128,12 @@ def _notes(tables: Sequence[RunTable], best: Best, metric: str) -> list[str]:
 
     frames = [table.frame for table in tables if len(table.frame)]
     notes = notes_on(columns_of_frame(pd.concat(frames))) if frames else []
-    for table in tables:
-        own = [one.group for one in best.candidates if (one.group.frame["campaign"] == table.campaign).any()]
-        drift = drift_of(own, metric)
-        if drift and drift.found:
-            notes.append(
-                f"{table.campaign} drifts: {100 * drift.per_cycle:+.2g} % from one cycle to the next ({drift.method},"
-                f" p = {drift.p_value:.2g}): its cycles are no mere repetitions"
-            )
+    candidates = [one.group for one in best.candidates]
+    own = {
+        table.campaign: [group for group in candidates if (group.frame["campaign"] == table.campaign).any()]
+        for table in tables
+    }
+    notes += drift_notes(own, [metric])
     winner = best.winner
     if winner and QUANTITIES[metric].of_energy:
         summed = summarise(winner.group, metric)

@@ -37,8 +37,8 @@ def answer(best: Best) -> list[str]:
         return [
             f"{said}. It is told from all {others} others." if others > 1 else f"{said}. It is told from the other."
         ]
-    names = ", ".join(one.group.label for one in beside[:_NAMED])
-    more = f" and {len(beside) - _NAMED} more" if len(beside) > _NAMED else ""
+    names = "; ".join(one.group.label for one in beside[:_NAMED])
+    more = f"; and {len(beside) - _NAMED} more" if len(beside) > _NAMED else ""
     lines = [
         f"{said}.",
         f"{counted(len(beside), 'other')} of {others} cannot be told from it, and may be as good: {names}{more}.",

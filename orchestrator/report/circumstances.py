@@ -15,6 +15,7 @@ from orchestrator.results.reading import load_result
 from orchestrator.results.table import RunTable
 from runners.contract.result import RunResult
 
+_BYTES: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 MOST_READ: Final = 500
 """Results that are read whole; of more runs, those of as many groups as possible, the best first."""
 
@@ -108,6 +109,27 @@ def facts(described: Mapping[str, Mapping[str, Any]]) -> Facts:
         else:
             differing[field] = values
     return Facts(list(described), alike, differing)
+
+
+def told(field: str, values: Sequence[str]) -> list[str]:
+    """A field's values as people read them: bytes in larger units, unless values that differ would read alike.
+
+    Args:
+        field: its name, which says its unit.
+        values: as they were found; an empty text where there is none.
+    """
+    if not field.endswith("_bytes"):
+        return list(values)
+    read = [_in_large_units(value) for value in values]
+    return read if len(set(read)) == len(set(values)) else list(values)
+
+
+def _in_large_units(text: str) -> str:
+    if not (text.isascii() and text.isdecimal()):
+        return text
+    size = int(text)
+    power = min(max(size.bit_length() - 1, 0) // 10, len(_BYTES) - 1)
+    return f"{size / 2 ** (10 * power):.{1 if power else 0}f} {_BYTES[power]}"
 
 
 def _flat(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

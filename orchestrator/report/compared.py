@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from orchestrator.analysis.compare import ALPHA, Comparison
@@ -44,17 +44,18 @@ def comparison_tables(compared: Compared) -> list[Table]:
     """Ratios with their intervals: one table where there is one pair, else one a metric."""
     if not compared.pairs.found:
         return []
+    unlike = len({one.design for one in compared.comparisons if one.ratio}) > 1
     if len(compared.pairs.found) == 1:
-        rows = [[_title(compared, one.metric), *_row(one, with_unit=True)] for one in compared.comparisons]
-        return [Table("B beside A", [Column("quantity"), *_columns()], rows, _notes(compared))]
+        rows = [[_title(compared, one.metric), *_row(one, unlike, with_unit=True)] for one in compared.comparisons]
+        return [Table("B beside A", [Column("quantity"), *_columns(unlike)], rows, _notes(compared))]
     tables = []
     for place, metric in enumerate(compared.metrics):
         quantity, own = QUANTITIES[metric], compared.comparisons[place :: len(compared.metrics)]
-        rows = [[pair.name_b, *_row(one)] for pair, one in zip(compared.pairs.found, own, strict=True)]
+        rows = [[pair.name_b, *_row(one, unlike)] for pair, one in zip(compared.pairs.found, own, strict=True)]
         title = ", ".join(filter(None, (_title(compared, metric), quantity.unit)))
         last = place + 1 == len(compared.metrics)
         notes = _notes(compared) if last else []
-        table = Table(title, [Column("B"), *_columns()], rows, notes)
+        table = Table(title, [Column("B"), *_columns(unlike)], rows, notes)
         tables.append(shortened(table, _ROWS, "pairs: --json has them all"))
     return tables
 
@@ -110,12 +111,13 @@ def _in_words(one: Comparison, name: str) -> str:
     return f"{name} is {one.verdict}, {_factor(one.ratio.estimate)} times A ({interval} at 95 %)"
 
 
-def _columns() -> list[Column]:
-    figures = [Column("A", True), Column("B", True), Column("B ÷ A", True)]
-    return [*figures, Column("95 % interval"), Column("B is", prose=True)]
+def _columns(unlike: bool) -> list[Column]:
+    """The columns of figures; with how each was compared, where that is unlike."""
+    figures = [Column("A", True), Column("B", True), Column("B ÷ A", True), Column("95 % interval")]
+    return [*figures, *([Column("compared")] * unlike), Column("B is", prose=True)]
 
 
-def _row(one: Comparison, *, with_unit: bool = False) -> list[str]:
+def _row(one: Comparison, unlike: bool, *, with_unit: bool = False) -> list[str]:
     quantity = QUANTITIES[one.metric]
     ratio = one.ratio
     return [
@@ -123,6 +125,7 @@ def _row(one: Comparison, *, with_unit: bool = False) -> list[str]:
         _typical(quantity, one.typical_b, with_unit=with_unit),
         _factor(ratio.estimate) if ratio else _NONE,
         f"{_factor(ratio.low)} to {_factor(ratio.high)}" if ratio else _NONE,
+        *([_design(one) if ratio else _NONE] * unlike),
         _verdict(one),
     ]
 
@@ -150,8 +153,8 @@ def _method(comparisons: Sequence[Comparison]) -> Iterator[str]:
     held = [one for one in comparisons if one.ratio is not None]
     if not held:
         return
-    designs = " or ".join(dict.fromkeys(one.design for one in held))
-    methods = " or ".join(dict.fromkeys(one.ratio.method for one in held if one.ratio))
+    designs = _tallied(map(_design, held))
+    methods = _tallied(one.ratio.method for one in held if one.ratio)
     few, many = (pick(one.ratio.count for one in held if one.ratio) for pick in (min, max))
     cycles = counted(few, "cycle") if few == many else f"{few} to {many} cycles"
     yield f"typical values, compared {designs}; {methods}; {cycles}"
@@ -170,6 +173,17 @@ def _method(comparisons: Sequence[Comparison]) -> Iterator[str]:
     if bounds:
         low, high = min(low for low, _ in bounds), max(high for _, high in bounds)
         yield f"the meters' own bounds come on top: × {low:.3f} to × {high:.3f}, where their errors are not shared"
+
+
+def _design(one: Comparison) -> str:
+    """How it was compared, as one phrase: in a list, a comma would read as the next."""
+    return one.design.replace(", ", " and ")
+
+
+def _tallied(told: Iterable[str]) -> str:
+    """What is said of each: once where all are alike, else each with how many it is said of."""
+    counts = Counter(told)
+    return ", ".join(counts) if len(counts) == 1 else ", ".join(f"{one} ({n:,})" for one, n in counts.items())
 
 
 def _factor(value: float) -> str:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from orchestrator.analysis.comparable import ESTIMATED
-from orchestrator.analysis.compare import ALPHA, MEASURED, Comparison, compare_groups, holm
-from orchestrator.analysis.drift import drift_of
+from orchestrator.analysis.compare import MEASURED, Comparison, compare_groups
 from orchestrator.analysis.groups import Choice, Group, groups_of
 from orchestrator.errors import InputError
-from orchestrator.report.circumstances import environment_of, facts
+from orchestrator.report.circumstances import environment_of, facts, told
 from orchestrator.report.costs import WORK, Cost, Prices, cost_of
-from orchestrator.report.counting import counted
+from orchestrator.report.counting import counted, some_of
+from orchestrator.report.drifting import drift_notes
 from orchestrator.report.pairing import Pair, Pairs, pairs_of
 from orchestrator.results.columns import metric_named
 from orchestrator.results.folders import CampaignFolder
@@ -143,13 +143,13 @@ def _notes(pairs: Pairs, metrics: Sequence[str], comparisons: Sequence[Compariso
     if asked and all(asked):
         yield "the same prompts gave the same outputs"
     elif asked:
-        yield f"outputs differ in {asked.count(False)} of {counted(len(asked), 'pair')} that were asked the same"
+        yield f"outputs differ in {some_of(asked.count(False), len(asked), 'pair')} that were asked the same"
     elif same:
         yield "whether outputs are the same is not known: they were not asked the same, or what came is not kept"
     if any(one.why_not == ESTIMATED for one in comparisons):
         yield "--estimated compares estimated joules all the same"
     if unlike := len({(id(one.a), id(one.b)) for one in comparisons if one.unlike_gpus}):
-        what = "the two" if len(pairs.found) == 1 else f"in {unlike} of {len(pairs.found)} pairs the two"
+        what = "the two" if len(pairs.found) == 1 else f"in {some_of(unlike, len(pairs.found), 'pair')} the two"
         yield f"{what} ran on unlike GPUs, and nothing tells what these add: part of a difference may be theirs"
     if within := sum(map(_meters_allow, comparisons)):
         yield (
@@ -176,20 +176,12 @@ def _left_out(groups: Sequence[Group]) -> Iterator[str]:
         yield "left out: " + ", ".join(f"{counted(number, 'run')} ({reason})" for reason, number in runs.items())
 
 
-def _drifts(groups: Sequence[Group], metrics: Sequence[str]) -> Iterator[str]:
+def _drifts(groups: Sequence[Group], metrics: Sequence[str]) -> list[str]:
     by_campaign: dict[str, list[Group]] = {}
     for group in groups:
         if len(group.frame):
             by_campaign.setdefault(str(group.frame["campaign"].iat[0]), []).append(group)
-    looked_at = [(name, metric, drift_of(own, metric)) for name, own in by_campaign.items() for metric in metrics]
-    seen = [(name, metric, drift) for name, metric, drift in looked_at if drift]
-    adjusted = holm([drift.p_value for _, _, drift in seen])
-    for (name, metric, drift), p_value in zip(seen, adjusted, strict=True):
-        if p_value <= ALPHA:
-            yield (
-                f"{name} drifts: {QUANTITIES[metric].title} {100 * drift.per_cycle:+.2g} % from one cycle to the next"
-                f" ({drift.method}, p = {p_value:.2g}): its cycles are no mere repetitions"
-            )
+    return drift_notes(by_campaign, metrics)
 
 
 def _environments(pairs: Pairs) -> Iterator[str]:
@@ -210,9 +202,10 @@ def _environments(pairs: Pairs) -> Iterator[str]:
         }
         if not fields and unlike_backends:
             continue
-        told = [f"{name} {before or '—'} → {after or '—'}" for name, (before, after) in fields.items()]
-        more = f" and {len(told) - _FIELDS_NAMED} more" if len(told) > _FIELDS_NAMED else ""
-        what = f": {'; '.join(told[:_FIELDS_NAMED])}{more}" if told else ", in what cannot be read any more"
+        texts = {name: told(name, values) for name, values in fields.items()}
+        differ = [f"{name} {before or '—'} → {after or '—'}" for name, (before, after) in texts.items()]
+        more = f" and {len(differ) - _FIELDS_NAMED} more" if len(differ) > _FIELDS_NAMED else ""
+        what = f": {'; '.join(differ[:_FIELDS_NAMED])}{more}" if differ else ", in what cannot be read any more"
         yield f"environments differ ({pair.name_a} → {pair.name_b}){what}"
     if len(seen) > _ENVIRONMENTS_NAMED:
         yield f"{len(seen) - _ENVIRONMENTS_NAMED} more pairs of environments differ"

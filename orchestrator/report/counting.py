@@ -13,6 +13,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def some_of(number: int, total: int, noun: str) -> str:
+    """``1 of 1 run``, ``3 of 2,000 runs``."""
+    return f"{number:,} of {counted(total, noun)}"
+
+
 def percent(share: float) -> str:
     """``2.3 %``."""
     return f"{100 * share:.2g} %" if share < 1 or share > _MOST_WRITTEN_OUT else f"{100 * share:,.0f} %"

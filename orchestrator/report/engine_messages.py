@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from orchestrator.report.counting import counted, some_of
 from orchestrator.report.tables import Column, Table
 from orchestrator.results.known_issues import KnownIssue, issue_of
 from runners.contract.result import EngineMessage, RunResult
@@ -38,14 +39,14 @@ def message_notes(results: Sequence[RunResult], issues: Sequence[KnownIssue]) ->
         unknown.update(list(dict.fromkeys(_key(message) for message, issue in matched if issue is None)))
         known.update(list(dict.fromkeys(_named(issue) for _, issue in matched if issue is not None)))
     notes = [
-        f"{level} of {source} that no known issue explains, in {count} of {len(results)} runs: {_cut(text)}"
+        f"{level} of {source} that no known issue explains, in {some_of(count, len(results), 'run')}: {_cut(text)}"
         for (source, level, text), count in unknown.most_common(_MOST_SHOWN)
     ]
     if len(unknown) > _MOST_SHOWN:
         notes.append(f"{len(unknown) - _MOST_SHOWN} more such messages: `orchestrate results show RUN` has them")
     if known:
         met = ", ".join(f"{name} in {count}" for name, count in sorted(known.items()))
-        notes.append(f"known issues met: {met} of {len(results)} runs")
+        notes.append(f"known issues met: {met} of {counted(len(results), 'run')}")
     return notes
 
 
@@ -61,7 +62,9 @@ def with_known_issues(result: RunResult, issues: Sequence[KnownIssue]) -> dict[s
 def issue_notes(found: Sequence[KnownIssue | None]) -> list[str]:
     """For each issue that failures are known as once: how often, and what is to be thought of it."""
     counts = Counter(issue.id for issue in found if issue)
-    return [f"{_explained(issue)}; in {counts[issue.id]} of {len(found)} failed runs" for issue in _distinct(found)]
+    return [
+        f"{_explained(issue)}; in {some_of(counts[issue.id], len(found), 'failed run')}" for issue in _distinct(found)
+    ]
 
 
 def _distinct(found: Iterable[KnownIssue | None]) -> list[KnownIssue]:

@@ -12,6 +12,7 @@ from orchestrator.analysis.groups import Choice
 from orchestrator.analysis.summary import summarise
 from orchestrator.errors import InputError
 from orchestrator.files import disk_errors, replace_durably
+from orchestrator.printable import harmless
 from orchestrator.report.grouped import FIGURES, group_records
 from orchestrator.report.tables import HEADLINES
 from orchestrator.results.parameters import shown
@@ -78,7 +79,8 @@ def unit_of(column: str) -> str:
 def as_csv(frame: pd.DataFrame) -> str:
     """A frame as CSV; columns carry their unit: ``ttft_s.p50 [s]``.
 
-    Text that a spreadsheet would carry out as a formula has an apostrophe before it.
+    Text that a spreadsheet would carry out as a formula has an apostrophe before it, and control characters are
+    escapes: CSV is looked at. Parquet has every text as it is.
     """
     import pandas as pd
 
@@ -86,15 +88,19 @@ def as_csv(frame: pd.DataFrame) -> str:
     for name, column in frame.items():
         unit = unit_of(str(name))
         texts = column.dtype == object or isinstance(column.dtype, pd.StringDtype)
-        columns[_no_formula(f"{name} [{unit}]" if unit else name)] = (
-            pd.Series(list(map(_no_formula, column)), index=frame.index, dtype=object) if texts else column
+        columns[_seen(f"{name} [{unit}]" if unit else name)] = (
+            pd.Series(list(map(_seen, column)), index=frame.index, dtype=object) if texts else column
         )
     text: str = pd.DataFrame(columns).to_csv(index=False)
     return text
 
 
-def _no_formula(value: Any) -> Any:
-    if not isinstance(value, str) or not value.startswith(_FORMULA):
+def _seen(value: Any) -> Any:
+    """A text as a terminal and a spreadsheet may have it."""
+    if not isinstance(value, str):
+        return value
+    value = harmless(value)
+    if not value.startswith(_FORMULA):
         return value
     try:
         float(value)

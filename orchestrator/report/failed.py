@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.manifest.store import RunRow
-from orchestrator.report.counting import counted
+from orchestrator.report.counting import counted, some_of
 from orchestrator.report.engine_messages import issue_notes
 from orchestrator.results.known_issues import KnownIssue, issue_of_failure
 from runners.contract.failures import FAILURES
@@ -36,7 +36,7 @@ def failure_summary(
         results: the campaign's folder, as it is to be shown.
         issues: known ones; those that failures are known as are named.
     """
-    lines = [f"Failed: {len(rows):,} of {runs:,} runs"] if rows else []
+    lines = [f"Failed: {some_of(len(rows), runs, 'run')}"] if rows else []
     for kind, of_kind in _by_kind(rows).items():
         lines += _of_kind(name, kind, of_kind, results)
     lines += issue_notes([issue_of_failure(row.message, issues) for row in rows])

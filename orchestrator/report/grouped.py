@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from orchestrator.analysis.compare import ALPHA, holm
-from orchestrator.analysis.drift import drift_of
 from orchestrator.analysis.groups import Group
 from orchestrator.analysis.interval import Interval
 from orchestrator.analysis.summary import Summary
@@ -95,18 +93,6 @@ def group_notes(groups: Sequence[Group], found: Sequence[Sequence[Summary]]) -> 
     if any(one.interval for one in summaries):
         notes.append("interval: of the typical value over cycles; the meter's own bounds come on top")
     return notes
-
-
-def drift_notes(groups: Sequence[Group], metrics: Sequence[str]) -> list[str]:
-    """Which of these quantities drift over the cycles of a campaign; one in 20 campaigns that do not is told to."""
-    found = {metric: drift for metric in metrics if (drift := drift_of(groups, metric))}
-    adjusted = holm([drift.p_value for drift in found.values()])
-    return [
-        f"{QUANTITIES[metric].title} drifts by {drift.per_cycle:+.2%} a cycle".replace("%", " %")
-        + f" ({drift.method}, p = {drift.p_value:.2g}): cycles are no plain repetitions, so the intervals are in doubt"
-        for (metric, drift), p_value in zip(found.items(), adjusted, strict=True)
-        if p_value <= ALPHA
-    ]
 
 
 def group_document(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.execution.changes import no_longer_planned
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.frozen import FrozenCampaign
 from runners.contract.failures import FAILURES
@@ -27,7 +28,7 @@ class FailedKind:
 
 @dataclass(frozen=True, slots=True)
 class Incomplete:
-    """Runs without a result."""
+    """Runs without a result; those that are no longer planned are neither complete nor failed."""
 
     planned: int | None
     """How many runs the campaign has at most; None where that is not known."""
@@ -57,7 +58,8 @@ def incomplete_of(folder: Path, frozen: FrozenCampaign | None) -> Incomplete:
         if run not in published and (run not in last or name.attempt > last[run].attempt):
             last[run] = name
     kinds: dict[FailureKind, tuple[list[str], dict[str, None]]] = {}
-    for name in sorted(last.values()):
+    gone = no_longer_planned({*published, *last}, frozen) if frozen else set()
+    for name in sorted(name for run, name in last.items() if run not in gone):
         if failure := campaign.failure(name):
             runs, messages = kinds.setdefault(failure.kind, ([], {}))
             runs.append(run_id(name.experiment_id, name.cycle))
@@ -68,4 +70,4 @@ def incomplete_of(folder: Path, frozen: FrozenCampaign | None) -> Incomplete:
     ]
     planned = frozen.experiments * frozen.campaign.file.most_cycles if frozen else None
     until = frozen.campaign.file.until if frozen else None
-    return Incomplete(planned, len(published), failed, str(until) if until else None)
+    return Incomplete(planned, len(published - gone), failed, str(until) if until else None)

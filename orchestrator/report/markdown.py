@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from orchestrator.analysis.comparable import meters_of, named
+from orchestrator.printable import harmless, on_one_line
 from orchestrator.report.answers import BESIDE, LATENCY, Answers, Standing, typical
 from orchestrator.report.charts.wording import caveats, labelled
+from orchestrator.report.circumstances import told
 from orchestrator.report.counting import counted
 from orchestrator.report.figures import range_of, ratio_range, ratio_text
 from orchestrator.report.in_words import banner, effect_name, in_short, place_of
@@ -20,8 +22,6 @@ from runners.contract.quantities import QUANTITIES
 _MOST_ROWS = 100
 _MARKUP = re.compile(r"([\\`*{}\[\]<>#|~!&$@]|(?<![^\W_])_|_(?![^\W_]))")
 """What may be markup; an underscore within a word is none."""
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Controls of terminals, and of the direction of what stands around them."""
 
 
 def as_markdown(answers: Answers, chart: str | None = None) -> str:
@@ -60,17 +60,19 @@ def _lines(answers: Answers, chart: str | None) -> Iterator[str]:
 
 def text(content: object) -> str:
     """Content as text: nothing in it is markup, and it stays on its line."""
-    return _MARKUP.sub(r"\\\1", _UNSEEN.sub("\ufffd", " ".join(str(content).split())))
+    return _MARKUP.sub(r"\\\1", harmless(" ".join(str(content).split())))
 
 
 def code(content: str) -> str:
     """Content as code within a line, whatever backticks it holds."""
+    content = on_one_line(content)
     fence = "`" * (max((len(run) for run in re.findall("`+", content)), default=0) + 1)
     return f"{fence} {content} {fence}" if "`" in content else f"`{content}`"
 
 
 def block(content: str, language: str) -> list[str]:
     """Content as a block of code, whatever fences it holds."""
+    content = harmless(content)
     fence = "`" * max(3, max((len(run) for run in re.findall("`+", content)), default=0) + 1)
     return [f"{fence}{language}", content.rstrip("\n"), fence]
 
@@ -96,7 +98,7 @@ def _bullets(sentences: Sequence[Sentence]) -> list[str]:
 
 def _prose(part: str) -> str:
     """A part of a sentence of ours, whose outer blanks count; what stands between backticks is code."""
-    pieces = part.split("`")
+    pieces = harmless(part).split("`")
     return "".join(code(piece) if place % 2 else _MARKUP.sub(r"\\\1", piece) for place, piece in enumerate(pieces))
 
 
@@ -105,11 +107,11 @@ def _ranking(answers: Answers) -> list[str]:
         return []
     shown_rows = answers.standings[:_MOST_ROWS]
     metrics = list(dict.fromkeys((*([answers.metric.name] if answers.metric else []), *BESIDE)))
-    told = [caveats([one.summaries[name].group for one in shown_rows], [QUANTITIES[name]]) for name in metrics]
+    known = [caveats([one.summaries[name].group for one in shown_rows], [QUANTITIES[name]]) for name in metrics]
     heads = [("place", True), ("configuration", False)]
-    heads += [(_head(metric, of_all), True) for metric, (of_all, _) in zip(metrics, told, strict=True)]
+    heads += [(_head(metric, of_all), True) for metric, (of_all, _) in zip(metrics, known, strict=True)]
     heads[3:3] = [("95 % interval", True), ("standing", False)]
-    rows = [_row(one, answers, metrics, [of_each[at] for _, of_each in told]) for at, one in enumerate(shown_rows)]
+    rows = [_row(one, answers, metrics, [of_each[at] for _, of_each in known]) for at, one in enumerate(shown_rows)]
     lines = table([*heads, ("cycles", True)], rows)
     if (more := len(answers.standings) - _MOST_ROWS) > 0:
         lines += ["", f"{more:,} more configurations: `orchestrate results export` has them."]
@@ -178,12 +180,13 @@ def _environment(answers: Answers) -> list[str]:
     meters = sorted({meter for one in answers.standings for meter in named(meters_of(one.group, "energy_j"))})
     wanted = ("backends", "cpu", "memory_bytes", "os", "driver", "cuda", "gpu 0.name", "image_digest")
     lines = [f"- energy: {text(', '.join(meters))}"] if meters else []
-    lines += [f"- {text(field)}: {text(facts.alike[field])}" for field in wanted if field in facts.alike]
-    lines += [
-        f"- {text(field)}, by environment: " + "; ".join(text(value or "—") for value in facts.differing[field])
-        for field in wanted
-        if field in facts.differing
-    ]
+    for field in wanted:
+        if field in facts.alike:
+            lines.append(f"- {text(field)}: {text(*told(field, [facts.alike[field]]))}")
+    for field in wanted:
+        if field in facts.differing:
+            values = "; ".join(text(value or "—") for value in told(field, facts.differing[field]))
+            lines.append(f"- {text(field)}, by environment: {values}")
     return lines
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.report.counting import some_of
 from orchestrator.report.outputs import output_notes
 from orchestrator.results.rows import row_of
 from runners.contract.result import RunResult
@@ -39,48 +40,50 @@ def notes_on(columns: Columns, *, pooled: bool = False) -> list[str]:
         columns: of the runs.
         pooled: unlike environments were put together, as was asked for.
     """
-    runs = f"{len(columns['backend'])} runs"
+    total = len(columns["backend"])
     notes = []
     for applies, text in _RULES:
         count = sum(map(applies, columns["backend"], columns["energy_method"], columns["verdict"]))
         if count:
-            notes.append(text.format(count, runs))
+            notes.append(text.format(some_of(count, total, "run"), "is" if count == 1 else "are"))
     return notes + _environments(columns, pooled=pooled) + output_notes(columns)
 
 
 def circumstances(columns: Columns) -> list[str]:
     """How runs were carried out, where that is not as usual."""
-    total = f"{len(columns['backend'])} runs"
+    total = len(columns["backend"])
     cold = sum(value is True for value in columns["cold_start"])
     asked = sum(columns["cold_start_asked"])
     beside = sum((value or 1) > 1 for value in columns["concurrency_on_host"])
     notes = []
     if cold:
-        notes.append(f"{cold} of {total} were started cold")
+        notes.append(f"{some_of(cold, total, 'run')} {'was' if cold == 1 else 'were'} started cold")
     if asked > cold:
-        notes.append(f"{asked - cold} of {total} could not be started wholly cold: the check cold_start says why")
+        failed = some_of(asked - cold, total, "run")
+        notes.append(f"{failed} could not be started wholly cold: the check cold_start says why")
     if beside:
-        notes.append(f"{beside} of {total} ran while others of the campaign could: they share power and heat")
+        ran = some_of(beside, total, "run")
+        notes.append(f"{ran} ran while others of the campaign could: they share power and heat")
     return notes
 
 
 _RULES: tuple[tuple[Callable[[str, str | None, str], bool], str], ...] = (
     (
         lambda backend, method, verdict: method == "estimated",
-        "energy is estimated, not measured, in {} of {}: good for a rough idea, not for a publication",
+        "energy is estimated, not measured, in {0}: good for a rough idea, not for a publication",
     ),
     (
         lambda backend, method, verdict: backend == "simulated",
-        "energy and tokens are simulated in {} of {}: no engine ran",
+        "energy and tokens are simulated in {0}: no engine ran",
     ),
     (
         lambda backend, method, verdict: method == "simulated" and backend != "simulated",
-        "energy is simulated in {} of {}: a made-up GPU, beside a real engine",
+        "energy is simulated in {0}: a made-up GPU, beside a real engine",
     ),
-    (lambda backend, method, verdict: method is None, "energy was not measured in {} of {}"),
+    (lambda backend, method, verdict: method is None, "energy was not measured in {0}"),
     (
         lambda backend, method, verdict: verdict == "suspect",
-        "{} of {} are suspect: `orchestrate results show RUN` says why",
+        "{0} {1} suspect: `orchestrate results show RUN` says why",
     ),
 )
 

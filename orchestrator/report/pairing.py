@@ -11,6 +11,7 @@ from orchestrator.analysis.counterparts import counterparts
 from orchestrator.analysis.groups import Choice, Group, groups_of
 from orchestrator.analysis.operands import Operand, parse_operand, selected
 from orchestrator.errors import InputError
+from orchestrator.report.counting import counted, some_of
 from orchestrator.report.loading import load_table
 from orchestrator.results.table import RunTable
 from orchestrator.system.project import Project
@@ -88,7 +89,9 @@ class _Pairing:
                     fails[id(group)] = unmet(group, on_figures)
         kept = [pair for pair in pairs if not fails[id(pair.a)] and not fails[id(pair.b)]]
         if out := len(pairs) - len(kept):
-            self.notes.append(f"{out} of {len(pairs)} pairs left out: one of the two does not meet the conditions")
+            self.notes.append(
+                f"{some_of(out, len(pairs), 'pair')} left out: one of the two does not meet the conditions"
+            )
         return kept
 
 
@@ -216,7 +219,6 @@ def _like(pairing: _Pairing, pair: Pair) -> Pair:
             f"{pair.name_a} and {pair.name_b} hold unlike experiments: each stands for the average of its own"
         )
     if matched.without:
-        pairing.notes.append(
-            f"{pair.name_a}, {pair.name_b}: {matched.without} experiments left out, of which the other has no like"
-        )
+        without = counted(matched.without, "experiment")
+        pairing.notes.append(f"{pair.name_a}, {pair.name_b}: {without} left out, of which the other has no like")
     return replace(pair, a=matched.a, b=matched.b)

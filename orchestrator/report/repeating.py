@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from orchestrator.errors import InputError
+from orchestrator.printable import harmless
 from orchestrator.results.frozen import FrozenCampaign, thaw
 from runners.contract.paths import ADHOC, CAMPAIGN
 from runners.contract.result import RunResult
@@ -52,7 +54,9 @@ def repeating(name: str, frozen: FrozenCampaign | None, results: Sequence[RunRes
             note = "campaign.json, which says how, is missing or of another version"
         return Repeating((), None, None, (note,))
     declared = frozen.campaign.file.model_dump(mode="json", exclude_defaults=True)
-    text = yaml.safe_dump(declared, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
+    text = _yaml(declared, as_escapes=False)
+    if harmless(text) != text:
+        text = _yaml(declared, as_escapes=True)
     dispatch = f" --dispatch {frozen.dispatcher}"
     strategy = f" --container-strategy {frozen.container_strategy}" if frozen.container_strategy else ""
     notes = [f"prompts: {path}, sha256 {sha256}" for path, sha256 in frozen.campaign.dataset_sha256.items()]
@@ -67,3 +71,11 @@ def repeating(name: str, frozen: FrozenCampaign | None, results: Sequence[RunRes
     if frozen.revision:
         notes.append(f"the file changed {frozen.revision} times since the campaign was begun: this is the last")
     return Repeating((f"orchestrate campaign {name}.yaml{dispatch}{strategy}",), f"{name}.yaml", text, notes)
+
+
+def _yaml(declared: Any, *, as_escapes: bool) -> str:
+    """A file as text; with escapes where it would not be read as it was written otherwise."""
+    text: str = yaml.safe_dump(
+        declared, sort_keys=False, allow_unicode=not as_escapes, width=110, default_flow_style=None
+    )
+    return text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from orchestrator.report.counting import some_of
 from orchestrator.report.notes import columns_of_frame, notes_on
 from orchestrator.report.tables import QUEUE, Column, Table, heading, headlines
 from orchestrator.results.columns import texts_of
@@ -35,7 +36,7 @@ def run_list(table: RunTable, metrics: Sequence[str] = ()) -> Table:
     )
     notes = notes_on(columns_of_frame(frame))
     if retired := int(frame["retired"].sum()):
-        notes.append(f"{retired} of {len(frame)} runs retired: no longer in the campaign's file")
+        notes.append(f"{some_of(retired, len(frame), 'run')} retired: no longer in the campaign's file")
     columns = [Column("run"), *(Column(parameter.title) for parameter in varied)]
     columns += [Column(heading(name), True) for name in figures]
     columns += [Column("method"), Column("verdict")]

@@ -8,6 +8,7 @@ from typing import Final
 from orchestrator.analysis.groups import SUSPECT
 from orchestrator.report.answers import Answers
 from orchestrator.report.counting import counted
+from orchestrator.report.drifting import drift_note
 from orchestrator.report.in_words import all_of
 from orchestrator.report.notes import circumstances, columns_of_frame, notes_on
 from orchestrator.report.sentences import Name, Sentence
@@ -36,9 +37,8 @@ def _sentence(note: str) -> str:
 
 def _sample(answers: Answers) -> Iterator[Sentence]:
     for drift in answers.drifts:
-        if drift.found:
-            yield [f"Figures drift by {100 * drift.per_cycle:+.2g} % a cycle ({drift.method}, p = {drift.p_value:.2g}):"
-                   " cycles are no mere repetitions, and intervals may not hold."]  # fmt: skip
+        if drift.found and answers.metric:
+            yield [_sentence(drift_note(answers.campaign, answers.metric.name, drift))]
     if answers.best and answers.best.unlike_gpus:
         yield ["Configurations ran on unlike GPUs, and nothing tells what these add."]
     if answers.metric:

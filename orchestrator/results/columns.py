@@ -14,6 +14,8 @@ from runners.contract.quantities import QUANTITIES
 if TYPE_CHECKING:
     import pandas as pd
 
+_NEAREST = 3
+_ALL_QUANTITIES = "all of them: docs/reference/quantities.md"
 _NAMED = 8
 """Columns that an error names at most."""
 
@@ -57,13 +59,30 @@ def full_name(columns: Iterable[str], name: str) -> str:
     return found[0] if len(found) == 1 else name
 
 
-def metric_named(name: str) -> str:
+def metric_named(name: str, option: str = "--metric") -> str:
     """The full name of a quantity, given by what is unique of it.
+
+    Args:
+        name: as it was typed.
+        option: where.
 
     Raises:
         InputError: there is no such quantity, or several.
     """
-    return full_name(QUANTITIES, name)
+    if name in QUANTITIES:
+        return name
+    fitting = [known for known in QUANTITIES if known.endswith(f".{name}")]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise InputError(f"{option} {name!r} could be {_listed(fitting)}", hint=f"name it in full; {_ALL_QUANTITIES}")
+    titled = {quantity.title.lower(): known for known, quantity in QUANTITIES.items()}
+    begun = [known for known in QUANTITIES if name and known.startswith(name.lower())]
+    holding = [known for known in QUANTITIES if name and name.lower() in known]
+    close = get_close_matches(name.lower(), [*QUANTITIES, *titled], n=_NEAREST, cutoff=0.5)
+    near = list(dict.fromkeys([*begun, *(titled.get(one, one) for one in close), *holding]))[:_NEAREST]
+    hint = f"did you mean {' or '.join(near)}? {_ALL_QUANTITIES}" if near else _ALL_QUANTITIES
+    raise InputError(f"{option} {name!r} is no quantity", hint=hint)
 
 
 def values_of(frame: pd.DataFrame, name: str) -> pd.Series[Any]:

@@ -63,7 +63,7 @@ def test_a_disk_that_fills_up_during_a_run(mount: Mount) -> None:
     assert host.returncode == 3, output
     assert "Traceback" not in output
     assert "disk is full" in output
-    assert "make room, then `orchestrate resume filled`" in output or "check that the disk has room" in output
+    assert "make room, then `orchestrate resume filled`" in output or "the folder is there, has room" in output
     assert list(project.results.rglob("*.new")) == []
     assert project.processes() == []
     ballast.unlink()

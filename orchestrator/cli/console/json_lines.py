@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.execution.events import CampaignEvent, RunCompleted, RunFailed
+from orchestrator.printable import in_json
 from runners.contract.events import RunnerEvent
 from runners.contract.request import Gap
 from runners.contract.result import RunResult
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
 
 def print_json(value: Any) -> None:
     """Print a value as indented JSON."""
-    click.echo(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
+    click.echo(_written(value, indent=2))
 
 
 def print_json_list(values: Iterable[Any]) -> None:
     """Print values as a list of indented JSON, one after another."""
     before = "[\n"
     for value in values:
-        text = json.dumps(value, indent=2, default=_plain, ensure_ascii=False)
+        text = _written(value, indent=2)
         click.echo(before + textwrap.indent(text, "  "), nl=False)
         before = ",\n"
     click.echo("[]" if before == "[\n" else "\n]")
@@ -40,7 +41,11 @@ def print_event(event: CampaignEvent | ScheduleEvent) -> None:
     line = {"event": type(event).__name__, **_fields(event)}
     if isinstance(event, RunCompleted):
         line["result"] = event.folder / "result.json"
-    click.echo(json.dumps(line, default=_plain, ensure_ascii=False))
+    click.echo(_written(line))
+
+
+def _written(value: Any, indent: int | None = None) -> str:
+    return in_json(json.dumps(value, indent=indent, default=_plain, ensure_ascii=False))
 
 
 def _fields(event: Any) -> dict[str, Any]:

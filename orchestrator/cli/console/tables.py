@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import zip_longest
@@ -14,14 +13,13 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from orchestrator.cli.console.terminal import hanging, new_console
+from orchestrator.printable import harmless, on_one_line
 from orchestrator.report.tables import Column, Table
 
-_PROSE = 30
+_PROSE = 20
 _MANY_ROWS = 200
 """From here on rows are written by ourselves: rich takes a millisecond for each."""
 _SPACE = 2
-_MOVES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Characters that would move a terminal's cursor, or turn the direction of what follows."""
 
 
 def print_table(table: Table, *, to_stderr: bool = False) -> None:
@@ -48,18 +46,19 @@ def print_lines(lines: Iterable[str], *, to_stderr: bool = False) -> None:
     """Print lines; on a terminal one that is too long goes on below, as far indented as it begins."""
     console = new_console(to_stderr=to_stderr)
     for line in lines:
-        console.print(hanging(line))
+        console.print(hanging(harmless(line)))
 
 
 def _harmless(table: Table) -> Table:
+    """A table whose cells move no cursor and turn no text around; only prose may be of several lines."""
     rows = table.rows
     if not all("".join(row).isprintable() for row in rows):
-        rows = [[_MOVES.sub(_escaped, cell) for cell in row] for row in rows]
-    return replace(table, rows=rows, notes=[_MOVES.sub(_escaped, note) for note in table.notes])
-
-
-def _escaped(match: re.Match[str]) -> str:
-    return ascii(match[0])[1:-1]
+        ways = [harmless if column.prose else on_one_line for column in table.columns]
+        rows = [[way(cell) for way, cell in zip(ways, row, strict=True)] for row in rows]
+    columns = [replace(column, title=harmless(column.title)) for column in table.columns]
+    return replace(
+        table, title=harmless(table.title), columns=columns, rows=rows, notes=list(map(harmless, table.notes))
+    )
 
 
 def _widest(column: Column, cells: Iterable[str]) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from orchestrator.analysis.effects import Effect, Level
 from orchestrator.analysis.interval import Interval
+from orchestrator.printable import on_one_line
 from orchestrator.report.charts.chart import Chart, spec_of
 from orchestrator.report.charts.parts import Kinds, interval_rows
 from orchestrator.report.charts.theme import colour, config
@@ -108,11 +109,11 @@ def _far_ticks(low: float, high: float) -> list[float]:
 def _row(row: int, effect: Effect, level: Level, ratio: Interval, better: str | None) -> dict[str, Any]:
     told = effect.within is None or effect.parameter.startswith(f"{effect.within}.")
     within = "" if told else f"{effect.within}: "
-    first = shown(effect.levels[0].value)
+    first = on_one_line(shown(effect.levels[0].value))
     changes = f"{_percent(ratio.estimate)} ({_percent(ratio.low)} to {_percent(ratio.high)})"
     return {
         "row": row,
-        "label": f"{within}{effect.parameter} {first} → {shown(level.value)}",
+        "label": f"{within}{on_one_line(effect.parameter)} {first} → {on_one_line(shown(level.value))}",
         "estimate": ratio.estimate,
         "low": ratio.low,
         "high": ratio.high,

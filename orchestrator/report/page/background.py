@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from orchestrator.report.answers import Answers
-from orchestrator.report.circumstances import Facts
+from orchestrator.report.circumstances import Facts, told
 from orchestrator.report.counting import counted
 from orchestrator.report.page.html import Html, element, joined, name
 from orchestrator.report.page.parts import MOST_ROWS, section
@@ -125,10 +125,7 @@ def environment_section(answers: Answers) -> Html:
         parts.append(element("p", f"{count} environments; results of unlike environments are "
                      + ("pooled, as was asked for." if answers.asked.choice.pooled else "not pooled.")))  # fmt: skip
         heads = [Head("Field"), *(Head(identity[:8]) for identity in environments.of)]
-        rows = [
-            Row([Cell(field), *(Cell(value or "—", class_="value") for value in values)])
-            for field, values in environments.differing.items()
-        ]
+        rows = [Row([Cell(field), *_values(field, values)]) for field, values in environments.differing.items()]
         parts.append(table("environments-table", "Where they differ", heads, rows, sortable=False))
     if count:
         alike = "What is alike in all of them" if count > 1 else f"The machine and its software ({environments.of[0]})"
@@ -142,8 +139,9 @@ def _effective(backend: str, facts: Facts, place: int) -> Html:
     parts: list[object] = [element("h3", "Effective configuration: ", name(backend))]
     if facts.differing:
         heads = [Head("Configuration"), *(Head(field) for field in facts.differing)]
+        columns = [_values(field, values) for field, values in facts.differing.items()]
         rows = [
-            Row([Cell(name(label)), *(Cell(values[row] or "—", class_="value") for values in facts.differing.values())])
+            Row([Cell(name(label)), *(cells[row] for cells in columns)])
             for row, label in enumerate(facts.of[:_MOST_CONFIGURATIONS])
         ]
         more = len(facts.of) - len(rows)
@@ -157,10 +155,16 @@ def _effective(backend: str, facts: Facts, place: int) -> Html:
     return joined(*parts)
 
 
-def _pairs(identity: str, caption: str, facts: Facts) -> Html:
-    rows = [
-        Row([Cell(field, class_="value"), Cell(value or "—", class_="value")]) for field, value in facts.alike.items()
+def _values(field: str, values: Sequence[str]) -> list[Cell]:
+    """A field's values; what was rounded stands in full in the cell's title."""
+    return [
+        Cell(text or "—" if text == value else element("span", text, title=value), class_="value")
+        for value, text in zip(values, told(field, values), strict=True)
     ]
+
+
+def _pairs(identity: str, caption: str, facts: Facts) -> Html:
+    rows = [Row([Cell(field, class_="value"), *_values(field, [value])]) for field, value in facts.alike.items()]
     return table(identity, caption, [Head("Field"), Head("Value")], rows, sortable=False)
 
 

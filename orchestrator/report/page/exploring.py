@@ -8,7 +8,7 @@ from orchestrator.analysis.effects import Effect, Level
 from orchestrator.report.answers import LATENCY, Answers, typical
 from orchestrator.report.charts.chart import Chart
 from orchestrator.report.charts.wording import caveats
-from orchestrator.report.counting import counted
+from orchestrator.report.counting import counted, some_of
 from orchestrator.report.figures import ratio_range, ratio_text
 from orchestrator.report.in_words import effect_name
 from orchestrator.report.page.html import Html, dotted, element, name
@@ -82,7 +82,7 @@ def _effect_row(effect: Effect, level: Level) -> Row:
 
 def power_section(answers: Answers, runs: Sequence[OpenedRun]) -> Html:
     """A run's power over time, for the run that is chosen."""
-    chosen = f" The power of {len(runs):,} of {len(answers.frame):,} runs is in this file." if len(runs) < len(
+    chosen = f" The power of {some_of(len(runs), len(answers.frame), 'run')} is in this file." if len(runs) < len(
         answers.frame) else ""  # fmt: skip
     return section(
         "power-over-time",

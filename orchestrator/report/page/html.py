@@ -7,10 +7,9 @@ import re
 from html import escape
 from typing import Any
 
+from orchestrator.printable import harmless
+
 _VOID = frozenset({"meta", "link", "input", "wbr"})
-_UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
-)
 
 
 class Html(str):
@@ -20,7 +19,7 @@ class Html(str):
 
 
 def text(content: object) -> Html:
-    """Content as text; characters that HTML does not allow, or that turn text around, become U+FFFD."""
+    """Content as text; characters that HTML does not allow, or that turn text around, become escapes."""
     return content if isinstance(content, Html) else _escaped(content)
 
 
@@ -71,4 +70,4 @@ def inline_script(code: str) -> Html:
 
 
 def _escaped(content: object) -> Html:
-    return Html(escape(_UNPRINTABLE.sub("\ufffd", str(content))))
+    return Html(escape(harmless(str(content))))

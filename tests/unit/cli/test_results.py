@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
+import os
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
+from orchestrator import compare
 from orchestrator.cli.console import tables
+from orchestrator.printable import harmless, on_one_line
+from orchestrator.report.compared import comparison_tables
+from orchestrator.report.loading import load_table
+from orchestrator.report.runs import run_list
 from orchestrator.report.tables import Column, Table
 from tests.builders import begun, call, experiment, published_run, run_result
 from tests.made import Point, made_campaign, points
 
 NASTY = "<img src=x onerror=alert(1)> [red]模型[/red] \x1b[31m‮"
+UNSEEN = {"\x1b", "\u202e"}
 
 
 @pytest.fixture
@@ -61,7 +71,7 @@ def test_drift_over_the_cycles_is_said() -> None:
     made_campaign(Path("results"), "warming", points([0.5, 0.4, 0.3, 0.2]), 6, per_cycle=0.05)
     made_campaign(Path("results"), "steady", points([0.5, 0.4, 0.3, 0.2]), 6)
     args = ("--group-by", "backend", "--metric", "energy_per_output_token_j")
-    assert "energy per output token drifts by +" in call("results", "list", "warming", *args).stdout
+    assert "energy per output token of warming drifts by +" in call("results", "list", "warming", *args).stdout
     assert "drifts" not in call("results", "list", "steady", *args).stdout
 
 
@@ -91,7 +101,7 @@ def test_filters_pick_runs_by_row_and_groups_by_median(results: Path) -> None:
         (("list", "made", "--group-by", "nothing"), "there is no column 'nothing'"),
         (("list", "made", "--where", "p95 < 1"), "could be ttft_s.p95"),
         (("list", "made", "--where", "energy_j < much"), "is a number"),
-        (("list", "made", "--metric", "model"), "there is no column 'model'"),
+        (("list", "made", "--metric", "model"), "--metric 'model' is no quantity"),
         (("list", "made", "--suspect"), "about groups"),
         (("export", "made", "-o", "x.txt"), "must end in .csv or .parquet"),
         (("list", "other"), "there is no campaign"),
@@ -185,10 +195,12 @@ def test_names_in_any_script_and_with_markup_are_data(name: str) -> None:
     begun(Path("results"), "base")
     for args in (("list", "base"), ("list", "base", "--group-by", "model")):
         shown = call("results", *args).stdout
-        assert "\x1b" not in shown
-        assert "‮" not in shown
-        assert (name if name.isprintable() else name.split("\x1b")[0].split("\n")[0]) in shown
-    assert {row["model"].removeprefix("'") for row in rows_of("base")} == {name, "plain"}
+        assert not UNSEEN & set(shown)
+        assert on_one_line(name) in shown
+    assert {row["model"].removeprefix("'") for row in rows_of("base")} == {harmless(name), "plain"}
+    assert call("results", "export", "base", "-o", "raw.parquet").returncode == 0
+    assert set(pq.read_table("raw.parquet")["model"].to_pylist()) == {name, "plain"}
+    assert not UNSEEN & set(call("results", "list", "base", "--json").stdout)
     assert {group["key"]["model"] for group in json_of("list", "base", "--group-by", "model")["groups"]} == {
         name,
         "plain",
@@ -203,7 +215,7 @@ def test_a_campaign_of_one_run_that_measured_nothing_claims_nothing() -> None:
     assert group["metrics"]["energy_per_output_token_j"]["mean"] is None
     shown = call("results", "list", "base", "--group-by", "experiment_id")
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert "energy was not measured in 1 of 1 runs" in shown.stdout
+    assert "energy was not measured in 1 of 1 run" in shown.stdout
     assert "it takes two cycles" in shown.stdout
     assert call("results", "export", "base", "--group-by", "experiment_id").returncode == 0
 
@@ -228,3 +240,50 @@ def test_many_rows_look_as_rich_would_draw_them(
     tables.print_table(table)
     assert capsys.readouterr().out == drawn
     assert "模型模型模  good" in drawn
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("results", "export", "made", "-o", "two words.csv"), ("report", "made", "-o", "report.md")],
+    ids=["export", "report"],
+)
+def test_a_file_that_cannot_be_written_is_answered_with_the_command_that_was_typed(
+    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_campaign(Path("results"), "made", points([0.5, 0.3]), 3)
+
+    def full(path: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr("orchestrator.files.sync", full)
+    refused = call(*arguments)
+    assert refused.returncode == 3
+    assert f"{arguments[-1]}: No space left on device" in refused.stderr
+    assert f"try again: `{shlex.join(('orchestrate', *arguments))}`" in refused.stderr
+    assert "resume" not in refused.stderr
+
+
+def test_on_80_columns_a_comparison_is_a_table_and_long_rows_are_blocks_of_whole_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    narrow = Console(width=80, highlight=False, markup=False, emoji=False)
+    monkeypatch.setattr(tables, "new_console", lambda *, to_stderr: narrow)
+    made_campaign(Path("results"), "old", points([1000.0, 0.8]), 5)
+    made_campaign(Path("results"), "new", points([900.0, 0.81]), 5, seed=4)
+    for table in comparison_tables(compare("old", "new")):
+        tables.print_table(table)
+        drawn = capsys.readouterr().out
+        assert "─" in drawn
+        assert max(map(len, drawn.splitlines())) <= 80
+        for row in table.rows:
+            assert [cell for cell in row[:-1] if cell not in drawn] == []  # no figure is cut or folded
+            assert set(row[-1].split()) <= set(drawn.split())
+    long = Point(experiment("vllm", model="org/" + "long-" * 30, max_num_seqs=8), 1234567.0)
+    made_campaign(Path("results"), "long", [long, Point(experiment("vllm", max_num_seqs=16), 0.5)], 2)
+    table = run_list(load_table("long"))
+    tables.print_table(table)
+    drawn = capsys.readouterr().out
+    assert "max_num_seqs: 8" in drawn
+    assert "─" not in drawn
+    unfolded = drawn.replace("\n", "")
+    assert [cell for row in table.rows for cell in row if cell not in unfolded] == []

@@ -522,7 +522,7 @@ def test_a_disk_that_cannot_be_written_stops_the_campaign_and_what_is_at_work_is
     stage.on_start, stage.on_event = (lambda _: None), event
     with pytest.raises(MachineError, match="results: No space left on device") as raised:
         stage.run()
-    assert "orchestrate resume" in str(raised.value.hint)
+    assert str(raised.value.hint).endswith("then `orchestrate resume base`")
     assert stage.counts() == (3, 0, 13)
 
 

@@ -15,8 +15,9 @@ from orchestrator.report.in_words import in_short, place_of
 from orchestrator.report.page.answering import charts_of
 from orchestrator.report.sentences import Name, Sentence
 from orchestrator.report.trust import trust
-from orchestrator.results.frozen import freeze
-from runners.contract.paths import FAILURE, AttemptName, FailureKind
+from orchestrator.results.frozen import freeze, thaw
+from runners.contract.paths import CAMPAIGN, FAILURE, AttemptName, FailureKind
+from runners.contract.request import Experiment
 from runners.contract.result import RunFailure
 from tests.browser.reported import written
 from tests.builders import campaign, experiment, identity, run_result
@@ -72,16 +73,36 @@ def test_one_run_gives_no_interval_and_no_winner(tmp_path: Path) -> None:
 def test_without_any_result_it_says_so_and_why(tmp_path: Path) -> None:
     folder = written(tmp_path, "c", [])
     for cycle, message in ((1, "no room"), (2, "no  room")):
-        attempt = folder / "attempts" / str(AttemptName(identity(experiment()), cycle, 1))
-        attempt.mkdir(parents=True)
-        failure = RunFailure(run_id=None, kind=FailureKind.OUT_OF_MEMORY, message=message, at=datetime.now(UTC))
-        (attempt / FAILURE).write_text(failure.model_dump_json())
+        failed(folder, experiment(), cycle, message)
     answers = answers_of(folder)
     assert answers.metric is None
     assert said(in_short(answers)) == "No run of this campaign is complete, so nothing can be answered."
     (kind,) = answers.incomplete.failed
     assert (kind.kind, len(kind.runs), kind.messages) == ("out_of_memory", 2, ["no room"])
     assert "2 runs failed and gave no result: 2 out_of_memory." in said(trust(answers))
+
+
+def test_runs_that_are_no_longer_planned_neither_failed_nor_are_complete(tmp_path: Path) -> None:
+    folder = written(tmp_path, "base", made_results("base", points([0.6, 0.3]), 2))
+    dispatching = Dispatching("local", None)
+    freeze(folder / CAMPAIGN, campaign(tmp_path, cycles=3), 2, "", dispatching)
+    failed(folder, experiment(batch_size=1), 3, "no room")
+    failed(folder, experiment(batch_size=2), 3, "no room")
+    assert "2 runs failed and gave no result" in said(trust(answers_of(folder)))
+    narrower = campaign(tmp_path, cycles=3, backends={"simulated": {"batch_size": [1]}})
+    freeze(folder / CAMPAIGN, narrower, 1, "", dispatching, thaw(folder / CAMPAIGN))
+    answers = answers_of(folder)
+    assert (answers.incomplete.planned, answers.incomplete.complete) == (3, 2)
+    told = said(trust(answers))
+    assert "1 run failed and gave no result" in told
+    assert "planned" not in told  # of the three that are, two are complete and one failed
+
+
+def failed(folder: Path, of: Experiment, cycle: int, message: str) -> None:
+    attempt = folder / "attempts" / str(AttemptName(identity(of), cycle, 1))
+    attempt.mkdir(parents=True)
+    failure = RunFailure(run_id=None, kind=FailureKind.OUT_OF_MEMORY, message=message, at=datetime.now(UTC))
+    (attempt / FAILURE).write_text(failure.model_dump_json())
 
 
 def test_what_was_never_measured_is_not_ranked(tmp_path: Path) -> None:

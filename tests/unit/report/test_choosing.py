@@ -185,7 +185,7 @@ def test_several_campaigns_are_ranked_together_under_their_names(project: Projec
 def test_it_is_told_that_cycles_drift(project: Project) -> None:
     of = [Point(point.of, point.joules_per_token, noise=QUIET) for point in real((0.5, 0.2))]
     made(project, "made", of, 8, per_cycle=0.02)
-    assert any("made drifts: +2" in note for note in chosen(project, "made").notes)
+    assert any("energy per output token of made drifts by +2" in note for note in chosen(project, "made").notes)
 
 
 def test_the_meters_bounds_stand_beside_the_winners_interval(project: Project) -> None:
@@ -279,7 +279,7 @@ def test_the_command_prints_answer_ranking_front_and_effects(project: Project) -
     ("arguments", "words"),
     [
         (["--minimize", ENERGY, "--maximize", "tokens_per_j"], "exclude each other"),
-        (["--minimize", "enrgy_j"], "there is no column 'enrgy_j'"),
+        (["--minimize", "enrgy_j"], "--minimize 'enrgy_j' is no quantity"),
         (["--where", "ttft_s.p95"], "is no condition"),
         (["--group-by", "batch"], "there is no column 'batch'"),
     ],

@@ -192,7 +192,7 @@ def test_outputs_and_drift_and_meters_are_told_of(project: Project) -> None:
     made(project, "none", [1.0, 0.5], output_sha256=None)
     assert "whether outputs are the same is not known" in notes(compare("none", project=project))
     made(project, "drifts", [1.0, 0.5], cycles=8, per_cycle=0.05)
-    assert "drifts drifts: energy per output token +5" in notes(compare("drifts", project=project))
+    assert "energy per output token of drifts drifts by +5" in notes(compare("drifts", project=project))
     near = [Point(one.of, one.joules_per_token, noise=lambda _: 1.0) for one in points([1.0, 1.01])]
     made_campaign(project.results, "near", near, 5)
     assert "within the meters' own bounds" in notes(compare("near", metrics=[ENERGY], project=project))
@@ -220,7 +220,7 @@ def test_conditions_say_which_runs_and_which_groups(project: Project) -> None:
         (("grid:x", "grid"), "no experiment of grid has 'x' in its id"),
         (("grid:-1-", "grid"), "campaign grid has 2 experiments"),
         (("grid", "one", "--against", "x"), "--against is about the groups of one campaign"),
-        (("grid", "--metric", "joules"), "there is no column 'joules'"),
+        (("grid", "--metric", "joules"), "--metric 'joules' is no quantity"),
         (("grid", "--group-by", "nope"), "there is no column 'nope'"),
         (("grid", "--where", "x"), "'x' is no condition"),
     ],
@@ -260,6 +260,8 @@ def test_names_in_any_script_and_markup_are_data(project: Project) -> None:
     done = ran(project, "grid")
     assert done.returncode == 0
     assert "組織/模型-[bold]<b>ф</b>" in done.stdout
+    assert "org/naïve\\u202emodel" in done.stdout
+    assert "\u202e" not in done.stdout
 
 
 def test_json_carries_everything_in_si_units(project: Project) -> None:
@@ -273,3 +275,19 @@ def test_json_carries_everything_in_si_units(project: Project) -> None:
     assert energy["verdict"] == "lower"
     assert energy["ratio"]["method"] == "log-t"
     assert energy["cost"]["energy_j"]["estimate"] == pytest.approx(-0.5e6, rel=0.1)
+
+
+def test_how_each_pair_was_compared_is_told_where_that_is_unlike(project: Project) -> None:
+    gpus = tuple(f"GPU-{n}" for n in range(4))
+    factors = (1.0, 1.1, 0.9, 1.3)
+    made(project, "square", [1.0, 1.02, 1.4, 0.8, 2.0, 0.5], 4, gpus=gpus, gpu_factors=factors, **REAL)
+    made(project, "alike", [1.0, 0.5, 0.4], **REAL)
+    (square,) = comparison_tables(compare("square", metrics=[ENERGY], project=project))
+    place = [column.title for column in square.columns].index("compared")
+    told = [row[place] for row in square.rows]
+    assert told.count("paired by cycle") == 1  # both always on the same GPU
+    assert told.count("paired by cycle and blocked by GPU") == 4
+    assert any("compared paired by cycle and blocked by GPU (4), paired by cycle (1);" in each for each in square.notes)
+    (alike,) = comparison_tables(compare("alike", metrics=[ENERGY], project=project))
+    assert "compared" not in [column.title for column in alike.columns]
+    assert any("compared paired by cycle; " in each for each in alike.notes)

@@ -121,7 +121,7 @@ def test_the_summary_says_which_runs_were_cold_or_had_neighbours() -> None:
     tepid = run_result(cold_start=False, cold_start_steps={**STEPS, "page_cache_dropped": False}, cycle=2)
     beside = run_result(cold_start=False, concurrency_on_host=4, cycle=3)
     assert summary("base", [cold, tepid, beside], ["last"]).notes[1:] == [
-        "1 of 3 runs were started cold",
+        "1 of 3 runs was started cold",
         "1 of 3 runs could not be started wholly cold: the check cold_start says why",
         "1 of 3 runs ran while others of the campaign could: they share power and heat",
         "last",

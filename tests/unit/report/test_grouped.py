@@ -10,7 +10,8 @@ import pandas as pd
 
 from orchestrator.analysis.groups import Group, groups_of
 from orchestrator.analysis.summary import summarise
-from orchestrator.report.grouped import drift_notes, group_notes, group_table
+from orchestrator.report.drifting import drift_notes
+from orchestrator.report.grouped import group_notes, group_table
 from orchestrator.results.table import as_table
 from tests.bench.stats.harness import METRIC, made_group
 from tests.made import made_results, points
@@ -45,8 +46,8 @@ def test_drift_of_many_quantities_is_told_no_more_often_than_of_one() -> None:
     """Each by itself at 5 %, one or more of four would be told in 19 of 100 campaigns."""
     chance = np.random.default_rng(4)
     campaigns = [_still(chance) for _ in range(20)]
-    by_itself = sum(any(drift_notes(groups, [metric]) for metric in METRICS) for groups in campaigns)
-    together = sum(bool(drift_notes(groups, METRICS)) for groups in campaigns)
+    by_itself = sum(any(drift_notes({"made": groups}, [metric]) for metric in METRICS) for groups in campaigns)
+    together = sum(bool(drift_notes({"made": groups}, METRICS)) for groups in campaigns)
     assert together <= 2 < by_itself
 
 

@@ -52,7 +52,7 @@ def test_an_underscore_within_a_word_needs_no_escape() -> None:
 
 
 def test_controls_of_terminals_and_of_direction_are_replaced() -> None:
-    assert text("a\x1b[31m\u202eb\u2028c") == "a\ufffd\\[31m\ufffdb c"
+    assert text("a\x1b[31m\u202eb\u2028c") == "a\\\\x1b\\[31m\\\\u202eb c"
 
 
 def test_figures_that_were_not_measured_say_so_in_the_table(tmp_path: Path) -> None:

@@ -61,13 +61,13 @@ def test_suspect_runs_are_left_out_and_counted() -> None:
     table = summary("base", runs)
     assert column(table, "energy") == ["2"]
     assert column(table, "runs") == ["2 of 3"]
-    assert any(note.startswith("1 of 3 runs are suspect") for note in table.notes)
+    assert any(note.startswith("1 of 3 runs is suspect") for note in table.notes)
 
 
 def test_an_experiment_with_suspect_runs_only_is_shown_and_said_to_be() -> None:
     table = summary("base", [result(100.0, verdict="suspect")])
     assert column(table, "energy") == ["100"]
-    assert any("1 of 1 runs are suspect" in note for note in table.notes)
+    assert any("1 of 1 run is suspect" in note for note in table.notes)
 
 
 def test_what_was_not_measured_is_a_dash_and_never_zero() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import InputError
-from orchestrator.results.columns import columns_of, full_name, texts_of, values_of
+from orchestrator.results.columns import columns_of, full_name, metric_named, texts_of, values_of
 from orchestrator.results.table import RunTable, as_table
 from tests.builders import experiment, run_result
 
@@ -51,3 +51,30 @@ def test_values_are_as_they_were_declared_beside_runs_that_have_none(table: RunT
     value = table.frame["vllm.max_num_seqs"].iloc[2]
     assert (value, type(value)) == (16, int)
     assert table.frame["vllm.max_num_seqs"].isna().tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("enrgy_j", "energy_j"),
+        ("ttft", "ttft_s."),
+        ("Output rate", "output_tokens_per_s"),
+        ("memory", "memory_"),
+        ("@", ""),
+    ],
+)
+def test_an_unknown_quantity_is_refused_with_where_it_was_typed_what_is_near_and_where_all_are(
+    name: str, near: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        metric_named(name, "--maximize")
+    assert str(refused.value) == f"--maximize {name!r} is no quantity"
+    hint = str(refused.value.hint)
+    assert hint.endswith("all of them: docs/reference/quantities.md")
+    assert (near in hint) if near else "did you mean" not in hint
+
+
+def test_what_fits_several_quantities_is_refused_with_them() -> None:
+    with pytest.raises(InputError, match=r"--metric 'p95' could be ttft_s.p95, ") as refused:
+        metric_named("p95")
+    assert "name it in full" in str(refused.value.hint)

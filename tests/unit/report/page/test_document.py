@@ -11,7 +11,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from orchestrator.printable import harmless
 from orchestrator.report.answers import answers_of
+from orchestrator.report.circumstances import told
+from orchestrator.report.markdown import as_markdown
 from orchestrator.report.page.document import as_html
 from runners.contract.paths import FAILURE, AttemptName, FailureKind
 from runners.contract.result import RunFailure, RunResult
@@ -60,7 +63,9 @@ def test_names_are_data_never_markup(tmp_path: Path) -> None:
     assert [identity for identity, _ in seen.scripts] == ["charts", "series", "power-spec", "chart-script", None]
     assert not [tag for tag, _ in seen.elements if tag == "img"]
     assert not [name for _, attributes in seen.elements for name in attributes if name.startswith("on")]
-    assert HOSTILE in json.dumps(seen.island("charts"), ensure_ascii=False).replace('\\"', '"')
+    charts = json.dumps(seen.island("charts"), ensure_ascii=False).replace('\\"', '"').replace("\\\\", "\\")
+    assert harmless(HOSTILE) in charts
+    assert "\u202e" not in charts
 
 
 def test_the_policy_lets_these_scripts_run_and_nothing_else(tmp_path: Path) -> None:
@@ -143,11 +148,29 @@ def test_what_machines_and_engines_say_is_data_too(tmp_path: Path) -> None:
     (attempt / FAILURE).write_text(failure.model_dump_json())
     (folder / "runs" / identity(experiment(batch_size=7)) / "c001").mkdir(parents=True)
     (folder / "runs" / identity(experiment(batch_size=7)) / "c001" / "result.json").write_text(HOSTILE)
-    told = page(folder)
-    seen = Seen(told)
-    assert told.count(html.escape(HOSTILE.replace("\u202e", "\ufffd"))) >= 6
-    assert "\u202e" not in told
+    text = page(folder)
+    seen = Seen(text)
+    assert text.count(html.escape(harmless(HOSTILE))) >= 6
+    assert "\u202e" not in text
     assert not [tag for tag, _ in seen.elements if tag == "img"]
     assert not [name for _, attributes in seen.elements for name in attributes if name.startswith("on")]
     assert [identity for identity, _ in seen.scripts][-2:] == ["chart-script", None]
     assert all("<" not in text and "\u2028" not in text for identity, text in seen.scripts if identity)
+
+
+def test_bytes_of_the_machine_are_told_in_gib_and_in_full_beside() -> None:
+    assert told("memory_bytes", ["135084810240", ""]) == ["125.8 GiB", ""]
+    assert told("gpu 0.memory_bytes", ["1023", "2097152"]) == ["1023 B", "2.0 MiB"]
+    unlike = ["135084810240", "135084810241"]
+    assert told("memory_bytes", unlike) == unlike
+    assert told("driver", ["570"]) == ["570"]
+    assert told("memory_bytes", ["[1, 2]"]) == ["[1, 2]"]
+
+
+def test_the_memory_of_the_machine_is_readable(tmp_path: Path) -> None:
+    results = made_results("c", points([0.3, 0.5]), 3)
+    memory = results[0].environment.memory_bytes
+    answers = answers_of(written(tmp_path, "c", results))
+    (read,) = told("memory_bytes", [str(memory)])
+    assert f'<span title="{memory}">{read}</span>' in as_html(answers)
+    assert f"- memory_bytes: {read}" in as_markdown(answers)
