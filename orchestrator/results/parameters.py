@@ -36,12 +36,6 @@ def is_default(backend: str, name: str, value: Any) -> bool:
     return info is not None and bool(value == _compact(info.get_default(call_default_factory=True)))
 
 
-def by_own_name(result: RunResult) -> dict[str, Any]:
-    """What was declared for a run, its backend included, with the backend's parameters by their own names."""
-    prefix, declared = f"{result.backend}.", parameters(result)
-    return {"backend": result.backend} | {name.removeprefix(prefix): value for name, value in declared.items()}
-
-
 def _flat(name: str, value: Any) -> dict[str, Any]:
     if isinstance(value, dict):
         return {f"{name}.{key}": _compact(inner) for key, inner in value.items()}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.results.columns import may_have
-from orchestrator.results.parameters import by_own_name, is_default, shown
+from orchestrator.results.parameters import is_default, shown
 from runners.contract.options import OPTIONS
-from runners.contract.result import RunResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,10 +29,6 @@ class Varied:
     values: Mapping[str, Sequence[Any]]
     """What it is, each value once, by backend; None: left open. A backend that has no such parameter is not there."""
 
-    def text(self, result: RunResult) -> str:
-        """Its value as text: nothing where the backend has no such parameter, a dash where it was left open."""
-        return shown(by_own_name(result).get(self.name)) if may_have(result.backend, self.name) else ""
-
 
 def varied_parameters(frame: pd.DataFrame, parameters: Sequence[str]) -> list[Varied]:
     """The parameters in which the runs of a frame differ, in the order they are declared; ``backend`` is one.
@@ -52,24 +47,6 @@ def varied_parameters(frame: pd.DataFrame, parameters: Sequence[str]) -> list[Va
             if may_have(str(backend), name):
                 found[name][str(backend)] = _distinct(rows, name, str(backend))
     return _varied(found)
-
-
-def varied_among(results: Iterable[RunResult]) -> list[Varied]:
-    """The same for results that are no frame."""
-    points: dict[str, list[dict[str, Any]]] = {}
-    for result in results:
-        points.setdefault(result.backend, []).append(by_own_name(result))
-    names = dict.fromkeys(name for declared in points.values() for point in declared for name in point)
-    return _varied(
-        {
-            name: {
-                backend: list(dict.fromkeys(point.get(name) for point in declared))
-                for backend, declared in points.items()
-                if may_have(backend, name)
-            }
-            for name in names
-        }
-    )
 
 
 def _own_name(column: str) -> str:

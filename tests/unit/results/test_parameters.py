@@ -11,10 +11,11 @@ import pytest
 
 from orchestrator.report.frames import load_frame
 from orchestrator.report.runs import run_list as run_list_of
-from orchestrator.report.tables import Table, summary
+from orchestrator.report.tables import Table
+from orchestrator.report.tables import summary as summary_of
 from orchestrator.results.parameters import parameters
 from orchestrator.results.table import as_table
-from orchestrator.results.varied import varied_among, varied_parameters
+from orchestrator.results.varied import varied_parameters
 from runners.contract.paths import RESULT, RUNS
 from runners.contract.result import RunResult
 from tests.builders import experiment, run_result
@@ -28,12 +29,14 @@ def run_list(name: str, results: Sequence[RunResult]) -> Table:
     return run_list_of(as_table(Path(name), results))
 
 
+def summary(name: str, results: Sequence[RunResult]) -> Table:
+    return summary_of(as_table(Path(name), results))
+
+
 def titles(results: Sequence[RunResult]) -> list[str]:
-    """Of what varies, which results and a frame of them agree on."""
+    """Of what varies."""
     table = as_table(Path("base"), results)
-    found = varied_among(results)
-    assert found == varied_parameters(table.frame, table.parameters)
-    return [parameter.title for parameter in found]
+    return [parameter.title for parameter in varied_parameters(table.frame, table.parameters)]
 
 
 def cells(table: Table, title: str) -> list[str]:
