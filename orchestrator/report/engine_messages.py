@@ -60,7 +60,7 @@ def message_tables(result: RunResult, issues: Sequence[KnownIssue]) -> list[Tabl
         for message, issue in sorted(matched, key=lambda pair: pair[1] is not None)
     ]
     columns = [Column("source"), Column("level"), Column("times", True), Column("known as"), Column("text", prose=True)]
-    notes = [_explained(issue) for issue in _distinct(issue for _, issue in matched)]
+    notes = [explained(issue) for issue in _distinct(issue for _, issue in matched)]
     return [Table("Messages of the engine", columns, rows, notes)]
 
 
@@ -97,7 +97,7 @@ def with_known_issues(result: RunResult, issues: Sequence[KnownIssue]) -> dict[s
 def issue_notes(found: Sequence[KnownIssue | None]) -> list[str]:
     """For each issue that failures are known as once: how often, and what is to be thought of it."""
     counts = Counter(issue.id for issue in found if issue)
-    return [f"{_explained(issue)}; in {counts[issue.id]} of {len(found)} failed runs" for issue in _distinct(found)]
+    return [f"{explained(issue)}; in {counts[issue.id]} of {len(found)} failed runs" for issue in _distinct(found)]
 
 
 def _distinct(found: Iterable[KnownIssue | None]) -> list[KnownIssue]:
@@ -123,7 +123,8 @@ def _named(issue: KnownIssue | None) -> str:
     return f"{issue.id} ({issue.status})" if issue else _UNKNOWN
 
 
-def _explained(issue: KnownIssue) -> str:
+def explained(issue: KnownIssue) -> str:
+    """What a message is known as, and what is to be thought of it."""
     return f"{_named(issue)}: {issue.note}" + (f" ({issue.url})" if issue.url else "")
 
 
