@@ -232,12 +232,10 @@ def test_what_has_the_focus_shows_it(usual: Path, opened: Opener) -> None:
         assert "2px" in seen.page.evaluate(outline)
 
 
-def test_the_ranking_fits_a_desktop_and_the_answer_a_phones_first_screen(usual: Path, opened: Opener) -> None:
+def test_tables_fit_a_desktop_and_the_answer_a_phones_first_screen(usual: Path, opened: Opener) -> None:
     with opened(usual) as seen:
-        assert (
-            seen.page.evaluate("(at => at.scrollWidth - at.clientWidth)(document.querySelector('#ranking .scroll'))")
-            <= 0
-        )
+        for table in ("#ranking .scroll", "#runs .scroll"):
+            assert seen.page.locator(table).evaluate("at => at.scrollWidth - at.clientWidth") == 0
     with opened(usual, width_px=PHONE_PX) as seen:
         ends = seen.page.locator("dl.headline > div").evaluate_all(
             "all => all.map(one => one.getBoundingClientRect().bottom)"
