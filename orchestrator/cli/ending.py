@@ -7,17 +7,16 @@ import click
 from orchestrator.cli.console import near, print_lines, print_table
 from orchestrator.errors import InputError
 from orchestrator.execution.campaigns import campaign_runs, campaign_status, existing
-from orchestrator.execution.changes import retired
 from orchestrator.execution.precision import precision_of
 from orchestrator.manifest.store import Status
 from orchestrator.report.counting import some_of
 from orchestrator.report.engine_messages import message_notes
 from orchestrator.report.failed import failure_summary
+from orchestrator.report.loading import load_table
 from orchestrator.report.precision import precision_lines, progress_of
 from orchestrator.report.tables import shortened, summary
 from orchestrator.results.folders import CampaignFolder
 from orchestrator.results.known_issues import KnownIssue, known_issues
-from orchestrator.results.reading import readable_results
 from orchestrator.system.project import Project
 
 _MOST_ROWS = 100
@@ -28,27 +27,27 @@ def finish(name: str, project: Project, *, quiet: bool, as_json: bool) -> None:
     if quiet or as_json:
         return
     folder = existing(project, name)
-    results, faults = readable_results(folder)
-    gone = retired(CampaignFolder(folder))
-    planned = [result for result in results if (result.experiment_id, result.cycle) not in gone]
+    table = load_table(name, project=project)
+    planned = table.frame[~table.frame["retired"].astype(bool)]
+    gone = len(table.frame) - len(planned)
     issues: list[KnownIssue] = []
     try:
         issues = known_issues(project.folder)
     except InputError as error:  # changed for the worse while the campaign ran
         click.echo(f"messages and failures are not held against known issues: {error}", err=True)
-    if planned:
+    if len(planned):
         click.echo()
         print_table(
             shortened(
-                summary(name, planned, message_notes(planned, issues)),
+                summary(table, message_notes(planned["engine_messages"].tolist(), issues)),
                 _MOST_ROWS,
                 f"experiments: orchestrate results list {name}",
             )
         )
-    lines = [f"left out: {fault}" for fault in faults]
+    lines = [f"left out: {fault}" for fault in table.faults]
     if gone:
         lines.append(
-            f"{len(gone):,} complete {'run' if len(gone) == 1 else 'runs'} retired, no longer in the campaign file:"
+            f"{gone:,} complete {'run' if gone == 1 else 'runs'} retired, no longer in the campaign file:"
             " left out of the table"
         )
     status = campaign_status(name, project=project)

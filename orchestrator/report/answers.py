@@ -9,31 +9,33 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.analysis.best import Best, Ranked, best_of
+from orchestrator.analysis.best import Best, best_of
 from orchestrator.analysis.compare import Comparison, compare_groups
 from orchestrator.analysis.conditions import parse_condition, runs_meeting
 from orchestrator.analysis.drift import Drift, drift_of
 from orchestrator.analysis.effects import Effect, main_effects
-from orchestrator.analysis.groups import ENVIRONMENT, EXPERIMENT, Choice, Group, LeftOut, for_ranking, groups_of
-from orchestrator.analysis.pareto import front
-from orchestrator.analysis.summary import Summary, summarise
+from orchestrator.analysis.groups import ENVIRONMENT, EXPERIMENT, Choice, Group, LeftOut, groups_of
 from orchestrator.report.answerable import Metric, metric_of
 from orchestrator.report.circumstances import Circumstances, circumstances_of
+from orchestrator.report.engine_messages import Said, messages_of
 from orchestrator.report.incomplete import Incomplete, incomplete_of
 from orchestrator.report.loading import load_table
 from orchestrator.report.repeating import Repeating, frozen_campaign, repeating
+from orchestrator.report.standings import BESIDE as BESIDE
+from orchestrator.report.standings import LATENCY as LATENCY
+from orchestrator.report.standings import Standing as Standing
+from orchestrator.report.standings import standings_of
+from orchestrator.report.standings import typical as typical
 from orchestrator.results.frozen import FrozenCampaign, program_version
+from orchestrator.results.known_issues import KnownIssue, known_issues
 from orchestrator.results.table import RunTable
-from orchestrator.system.project import Project
+from orchestrator.system.project import Project, find_project
 from runners.contract.result import RunResult
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _USUAL: Final = Choice()
-LATENCY: Final = "ttft_s.p50"
-BESIDE: Final = ("energy_per_output_token_j", "output_tokens_per_s", LATENCY, "memory_peak_bytes")
-"""Shown of every configuration, whatever is ranked."""
 MOST_NEAR: Final = 10
 
 
@@ -53,26 +55,6 @@ class Asked:
 
 ALL: Final = Asked()
 """Everything, by what is usual."""
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """One group with its figures and its place."""
-
-    group: Group
-    summaries: Mapping[str, Summary]
-    """By metric."""
-    ranked: Ranked | None
-    """None where nothing is ranked."""
-    place: int | None
-    """From 1; None: it is no candidate, or has no figure."""
-    on_front: bool | None
-    """Of the ranked metric against latency, among candidates; None: it is none, or one of the two is not known."""
-
-    @property
-    def candidate(self) -> bool:
-        """Whether it is held against the others."""
-        return self.ranked is not None and not self.ranked.fails and self.ranked.estimate is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +89,16 @@ class Answers:
     circumstances: Circumstances
     frozen: FrozenCampaign | None
     repeating: Repeating
+    messages: Sequence[Said]
+    """What engines warned of, what no known issue explains first."""
+    issues: Sequence[KnownIssue]
     readings: Sequence[RunResult]
     """Runs that were read whole: all, or a choice of them where there are very many."""
 
     @property
     def frame(self) -> pd.DataFrame:
         """A row a run; without those that were retired, of which the table tells too."""
-        return self.table.frame[~self.table.frame["retired"].astype(bool)]
+        return _planned(self.table)
 
     @property
     def winner(self) -> Standing | None:
@@ -134,6 +119,7 @@ def answers_of(campaign: str | Path, asked: Asked = ALL, *, project: Project | N
         InputError: there is no such campaign; or a column, a metric or a condition is not one.
     """
     table = load_table(campaign, project=project)
+    issues = known_issues((project or find_project()).folder)
     frozen = frozen_campaign(table.folder)
     conditions = [parse_condition(text) for text in asked.where]
     on_figures = [one for one in conditions if one.of_figure(table.frame.columns)]
@@ -142,7 +128,7 @@ def answers_of(campaign: str | Path, asked: Asked = ALL, *, project: Project | N
     groups = groups_of(table, asked.by, asked.choice)
     metric = metric_of(groups, asked.metric, asked.choice)
     best = best_of(groups, metric.name, on_figures, asked.choice) if metric else None
-    standings = _standings(groups, metric, best, asked.choice)
+    standings = standings_of(groups, metric, best, asked.choice)
     labels = _labels(table, groups)
     circumstances, readings = circumstances_of(table, [one.group for one in standings], labels)
     return Answers(
@@ -166,29 +152,14 @@ def answers_of(campaign: str | Path, asked: Asked = ALL, *, project: Project | N
         circumstances=circumstances,
         frozen=frozen,
         repeating=repeating(table.campaign, frozen, readings),
+        messages=messages_of(_planned(table)["engine_messages"].tolist(), issues),
+        issues=issues,
         readings=readings,
     )
 
 
-def _standings(groups: Sequence[Group], metric: Metric | None, best: Best | None, choice: Choice) -> list[Standing]:
-    ranking = {one.group.label: (place, one) for place, one in enumerate(best.ranking if best else ())}
-    metrics = tuple(dict.fromkeys((*([metric.name] if metric else []), *BESIDE)))
-    summed = {
-        group.label: {name: summarise(_measured(group, name, choice), name) for name in metrics} for group in groups
-    }
-    on_front = _front(summed, best)
-    standings = []
-    for group in groups:
-        place, ranked = ranking.get(group.label, (len(ranking), None))
-        placed = place + 1 if ranked and ranked.interval else None
-        standings.append(Standing(group, summed[group.label], ranked, placed, on_front.get(group.label)))
-    return sorted(standings, key=lambda one: ranking.get(one.group.label, (len(ranking),))[0])
-
-
-def _measured(group: Group, metric: str, choice: Choice) -> Group:
-    """Its runs that measured a metric; where all of them estimated it, these."""
-    usable = for_ranking(group, metric, choice)
-    return usable if len(usable.frame) else group
+def _planned(table: RunTable) -> pd.DataFrame:
+    return table.frame[~table.frame["retired"].astype(bool)]
 
 
 def _near(best: Best, choice: Choice) -> list[Comparison]:
@@ -203,26 +174,6 @@ def _quickest(best: Best | None) -> Best | None:
     if best is None or best.metric == LATENCY or best.winner is None:
         return None
     return best_of([one.group for one in best.candidates], LATENCY)
-
-
-def _front(summed: Mapping[str, Mapping[str, Summary]], best: Best | None) -> dict[str, bool]:
-    """Which candidates no other beats in both the ranked metric and latency, by label."""
-    import pandas as pd
-
-    if best is None or best.metric == LATENCY:
-        return {}
-    candidates = [one.group.label for one in best.candidates]
-    points = pd.DataFrame(
-        {name: [typical(summed[label][name]) for label in candidates] for name in (best.metric, LATENCY)},
-        index=candidates,
-        dtype=float,
-    ).dropna()
-    return dict(zip(points.index, front(points, (best.metric, LATENCY)), strict=True))
-
-
-def typical(summary: Summary) -> float | None:
-    """The typical value of a group: as its interval estimates it, or the mean of too few cycles for one."""
-    return summary.interval.estimate if summary.interval else summary.mean
 
 
 def _labels(table: RunTable, groups: Sequence[Group]) -> dict[str, str]:

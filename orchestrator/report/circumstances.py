@@ -182,11 +182,9 @@ def _readable(table: RunTable, runs: Iterable[tuple[str, int]]) -> Iterator[RunR
 def _checks(table: RunTable, results: Sequence[RunResult]) -> list[CheckCount]:
     failed = Counter(name for names in table.frame["failed_checks"] for name in names.split())
     told: dict[str, CheckCount] = {}
-    for result in results:
-        for check in result.checks:
-            count = CheckCount(check.name, check.severity, failed[check.name], check.observed, check.hint)
-            if check.name not in told or (not check.passed and told[check.name].hint is None):
-                told[check.name] = count
+    for check in sorted((check for result in results for check in result.checks), key=lambda check: check.passed):
+        count = CheckCount(check.name, check.severity, failed[check.name], check.observed, check.hint)
+        told.setdefault(check.name, count)
     for name in failed:
         told.setdefault(name, CheckCount(name, "", failed[name], "", None))
     return sorted(told.values(), key=lambda one: (-one.failed, one.name))

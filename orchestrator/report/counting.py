@@ -6,6 +6,8 @@ from typing import Final
 
 _MOST_WRITTEN_OUT: Final = 1e6
 """A share."""
+_ALMOST_ALL: Final = 0.995
+"""A share that two digits cannot tell from the whole."""
 
 
 def counted(number: int, noun: str) -> str:
@@ -20,4 +22,6 @@ def some_of(number: int, total: int, noun: str) -> str:
 
 def percent(share: float) -> str:
     """``2.3 %``."""
+    if _ALMOST_ALL <= share < 1:
+        return f"{100 * share:.3g} %"
     return f"{100 * share:.2g} %" if share < 1 or share > _MOST_WRITTEN_OUT else f"{100 * share:,.0f} %"

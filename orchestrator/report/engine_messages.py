@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from orchestrator.report.counting import counted, some_of
 from orchestrator.report.tables import Column, Table
 from orchestrator.results.known_issues import KnownIssue, issue_of
 from runners.contract.result import EngineMessage, RunResult
 
+Level = Literal["warning", "error"]
+
 _UNKNOWN = "unknown"
 _MOST_SHOWN = 3
 _MOST_CHARACTERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Something that engines said in a campaign."""
+
+    source: str
+    """The package that said it."""
+    level: Level
+    text: str
+    runs: int
+    """In how many runs it was said."""
+    issue: KnownIssue | None
+    """What it is known as."""
+
+
+def messages_of(told: Sequence[str], issues: Sequence[KnownIssue]) -> list[Said]:
+    """What engines said: what nobody knows first, of these errors before warnings, and then the commonest.
+
+    Args:
+        told: of each run, as a table's column ``engine_messages`` has it.
+        issues: known ones.
+    """
+    runs: Counter[tuple[str, Level, str]] = Counter()
+    for text, count in Counter(told).items():
+        runs.update(dict.fromkeys(_read(text), count))
+    found = [
+        Said(source, level, text, count, issue_of(EngineMessage(source=source, level=level, text=text), issues))
+        for (source, level, text), count in runs.items()
+    ]
+    return sorted(found, key=lambda one: (one.issue is not None, one.level != "error", -one.runs, one.text))
 
 
 def message_tables(result: RunResult, issues: Sequence[KnownIssue]) -> list[Table]:
@@ -26,27 +61,29 @@ def message_tables(result: RunResult, issues: Sequence[KnownIssue]) -> list[Tabl
         for message, issue in sorted(matched, key=lambda pair: pair[1] is not None)
     ]
     columns = [Column("source"), Column("level"), Column("times", True), Column("known as"), Column("text", prose=True)]
-    notes = [_explained(issue) for issue in _distinct(issue for _, issue in matched)]
+    notes = [explained(issue) for issue in _distinct(issue for _, issue in matched)]
     return [Table("Messages of the engine", columns, rows, notes)]
 
 
-def message_notes(results: Sequence[RunResult], issues: Sequence[KnownIssue]) -> list[str]:
-    """What to know of the messages of a campaign's runs: which are unknown, and which known issues were met."""
-    unknown: Counter[tuple[str, str, str]] = Counter()
-    known: Counter[str] = Counter()
-    for result in results:
-        matched = [(message, issue_of(message, issues)) for message in result.engine_messages]
-        unknown.update(list(dict.fromkeys(_key(message) for message, issue in matched if issue is None)))
-        known.update(list(dict.fromkeys(_named(issue) for _, issue in matched if issue is not None)))
+def message_notes(told: Sequence[str], issues: Sequence[KnownIssue]) -> list[str]:
+    """What to know of the messages of a campaign's runs: which are unknown, and which known issues were met.
+
+    Args:
+        told: of each run, as a table's column ``engine_messages`` has it.
+        issues: known ones.
+    """
+    found = messages_of(told, issues)
+    unknown = [one for one in found if one.issue is None]
     notes = [
-        f"{level} of {source} that no known issue explains, in {some_of(count, len(results), 'run')}: {_cut(text)}"
-        for (source, level, text), count in unknown.most_common(_MOST_SHOWN)
+        f"{one.level} of {one.source} that no known issue explains, in {some_of(one.runs, len(told), 'run')}: "
+        f"{_cut(one.text)}"
+        for one in unknown[:_MOST_SHOWN]
     ]
     if len(unknown) > _MOST_SHOWN:
         notes.append(f"{len(unknown) - _MOST_SHOWN} more such messages: `orchestrate results show RUN` has them")
-    if known:
+    if known := _met(told, found):
         met = ", ".join(f"{name} in {count}" for name, count in sorted(known.items()))
-        notes.append(f"known issues met: {met} of {counted(len(results), 'run')}")
+        notes.append(f"known issues met: {met} of {counted(len(told), 'run')}")
     return notes
 
 
@@ -63,7 +100,7 @@ def issue_notes(found: Sequence[KnownIssue | None]) -> list[str]:
     """For each issue that failures are known as once: how often, and what is to be thought of it."""
     counts = Counter(issue.id for issue in found if issue)
     return [
-        f"{_explained(issue)}; in {some_of(counts[issue.id], len(found), 'failed run')}" for issue in _distinct(found)
+        f"{explained(issue)}; in {some_of(counts[issue.id], len(found), 'failed run')}" for issue in _distinct(found)
     ]
 
 
@@ -71,15 +108,27 @@ def _distinct(found: Iterable[KnownIssue | None]) -> list[KnownIssue]:
     return list({issue.id: issue for issue in found if issue}.values())
 
 
-def _key(message: EngineMessage) -> tuple[str, str, str]:
-    return message.source, message.level, message.text
+def _read(text: str) -> list[tuple[str, Level, str]]:
+    """Source, level and text of what a run's engine said."""
+    return [(source, level, said) for source, level, said in (json.loads(text) if text else ())]
+
+
+def _met(told: Sequence[str], found: Iterable[Said]) -> Counter[str]:
+    """Each known issue with the number of runs in which engines said something that it is."""
+    known = {(one.source, one.level, one.text): _named(one.issue) for one in found if one.issue}
+    met: Counter[str] = Counter()
+    for text, count in Counter(told).items():
+        said = map(tuple, json.loads(text) if text else ())
+        met.update(dict.fromkeys({known[one] for one in said if one in known}, count))
+    return met
 
 
 def _named(issue: KnownIssue | None) -> str:
     return f"{issue.id} ({issue.status})" if issue else _UNKNOWN
 
 
-def _explained(issue: KnownIssue) -> str:
+def explained(issue: KnownIssue) -> str:
+    """What a message is known as, and what is to be thought of it."""
     return f"{_named(issue)}: {issue.note}" + (f" ({issue.url})" if issue.url else "")
 
 

@@ -33,14 +33,14 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def exported_runs(table: RunTable, conditions: Sequence[Condition], metrics: Sequence[str]) -> pd.DataFrame:
-    """A row a run; its quantities are those named, or all.
+    """A row a run; its quantities are those named, or all. What engines said is left out: it is long.
 
     Raises:
         InputError: a condition is about a column that is not there.
     """
     frame = runs_meeting(table, conditions).frame
     unwanted = [name for name in QUANTITIES if metrics and name not in metrics]
-    return frame.drop(columns=unwanted)
+    return frame.drop(columns=[*unwanted, "engine_messages"])
 
 
 def exported_groups(

@@ -7,19 +7,24 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from orchestrator.analysis.comparable import meters_of, named
 from orchestrator.printable import harmless, on_one_line
-from orchestrator.report.answers import BESIDE, LATENCY, Answers, Standing, typical
+from orchestrator.report.answers import Answers
 from orchestrator.report.charts.wording import caveats, labelled
 from orchestrator.report.circumstances import told
 from orchestrator.report.counting import counted
+from orchestrator.report.engine_messages import explained
 from orchestrator.report.figures import range_of, ratio_range, ratio_text
 from orchestrator.report.in_words import banner, effect_name, in_short, place_of
 from orchestrator.report.methods import methods
 from orchestrator.report.sentences import Name, Sentence
+from orchestrator.report.standings import BESIDE, LATENCY, Standing, typical
 from orchestrator.report.trust import trust
+from orchestrator.results.known_issues import issue_of_failure
 from orchestrator.results.parameters import shown
 from runners.contract.quantities import QUANTITIES
 
 _MOST_ROWS = 100
+_MOST_MESSAGES = 20
+_MOST_OF_A_KIND = 3
 _MARKUP = re.compile(r"([\\`*{}\[\]<>#|~!&$@]|(?<![^\W_])_|_(?![^\W_]))")
 """What may be markup; an underscore within a word is none."""
 
@@ -51,6 +56,7 @@ def _lines(answers: Answers, chart: str | None) -> Iterator[str]:
         yield from ["", f"![Ranking]({chart})"]
     yield from _section("Ranking", _ranking(answers))
     yield from _section("What each parameter does", _effects(answers))
+    yield from _section("Messages of engines", _messages(answers))
     yield from _section("Left out", _left_out(answers))
     yield from _section("Environment", _environment(answers))
     yield from _section("Measure it again", _repeating(answers))
@@ -166,12 +172,29 @@ def _effects(answers: Answers) -> list[str]:
     return [*lines, "", f"{more:,} more values are not shown."] if more > 0 else lines
 
 
+def _messages(answers: Answers) -> list[str]:
+    heads = [("message", False), ("said by", False), ("level", False), (f"runs of {len(answers.frame):,}", True)]
+    rows = [
+        [one.text, one.source, one.level, f"{one.runs:,}", explained(one.issue) if one.issue else "unknown"]
+        for one in answers.messages[:_MOST_MESSAGES]
+    ]
+    if not rows:
+        return []
+    lines = table([*heads, ("known as", False)], rows)
+    more = len(answers.messages) - len(rows)
+    return [*lines, "", f"{more:,} more messages are not shown."] if more > 0 else lines
+
+
 def _left_out(answers: Answers) -> list[str]:
     lines = [f"- {counted(left.runs, 'run')}: {text(left.reason)}" for left in answers.left_out]
-    lines += [
-        f"- {counted(len(kind.runs), 'run')} failed, {text(kind.kind)}: {text(kind.messages[0])}"
-        for kind in answers.incomplete.failed
-    ]
+    for kind in answers.incomplete.failed:
+        said = f"{kind.meaning}; {kind.hint}"
+        lines.append(f"- {counted(len(kind.runs), 'run')} failed, {text(kind.kind)}: {text(said)}")
+        for message in kind.messages[:_MOST_OF_A_KIND]:
+            issue = issue_of_failure(message, answers.issues)
+            lines.append(f"  - {text(message)}" + (f"; known as {text(explained(issue))}" if issue else ""))
+        if (more := len(kind.messages) - _MOST_OF_A_KIND) > 0:
+            lines.append(f"  - {counted(more, 'other message')}")
     return lines + [f"- {text(fault)}" for fault in answers.table.faults[:_MOST_ROWS]]
 
 

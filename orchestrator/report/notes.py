@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.report.counting import some_of
 from orchestrator.report.outputs import output_notes
-from orchestrator.results.rows import row_of
-from runners.contract.result import RunResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,12 +18,6 @@ _ASKED: Final = (
 
 Columns = Mapping[str, Sequence[Any]]
 """What the remarks rest on of each run: None where it is not known."""
-
-
-def columns_of_results(results: Sequence[RunResult]) -> Columns:
-    """What remarks on results rest on."""
-    rows = [{**row_of(result), "model": result.model} for result in results]
-    return {name: [row[name] for row in rows] for name in _ASKED}
 
 
 def columns_of_frame(frame: pd.DataFrame) -> Columns:

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
+from typing import TYPE_CHECKING
 
-from orchestrator.report.notes import circumstances, columns_of_results, notes_on
+from orchestrator.report.notes import circumstances, columns_of_frame, notes_on
 from orchestrator.report.outputs import output_of
+from orchestrator.results.columns import texts_of
 from orchestrator.results.parameters import parameters, shown
-from orchestrator.results.varied import varied_among
+from orchestrator.results.table import RunTable
+from orchestrator.results.varied import varied_parameters
 from runners.contract.host import HostReport
 from runners.contract.quantities import QUANTITIES
 from runners.contract.result import RunResult
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HEADLINES = ("energy_per_output_token_j", "output_tokens_per_s", "ttft_s.p50", "memory_peak_bytes")
 QUEUE = "queue_s.p50"
@@ -51,36 +57,36 @@ def value_of(result: RunResult, name: str) -> float | None:
     return QUANTITIES[name].of(result)
 
 
-def summary(name: str, results: Sequence[RunResult], notes: Sequence[str] = ()) -> Table:
+def summary(table: RunTable, notes: Sequence[str] = ()) -> Table:
     """A campaign at a glance: a row an experiment, each figure the median over its cycles.
 
     Suspect runs are counted and left out of the medians, unless an experiment has no others. Runs of unlike
-    environments are not pooled: each has a row of its own.
+    environments are not pooled: each has a row of its own. Retired runs are no part of it.
 
     Args:
-        name: the campaign's.
-        results: of its complete runs.
+        table: of the campaign.
         notes: further remarks.
     """
-    groups: dict[tuple[str, str], list[RunResult]] = {}
-    for result in sorted(results, key=lambda result: (result.order_index, result.cycle)):
-        groups.setdefault((result.experiment_id, result.environment.environment_id), []).append(result)
-    varied = varied_among(result.experiment for result in results)
-    figures = headlines(queued=any(value_of(result, QUEUE) is not None for result in results))
+    frame = table.frame[~table.frame["retired"].astype(bool)]
+    varied = varied_parameters(frame, table.parameters)
+    figures = headlines(queued=bool(frame[QUEUE].notna().any()))
+    groups = [runs for _, runs in frame.groupby(["experiment_id", "environment_id"], sort=False)]
+    firsts = frame.drop_duplicates(["experiment_id", "environment_id"])
+    declared = [texts_of(firsts, parameter.name) for parameter in varied]
     rows = []
-    for runs in groups.values():
-        good = [run for run in runs if run.verdict == "good"]
-        counted = good or runs
-        cells = [parameter.text(runs[0].experiment) for parameter in varied]
+    for place, runs in enumerate(groups):
+        good = runs[runs["verdict"] == "good"]
+        counted = good if len(good) else runs
+        cells = [texts[place] for texts in declared]
         cells.append(str(len(counted)) if len(counted) == len(runs) else f"{len(counted)} of {len(runs)}")
         cells += [_median(counted, quantity) for quantity in figures]
-        cells.append(_methods(counted))
+        cells.append(", ".join(sorted({method or "—" for method in counted["energy_method"]})))
         rows.append(cells)
-    seen = columns_of_results(results)
+    seen = columns_of_frame(frame)
     columns = [*(Column(parameter.title) for parameter in varied), Column("runs", True)]
     columns += [Column(heading(quantity), True) for quantity in figures]
     return Table(
-        f"{name}: medians over cycles; energy per output token",
+        f"{table.campaign}: medians over cycles; energy per output token",
         [*columns, Column("method")],
         rows,
         [*notes_on(seen), *circumstances(seen), *notes],
@@ -180,13 +186,9 @@ _TITLES = {
 }
 
 
-def _median(runs: Sequence[RunResult], name: str) -> str:
-    values = [value for run in runs if (value := value_of(run, name)) is not None]
+def _median(runs: pd.DataFrame, name: str) -> str:
+    values = runs[name].dropna().tolist()
     return QUANTITIES[name].show(median(values) if values else None)
-
-
-def _methods(runs: Sequence[RunResult]) -> str:
-    return ", ".join(sorted({run.energy_method or "—" for run in runs}))
 
 
 def _without_engine(run: RunResult) -> bool:

@@ -65,5 +65,7 @@ def _missing(answers: Answers) -> Iterator[Sentence]:
         yield [f"Each configuration is repeated until {incomplete.until}: {runs}."]
     elif missing > 0:
         yield [f"{counted(missing, 'run')} of {planned:,} planned {'is' if missing == 1 else 'are'} not there."]
+    if unknown := sum(one.issue is None and one.level == "error" for one in answers.messages):
+        yield [f"Engines complained of {counted(unknown, 'error')} that no known issue explains."]
     if answers.table.faults:
         yield [f"{counted(len(answers.table.faults), 'result')} could not be read."]

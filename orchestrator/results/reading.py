@@ -57,17 +57,6 @@ def read_results(campaign_folder: Path) -> Iterator[RunResult]:
         yield load_result(folder)
 
 
-def readable_results(campaign_folder: Path) -> tuple[list[RunResult], list[str]]:
-    """The results that can be read, and in words what is wrong with the others."""
-    results, faults = [], []
-    for folder in run_folders(campaign_folder):
-        try:
-            results.append(load_result(folder))
-        except InputError as error:
-            faults.append(str(error))
-    return results, faults
-
-
 def run_folders(campaign_folder: Path) -> list[Path]:
     """The folders of a campaign's complete runs, by experiment and cycle."""
     return sorted(

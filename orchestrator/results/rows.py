@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.results.parameters import parameters
 from runners.contract.quantities import QUANTITIES
-from runners.contract.result import RunResult
+from runners.contract.result import EngineMessage, RunResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,12 +24,14 @@ WHO: Final = (
 
 HOW: Final = (
     "environment_id", "energy_method", "energy_scope", "gpus", "order", "cold_start", "cold_start_asked",
-    "concurrency_on_host", "failed_checks", "asked", "output_sha256", "retired", "until",
+    "concurrency_on_host", "failed_checks", "engine_messages", "asked", "output_sha256", "retired", "until",
 )  # fmt: skip
 """Columns that say how a run came about.
 
-``gpus``: the UUIDs, joined by a blank, empty on a CPU. ``failed_checks``: their names, joined by a blank. ``asked``:
-equal where runs asked the same prompts of the same weights, so that equal ``output_sha256`` means equal answers.
+``gpus``: the UUIDs, joined by a blank, empty on a CPU. ``failed_checks``: their names, joined by a blank.
+``engine_messages``: what engines warned of, each once, as a JSON list of [source, level, text]; empty where they said
+nothing. ``asked``: equal where runs asked the same prompts of the same weights, so that equal ``output_sha256`` means
+equal answers.
 ``retired``: no longer planned, since the campaign's file changed. ``until``: the quantity for whose sake experiments
 were repeated until it was known; missing where the number of cycles was fixed beforehand.
 """
@@ -78,11 +80,18 @@ def row_of(result: RunResult) -> dict[str, Any]:
         own
         | {"environment_id": result.environment.environment_id, "gpus": " ".join(gpu.uuid for gpu in result.gpus)}
         | {"failed_checks": " ".join(check.name for check in result.checks if not check.passed)}
+        | {"engine_messages": _messages(result.engine_messages)}
         | {"cold_start_asked": result.cold_start_steps is not None}
         | {"asked": hashlib.sha256(asked.encode()).hexdigest()}
         | {DECLARED: json.dumps(parameters(result), ensure_ascii=False)}
         | {name: quantity.of(result) for name, quantity in QUANTITIES.items()}
     )
+
+
+def _messages(said: Iterable[EngineMessage]) -> str:
+    """Sorted, so that runs whose engines said the same have the same text."""
+    distinct = sorted({(one.source, one.level, one.text) for one in said})
+    return json.dumps(distinct, ensure_ascii=False) if distinct else ""
 
 
 def as_rows(found: Iterable[Mapping[str, Any]], of: pa.Schema) -> pa.Table:
@@ -110,6 +119,8 @@ def frame_of(rows: pa.Table) -> tuple[pd.DataFrame, tuple[str, ...]]:
         if name in _OF_CAMPAIGN:
             value, kind = _OF_CAMPAIGN[name]
             columns[name] = pd.Series([value] * len(rows), dtype=kind)
+        elif name == "engine_messages":
+            columns[name] = _shared(rows[name])
         else:
             columns[name] = _series(rows[name])
     declared = _declared(rows[DECLARED])
@@ -129,6 +140,15 @@ def _series(column: pa.ChunkedArray) -> pd.Series[Any]:
     if pa.types.is_string(column.type) or column.null_count:
         return pd.Series(column.to_pylist(), dtype="object")
     return pd.Series(column.to_numpy())
+
+
+def _shared(column: pa.ChunkedArray) -> pd.Series[Any]:
+    """Long texts of which many are the same, each held once."""
+    import pandas as pd
+
+    encoded = column.combine_chunks().dictionary_encode()
+    texts = pd.Series(encoded.dictionary.to_pylist(), dtype="object")
+    return texts.take(encoded.indices.to_numpy(zero_copy_only=False)).reset_index(drop=True)
 
 
 def _declared(column: pa.ChunkedArray) -> dict[str, pd.Series[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +191,64 @@ def test_a_campaign_that_tells_little_has_a_page_all_the_same(
         assert seen.page.locator("h1").text_content() == "odd"
         assert seen.sideways() == 0
         assert seen.violations() == []
+
+
+def test_every_chart_has_a_table_that_says_the_same(usual: Path, opened: Opener) -> None:
+    with opened(usual) as seen:
+        for chart in (*CHARTS, "power"):
+            seen.drawn(chart)
+            section = seen.page.locator("section", has=seen.page.locator(f"[data-chart={chart}]"))
+            assert section.locator("table tbody tr").count() > 0
+        seen.page.locator("#power-phases summary").click()
+        rows = seen.page.locator("#power-table tbody tr").all_inner_texts()
+        assert [row.split("\t")[0] for row in rows] == ["baseline", "load", "warm-up", "measured window"]
+        assert rows[-1].split("\t")[1:3] == ["0.0", "50.0"]
+        low, high = map(float, rows[-1].split("\t")[3].split(" to "))
+        assert 60 <= low <= 240
+        assert 280 <= high <= 290
+
+
+def test_headings_follow_one_another_and_every_section_is_named_by_its_own(usual: Path, opened: Opener) -> None:
+    with opened(usual) as seen:
+        levels = seen.page.locator("h1, h2, h3, h4").evaluate_all("all => all.map(one => Number(one.tagName[1]))")
+        assert levels[0] == 1
+        assert levels.count(1) == 1
+        assert all(level <= before + 1 for before, level in pairwise(levels))
+        named = "all => all.map(one => document.getElementById(one.getAttribute('aria-labelledby')).tagName)"
+        assert set(seen.page.locator("main > section").evaluate_all(named)) == {"H2"}
+        assert seen.page.locator("main").count() == seen.page.locator("nav[aria-label]").count() == 1
+
+
+def test_what_has_the_focus_shows_it(usual: Path, opened: Opener) -> None:
+    outline = "getComputedStyle(document.activeElement).outline"
+    with opened(usual) as seen:
+        seen.drawn("ranking")
+        bare = seen.page.evaluate("getComputedStyle(document.querySelector('#ranking-table th button')).outline")
+        seen.page.locator("#ranking-table-filter").focus()
+        for _ in range(2):
+            seen.page.keyboard.press("Tab")
+        assert seen.page.evaluate("document.activeElement.closest('th').textContent").startswith("Place")
+        assert seen.page.evaluate(outline) != bare
+        assert "2px" in seen.page.evaluate(outline)
+
+
+def test_tables_fit_a_desktop_and_the_answer_a_phones_first_screen(usual: Path, opened: Opener) -> None:
+    with opened(usual) as seen:
+        for table in ("#ranking .scroll", "#runs .scroll"):
+            assert seen.page.locator(table).evaluate("at => at.scrollWidth - at.clientWidth") == 0
+    with opened(usual, width_px=PHONE_PX) as seen:
+        ends = seen.page.locator("dl.headline > div").evaluate_all(
+            "all => all.map(one => one.getBoundingClientRect().bottom)"
+        )
+        assert len(ends) == 5
+        assert max(ends) < 844
+
+
+def test_paper_has_the_power_of_a_run_and_the_methods_though_nobody_opened_them(usual: Path, opened: Opener) -> None:
+    with opened(usual) as seen:
+        seen.page.locator("[data-chart='power'][data-drawn] svg").wait_for()
+        assert not seen.page.locator("details.methods").evaluate("one => one.open")
+        seen.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert seen.page.locator("details.methods").evaluate("one => one.open")
+        seen.page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert not seen.page.locator("details.methods").evaluate("one => one.open")

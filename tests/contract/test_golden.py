@@ -16,6 +16,7 @@ from orchestrator.errors import InputError
 from orchestrator.report.tables import run_details, summary
 from orchestrator.results.frozen import thaw
 from orchestrator.results.reading import load_result, read_failure, read_host_report
+from orchestrator.results.table import as_table
 from runners.contract.host import HOST_SCHEMA_VERSION, HostReport
 from runners.contract.identity import canonical_json, experiment_from
 from runners.contract.paths import CAMPAIGN, CONTRACT_VERSION, FAILURE, HOST, RESULT, FailureKind
@@ -32,7 +33,7 @@ REQUESTS = sorted(GOLDEN.glob("request*.json"))
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.name)
 def test_a_result_of_every_version_ever_written_is_read_and_shown(path: Path) -> None:
     result = load_result(path)
-    assert summary("golden", [result]).rows
+    assert summary(as_table(Path("golden"), [result])).rows
     assert len(run_details(result)) == 4
 
 

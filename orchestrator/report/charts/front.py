@@ -26,6 +26,8 @@ _KINDS: Final[Kinds] = {
     "another is better in both": ("rest", "circle"),
 }
 _ON, _OFF = _KINDS
+_SIDES: Final = ("before", "after")
+"""Of its mark, where a number stands: neighbours on the front have theirs on either side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ def front_chart(spots: Sequence[Spot], most: int = MOST) -> Chart:
     x, y = QUANTITIES[drawn[0].x.metric], QUANTITIES[drawn[0].y.metric]
     of_all, of_each = caveats([spot.x.group for spot in drawn], [x, y])
     rows = [_row(spot, caveat, x, y) for spot, caveat in zip(drawn, of_each, strict=True)]
+    for place, row in enumerate(sorted((row for row in rows if row["kind"] == _ON), key=lambda row: row["x"])):
+        row["side"] = _SIDES[place % 2]
     title = labelled(f"{sentence(y.title)} against {x.title}", of_all)
     description = _in_words(rows, len(known), len(spots) - len(known), x, y, title)
     spec = _spec(rows, _steps(rows, x, y), axis_title(x), axis_title(y, of_all), description)
@@ -137,12 +141,16 @@ def _spec(
         "mark": {"type": "line", "color": colour("best"), "strokeDash": [5, 4], "aria": False},
         "encoding": {"x": across, "y": up, "order": {"field": "step", "type": "ordinal"}},
     }
-    numbers = {
-        "name": "numbers",
-        "transform": of_front,
-        "mark": {"type": "text", "align": "left", "baseline": "bottom", "dx": 7, "dy": -4, "aria": False},
-        "encoding": {"x": across, "y": up, "text": {"field": "number"}},
-    }
+    numbers = [
+        {
+            "name": f"numbers_{side}",
+            "transform": [{"filter": {"field": "side", "equal": side}}],
+            "mark": {"type": "text", "align": align, "baseline": baseline, "dx": dx, "dy": dy, "aria": False},
+            "encoding": {"x": across, "y": up, "text": {"field": "number"}},
+        }
+        for side, align, baseline, dx, dy in (("after", "left", "bottom", 7, -4), ("before", "right", "top", -7, 4))
+        if any(row.get("side") == side for row in rows)
+    ]
     return spec_of(
         description,
         height=_HEIGHT_PX,
@@ -186,7 +194,7 @@ def _spec(
                     ],
                 },
             },
-            *([numbers] if named else []),
+            *(numbers if named else []),
         ],
         config=config(),
     )

@@ -8,11 +8,13 @@ from typing import Any, Final
 from orchestrator.report.charts.chart import POINTS, Spec
 from orchestrator.report.charts.theme import colour
 
-_ROW_PX: Final = 44
-_LINE_PX: Final = 8
+_ROW_PX: Final = 40
+_LINE_PX: Final = 7
 """How far below the middle of its row an interval lies; its label stands above."""
 _FAR: Final = 8.0
 """Figures further apart than this factor crowd at one end of an even axis."""
+_FIGURES_PX: Final = 200
+"""Kept free of labels for figures at the end of their line."""
 _WIDE_PX: Final = 520
 """From this width on, a legend's entries stand side by side."""
 
@@ -45,14 +47,22 @@ def interval_rows(
     """A row each with its label above and its interval below, so that labels have the whole width on a phone, too.
 
     Args:
-        rows: each has ``row``, ``label``, ``estimate``, ``low``, ``high`` and ``kind``.
+        rows: each has ``row``, ``label``, ``estimate``, ``low``, ``high`` and ``kind``; where there is room, its
+            ``figures`` stand at the end of its line.
         kinds: of marks.
         across: scale, title and axis of the x-axis.
         tooltip: fields of the rows.
         behind: layers below these.
     """
     marked = kind_of_mark(kinds, [row["kind"] for row in rows])
-    limit = {"expr": "width - 6"}
+    with_figures = any("figures" in row for row in rows)
+    limit = {"expr": f"width < {_WIDE_PX} ? width - 6 : width - {_FIGURES_PX if with_figures else 6}"}
+    shown = {"expr": f"width < {_WIDE_PX} ? 0 : 1"}
+    figures = {
+        "name": "figures",
+        "mark": {"type": "text", "align": "right", "yOffset": -10, "opacity": shown, "aria": False},
+        "encoding": {"text": {"field": "figures"}, "x": {"value": "width"}, "color": {"value": colour("soft")}},
+    }
     return {
         "height": max(len(rows), 1) * _ROW_PX,
         "data": {"values": list(rows)},
@@ -82,6 +92,7 @@ def interval_rows(
                 "mark": {"type": "text", "align": "left", "yOffset": -10, "dx": 4, "limit": limit, "aria": False},
                 "encoding": {"text": {"field": "label"}, "x": {"value": 0}},
             },
+            *([figures] if with_figures else []),
         ],
     }
 
@@ -90,6 +101,6 @@ def figure_axis(title: str, figures: Sequence[float]) -> dict[str, Any]:
     """An axis for these figures, from about the least to about the most; logarithmic where they lie far apart."""
     ticks = {"tickCount": {"expr": "max(3, floor(width / 110))"}}
     if figures and min(figures) > 0 and max(figures) / min(figures) > _FAR:
-        scale = {"type": "log", "nice": False, "padding": 12}
+        scale = {"type": "log", "nice": False, "padding": 20}
         return {"title": f"{title}, logarithmic", "scale": scale, "axis": {**ticks, "format": "~r"}}
     return {"title": title, "scale": {"zero": False}, "axis": ticks}

@@ -67,6 +67,7 @@ def standing(one: Ranked, best: Best) -> str:
 
 
 def _row(place: int, one: Ranked, interval: Interval, kind: str, caveat: str, quantity: Quantity) -> dict[str, Any]:
+    low = quantity.show(interval.low)
     return {
         "row": place,
         "label": labelled(f"{place} · {one.group.label}", caveat),
@@ -75,7 +76,8 @@ def _row(place: int, one: Ranked, interval: Interval, kind: str, caveat: str, qu
         "high": interval.high * quantity.scale,
         "kind": kind,
         "told": told(quantity, interval.estimate),
-        "between": f"{quantity.show(interval.low)} to {told(quantity, interval.high)} ({100 * interval.level:g} %)",
+        "figures": f"{quantity.show(interval.estimate)} ({low} to {quantity.show(interval.high)})",
+        "between": f"{low} to {told(quantity, interval.high)} ({100 * interval.level:g} %)",
         "cycles": interval.count,
     }
 

@@ -1,36 +1,36 @@
-"""The sections that answer: in short, and the ranking."""
+"""The section that answers in short, and the charts of the page."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from orchestrator.analysis.interval import Interval
-from orchestrator.report.answers import BESIDE, LATENCY, Answers, Standing, typical
+from orchestrator.report.answers import Answers
 from orchestrator.report.charts.chart import Chart
 from orchestrator.report.charts.effects import effects_chart
 from orchestrator.report.charts.front import Spot, front_chart
 from orchestrator.report.charts.ranking import ranking_chart
-from orchestrator.report.charts.wording import caveats
-from orchestrator.report.counting import percent
-from orchestrator.report.figures import range_of
-from orchestrator.report.in_words import in_short, place_of
-from orchestrator.report.methods import methods
-from orchestrator.report.page.html import Html, element, joined, name
-from orchestrator.report.page.parts import MOST_ROWS, figure, section, sentence
-from orchestrator.report.page.tables import Cell, Head, Row, figure_cell, headline, table
+from orchestrator.report.in_words import in_short
+from orchestrator.report.page.headline import headline_figures
+from orchestrator.report.page.html import Html, element
+from orchestrator.report.page.parts import section, sentence
+from orchestrator.report.standings import LATENCY
 from orchestrator.report.trust import trust
-from runners.contract.quantities import QUANTITIES
 
 
 def short_section(answers: Answers) -> Html:
-    """The answer in sentences, and what to know before relying on it."""
+    """The answer in figures and in sentences, and what to know before relying on it."""
     known = trust(answers)
+    figures = headline_figures(answers)
+    said = element("ul", *(element("li", sentence(one)) for one in in_short(answers)), class_="short")
+    caution = element(
+        "div",
+        element("h3", "Before relying on it"),
+        element("ul", *(element("li", sentence(one)) for one in known), class_="plain"),
+        class_="caution",
+    )
     return section(
         "in-short",
         "In short",
-        element("ul", *(element("li", sentence(one)) for one in in_short(answers)), class_="short"),
-        element("h3", "Before relying on it") if known else None,
-        element("ul", *(element("li", sentence(one)) for one in known), class_="plain") if known else None,
+        figures,
+        element("div", said, caution if known else None, class_="said" if figures else "said alone"),
     )
 
 
@@ -48,82 +48,3 @@ def charts_of(answers: Answers) -> list[Chart]:
     if answers.effects:
         charts.append(effects_chart(answers.effects, answers.metric.name, answers.metric.caveat or ""))
     return charts
-
-
-def ranking_section(answers: Answers, chart: Chart | None) -> Html:
-    """Every configuration with its figures and its place."""
-    shown_rows = answers.standings[:MOST_ROWS]
-    metrics = list(dict.fromkeys((*([answers.metric.name] if answers.metric else []), *BESIDE)))
-    heads = [Head("Place", numeric=True), Head("Configuration")]
-    notes: list[list[str]] = []
-    for metric in metrics:
-        quantity = QUANTITIES[metric]
-        of_all, of_each = caveats([one.summaries[metric].group for one in shown_rows], [quantity])
-        notes.append(of_each)
-        heads.append(Head(headline(quantity), _small(quantity.unit, of_all), True))
-        if answers.metric and metric == answers.metric.name:
-            heads += [Head("Interval", "95 %, of this one alone", True), Head("Standing")]
-    heads += [Head("Cycles", numeric=True), Head("Left out")]
-    rows = [_ranking_row(one, place, answers, metrics, notes) for place, one in enumerate(shown_rows)]
-    more = len(answers.standings) - len(shown_rows)
-    return section(
-        "ranking",
-        "Ranking",
-        figure(chart) if chart else None,
-        _how_ranked(answers),
-        table("ranking-table", "Typical values over cycles" + _more(more, "configurations"), heads, rows,
-              heading_column=1),
-    )  # fmt: skip
-
-
-def _small(unit: str, caveat: str) -> str:
-    return ", ".join(filter(None, (unit, caveat)))
-
-
-def _more(more: int, what: str) -> str:
-    return f"; {more:,} more {what} are not shown: `orchestrate results export` has them" if more > 0 else ""
-
-
-def _ranking_row(
-    one: Standing, place: int, answers: Answers, metrics: Sequence[str], notes: Sequence[Sequence[str]]
-) -> Row:
-    cells = [
-        Cell(one.place if one.place is not None else "—", one.place, numeric=True),
-        Cell(name(one.group.label), class_="named"),
-    ]
-    for metric, caveat in zip(metrics, notes, strict=True):
-        summary = one.summaries[metric]
-        cells.append(figure_cell(QUANTITIES[metric], typical(summary), caveat[place] or None))
-        if answers.metric and metric == answers.metric.name:
-            interval = summary.interval
-            cells.append(Cell(_interval(interval, metric), _relative(interval) if interval else None, numeric=True))
-            cells.append(Cell(place_of(one, answers), class_="words"))
-    ranked_by = answers.metric.name if answers.metric else metrics[0]
-    cycles = one.summaries[ranked_by].cycles
-    left_out = "; ".join(f"{left.runs} {left.reason}" for left in one.group.left_out)
-    cells += [Cell(cycles, cycles, numeric=True), Cell(left_out or "—")]
-    return Row(cells, "best" if one.place == 1 else None)
-
-
-def _relative(interval: Interval) -> float | None:
-    """Its relative half-width; None where it reaches 0, to which nothing is relative."""
-    return interval.relative_half_width if interval.low > 0 else None
-
-
-def _interval(interval: Interval | None, metric: str) -> Html:
-    if interval is None:
-        return joined("—")
-    quantity = QUANTITIES[metric]
-    width = _relative(interval)
-    how = interval.method if width is None else f"± {percent(width)}, {interval.method}"
-    return joined(range_of(quantity, interval), element("small", how))
-
-
-def _how_ranked(answers: Answers) -> Html:
-    said = methods(answers)
-    if not said:
-        return joined()
-    items = (element("li", one) for one in said)
-    return element(
-        "details", element("summary", "How sure, and by which methods"), element("ul", *items, class_="plain")
-    )

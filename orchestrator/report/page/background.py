@@ -1,119 +1,17 @@
-"""The sections that an answer rests on: checks, what was left out, every run, the machine, how to repeat it."""
+"""The sections on the circumstances: the machine, what engines made of what was declared, how to repeat it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from orchestrator.report.answers import Answers
 from orchestrator.report.circumstances import Facts, told
-from orchestrator.report.counting import counted
 from orchestrator.report.page.html import Html, element, joined, name
-from orchestrator.report.page.parts import MOST_ROWS, section
-from orchestrator.report.page.tables import Cell, Head, Row, figure_cell, headline, table
-from runners.contract.paths import short_run_id
-from runners.contract.quantities import QUANTITIES
+from orchestrator.report.page.parts import section
+from orchestrator.report.page.tables import Cell, Head, Row, table
 
-_FIGURES: Final = ("energy_per_output_token_j", "output_tokens_per_s", "ttft_s.p50", "memory_peak_bytes")
-_MOST_NAMED: Final = 20
-_MOST_MESSAGES: Final = 5
 _MOST_CONFIGURATIONS: Final = 100
-
-
-def checks_section(answers: Answers) -> Html:
-    """How the runs judged themselves."""
-    total = len(answers.table.frame)
-    heads = [Head("Check"), Head("Failed in", f"of {counted(total, 'run')}", True), Head("If it fails")]
-    heads += [Head("Seen"), Head("What to do")]
-    rows = [
-        Row([
-            Cell(element("code", check.name)),
-            Cell(check.failed, check.failed, numeric=True, class_="failed" if check.failed else None),
-            Cell({"critical": "suspect", "warning": "warning"}.get(check.severity, check.severity)),
-            Cell(check.seen, class_="value"),
-            Cell(check.hint or "—", class_="value"),
-        ])
-        for check in answers.circumstances.checks
-    ]  # fmt: skip
-    warnings = [
-        element("li", f"{text} (in {count:,} of {counted(answers.circumstances.read, 'run')} read)")
-        for text, count in answers.circumstances.warnings[:_MOST_NAMED]
-    ]
-    return section(
-        "checks",
-        "Checks",
-        table("checks-table", "How runs judged themselves; what was seen is one run's", heads, rows)
-        if rows
-        else element("p", "There is no run that could have judged itself."),
-        element("h3", "Warnings of runners") if warnings else None,
-        element("ul", *warnings, class_="plain") if warnings else None,
-    )
-
-
-def left_out_section(answers: Answers) -> Html:
-    """What no answer rests on."""
-    items = [element("li", f"{counted(left.runs, 'run')}: ", name(left.reason)) for left in answers.left_out]
-    items += [element("li", fault) for fault in answers.table.faults[:_MOST_NAMED]]
-    if (more := len(answers.table.faults) - _MOST_NAMED) > 0:
-        items.append(element("li", f"{more:,} more results that cannot be read"))
-    failed = [
-        joined(
-            element("h3", f"{counted(len(kind.runs), 'run')} failed: {kind.kind}"),
-            element("p", f"{kind.meaning[:1].upper()}{kind.meaning[1:]}; {kind.hint}."),
-            element("ul", *(element("li", message) for message in kind.messages[:_MOST_MESSAGES]), class_="plain"),
-            element("details", element("summary", "Which runs"), element("p", ", ".join(kind.runs[:500]))),
-        )
-        for kind in answers.incomplete.failed
-    ]
-    nothing = element("p", "Nothing: every run that is complete counts, and none failed.")
-    return section(
-        "left-out",
-        "Left out",
-        element("ul", *items, class_="plain") if items else None,
-        *failed,
-        None if items or failed else nothing,
-    )
-
-
-def runs_section(answers: Answers, openable: Collection[str]) -> Html:
-    """Every run with its headline figures."""
-    frame = answers.table.frame
-    heads = [Head("Run"), Head("Configuration"), Head("Cycle", numeric=True)]
-    heads += [Head(headline(QUANTITIES[figure]), QUANTITIES[figure].unit, True) for figure in _FIGURES]
-    heads += [Head("Energy", "how it is known"), Head("Verdict"), Head("Failed checks")]
-    heads += [Head("Power", still=True)] if openable else []
-    rows = []
-    columns = ["run_id", "experiment_id", "cycle", "energy_method", "verdict", "failed_checks", "retired", *_FIGURES]
-    for run, identity, cycle, method, verdict, failed, retired, *figures in (
-        frame[columns].head(MOST_ROWS).itertuples(index=False, name=None)
-    ):
-        cells = [Cell(element("code", short_run_id(identity, cycle))), Cell(name(answers.labels[run]), class_="named")]
-        cells.append(Cell(cycle, cycle, numeric=True))
-        cells += [
-            figure_cell(QUANTITIES[figure], None if value != value else value)
-            for figure, value in zip(_FIGURES, figures, strict=True)
-        ]
-        judged = f"{verdict}, retired" if retired else verdict
-        cells += [Cell(method if isinstance(method, str) else "not measured")]
-        cells += [Cell(judged, class_="failed" if verdict != "good" else None), Cell(failed or "—")]
-        if openable:
-            cells.append(Cell(_opener(run, identity, cycle) if run in openable else ""))
-        rows.append(Row(cells))
-    more = len(frame) - len(rows)
-    shown = f"; the first {len(rows):,} of {len(frame):,}: `orchestrate results export` has all" if more else ""
-    return section(
-        "runs",
-        "Every run",
-        table("runs-table", f"In the order they ran{shown}", heads, rows)
-        if rows
-        else element("p", "No run is complete."),
-    )
-
-
-def _opener(run: str, identity: str, cycle: int) -> Html:
-    label = f"Power of {short_run_id(identity, cycle)}"
-    return element("button", "Show", type="button", class_="plainly power-button", data_run=run, aria_label=label,
-                   hidden=True)  # fmt: skip
 
 
 def environment_section(answers: Answers) -> Html:
@@ -183,9 +81,3 @@ def repeat_section(answers: Answers) -> Html:
 
 def _code(content: str) -> Html:
     return element("pre", element("code", content), tabindex="0")
-
-
-def navigation(sections: Sequence[tuple[str, str]]) -> Html:
-    """Links to the sections."""
-    links = (element("li", element("a", title, href=f"#{identity}")) for identity, title in sections)
-    return element("nav", element("ul", *links), aria_label="Sections")

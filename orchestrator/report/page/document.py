@@ -14,17 +14,13 @@ from orchestrator.report.charts.script import chart_script
 from orchestrator.report.charts.theme import css_variables
 from orchestrator.report.counting import counted
 from orchestrator.report.in_words import banner
-from orchestrator.report.page.answering import charts_of, ranking_section, short_section
-from orchestrator.report.page.background import (
-    checks_section,
-    environment_section,
-    left_out_section,
-    navigation,
-    repeat_section,
-    runs_section,
-)
+from orchestrator.report.page.answering import charts_of, short_section
+from orchestrator.report.page.background import environment_section, repeat_section
 from orchestrator.report.page.exploring import effects_section, front_section, power_section
+from orchestrator.report.page.faults import checks_section, left_out_section, messages_section
 from orchestrator.report.page.html import Html, element, inline_script, json_island, name
+from orchestrator.report.page.ranking import ranking_section
+from orchestrator.report.page.runs import runs_section
 from orchestrator.report.page.series import OpenedRun, deflated, opened_runs
 
 _LICENCES: Final = (
@@ -46,7 +42,7 @@ def as_html(answers: Answers) -> str:
         "body",
         element("a", "To the answers", class_="skip", href="#main"),
         _header(answers),
-        navigation([(identity, title) for identity, title, _ in sections]),
+        _navigation([(identity, title) for identity, title, _ in sections]),
         element("main", *(content for _, _, content in sections), id="main"),
         _footer(answers),
         json_island("charts", {chart.id: chart.spec for chart in charts.values() if chart.marks}),
@@ -82,8 +78,10 @@ def _sections(answers: Answers, charts: dict[str, Chart], runs: list[OpenedRun])
         found.append(("effects", "Effects", effects_section(answers, charts["effects"])))
     if runs:
         found.append(("power-over-time", "Power", power_section(answers, runs)))
+    found.append(("checks", "Checks", checks_section(answers)))
+    if answers.messages:
+        found.append(("messages", "Messages", messages_section(answers)))
     found += [
-        ("checks", "Checks", checks_section(answers)),
         ("left-out", "Left out", left_out_section(answers)),
         ("runs", "Runs", runs_section(answers, {run.run_id for run in runs})),
         ("environment", "Environment", environment_section(answers)),
@@ -104,6 +102,11 @@ def _header(answers: Answers) -> Html:
         element("p", " · ".join(facts), *(part for one in named for part in (" · ", one)), class_="about"),
         element("p", banner(caveat), class_="banner", role="note") if caveat else None,
     )
+
+
+def _navigation(sections: list[tuple[str, str]]) -> Html:
+    links = (element("li", element("a", title, href=f"#{identity}")) for identity, title in sections)
+    return element("nav", element("ul", *links), aria_label="Sections")
 
 
 def _footer(answers: Answers) -> Html:

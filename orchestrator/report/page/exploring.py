@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from orchestrator.analysis.effects import Effect, Level
-from orchestrator.report.answers import LATENCY, Answers, typical
+from orchestrator.report.answers import Answers
 from orchestrator.report.charts.chart import Chart
 from orchestrator.report.charts.wording import caveats
 from orchestrator.report.counting import counted, some_of
@@ -15,6 +15,7 @@ from orchestrator.report.page.html import Html, dotted, element, name
 from orchestrator.report.page.parts import MOST_ROWS, figure, section
 from orchestrator.report.page.series import OpenedRun
 from orchestrator.report.page.tables import Cell, Head, Row, figure_cell, headline, table
+from orchestrator.report.standings import LATENCY, typical
 from orchestrator.results.parameters import shown
 from runners.contract.quantities import QUANTITIES
 
@@ -45,8 +46,9 @@ def front_section(answers: Answers, chart: Chart) -> Html:
     ]  # fmt: skip
     return section(
         "latency",
-        f"{headline(answers.metric.quantity)} against latency",
-        figure(chart),
+        "What latency it comes at",
+        figure(chart, "Typical values over cycles, each with its own 95\u00a0% intervals; a number is the place in the"
+               " ranking, and the dashed line is the Pareto front."),
         table("front-table", "The Pareto front of typical values: of these, none is beaten in both by another",
               heads, rows, heading_column=1) if rows else None,
     )  # fmt: skip
@@ -62,7 +64,7 @@ def effects_section(answers: Answers, chart: Chart) -> Html:
     return section(
         "effects",
         "What each parameter does",
-        figure(chart),
+        figure(chart, "Each value beside the first of its parameter, with its 95\u00a0% interval."),
         table("effects-table", f"Ratio of the {answers.metric.quantity.title}{caveat}, the other parameters held even",
               heads, rows[:MOST_ROWS]),
     )  # fmt: skip
@@ -103,6 +105,13 @@ def power_section(answers: Answers, runs: Sequence[OpenedRun]) -> Html:
             element("figcaption", "", id="power-title", dir="auto"),
             element("p", "", id="power-facts", class_="soft", aria_live="polite"),
             element("div", class_="chart", data_chart="power"),
+        ),
+        element(
+            "details",
+            element("summary", "The phases as a table"),
+            element("div", id="power-table", tabindex="0", role="region", aria_label="Power in each phase"),
+            id="power-phases",
+            hidden=True,
         ),
     )
 

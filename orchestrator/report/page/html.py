@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from orchestrator.analysis.labels import SEPARATOR
 from orchestrator.printable import harmless
 
+_MOST_UNBROKEN = 20
+"""Characters that fit a line wherever they stand."""
 _VOID = frozenset({"meta", "link", "input", "wbr"})
 
 
@@ -39,9 +43,25 @@ def joined(*children: object) -> Html:
     return Html("".join(text(child) for child in children if child is not None))
 
 
+def listed(items: Sequence[object], separator: str = ", ") -> Html:
+    """Several with something between them."""
+    return joined(*(part for place, item in enumerate(items) for part in ((separator, item) if place else (item,))))
+
+
 def name(content: object) -> Html:
-    """A name in any script, kept from changing the direction of what stands around it."""
-    return element("bdi", content)
+    """A name in any script, kept from changing the direction of what stands around it.
+
+    A label of several parts breaks between them; only a long part breaks within itself.
+    """
+    if isinstance(content, Html):
+        return element("bdi", content)
+    *parts, last = str(content).split(SEPARATOR)
+    kept = [f"{part}{SEPARATOR.rstrip()}" for part in parts]
+    return element("bdi", listed([_unbroken(part) for part in (*kept, last)], " "))
+
+
+def _unbroken(part: str) -> Html:
+    return element("span", part) if " " in part and len(part) <= _MOST_UNBROKEN else text(part)
 
 
 def dotted(content: str) -> Html:

@@ -90,6 +90,34 @@
     let sum = 0;
     return steps.map((step) => (sum += step) * unit);
   };
+  // Thinning keeps the extremes, so these are those of all samples; a mean would not be.
+  const tabled = (sources, power, phases) => {
+    const table = document.createElement("table");
+    const lined = (into, tag, texts) => {
+      const row = into.insertRow();
+      texts.forEach((text, place) => {
+        const cell = document.createElement(place && tag === "td" ? "td" : "th");
+        if (cell.tagName === "TH") cell.scope = tag === "td" ? "row" : "col";
+        if (place) cell.className = "n";
+        cell.textContent = text;
+        row.append(cell);
+      });
+    };
+    table.createCaption().textContent = "Lowest and highest power in each phase";
+    lined(table.createTHead(), "th", ["Phase", "From (s)", "To (s)", ...sources.map((source) => `${source} (W)`)]);
+    const body = table.createTBody();
+    for (const { phase, start_s, end_s, strip } of phases) {
+      if (strip) continue;
+      const within = sources.map((source) => {
+        const watts = power.filter((at) => at.source === source && at.t_s >= start_s && at.t_s <= end_s);
+        if (!watts.length) return "—";
+        const ends = [Math.min, Math.max].map((of) => of(...watts.map((at) => at.power_w)));
+        return ends.map((watt) => (watt < 100 ? watt.toPrecision(3) : watt.toFixed(0))).join(" to ");
+      });
+      lined(body, "td", [phase, start_s.toFixed(1), end_s.toFixed(1), ...within]);
+    }
+    return table;
+  };
   let shown = null;
   let last = Promise.resolve();
   const opened = async (id) => {
@@ -102,6 +130,8 @@
     }
     document.getElementById("power-title").textContent = run.title;
     document.getElementById("power-facts").textContent = run.facts;
+    document.getElementById("power-table").replaceChildren(tabled(run.traces.map(([source]) => source), power, run.phases));
+    document.getElementById("power-phases").hidden = false;
     if (shown) shown.finalize();
     shown = await draw("power", { ...template, description: run.description, datasets: { power, phases: run.phases } });
   };
@@ -131,11 +161,18 @@
       });
     });
     document.querySelectorAll(".picker").forEach((part) => (part.hidden = false));
-    const seen = new IntersectionObserver((entries) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
-      seen.disconnect();
-      if (!asked) open();
-    }, { rootMargin: "300px" });
-    seen.observe(placeOf("power"));
+    // Once nothing else is to be done, so that paper has a chart too.
+    (window.requestIdleCallback ?? setTimeout)(() => asked || open());
+  }
+
+  // Paper cannot be opened: what is told of methods stands there, other details are left out.
+  const methods = document.querySelector("details.methods");
+  if (methods) {
+    let before = false;
+    addEventListener("beforeprint", () => {
+      before = methods.open;
+      methods.open = true;
+    });
+    addEventListener("afterprint", () => (methods.open = before));
   }
 })();

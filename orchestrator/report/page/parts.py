@@ -29,13 +29,19 @@ def _prose(part: str) -> Html:
     return joined(*(element("code", piece) if place % 2 else piece for place, piece in enumerate(pieces)))
 
 
-def figure(chart: Chart) -> Html:
-    """A chart, drawn by the page's script; in words for whoever does not see it."""
+def figure(chart: Chart, note: str | None = None) -> Html:
+    """A chart, drawn by the page's script; in words for whoever does not see it.
+
+    Args:
+        chart: what is drawn.
+        note: what its marks stand for.
+    """
     if not chart.marks:
         return element("p", chart.description, class_="soft")
     return element(
         "figure",
         element("figcaption", chart.title),
+        element("p", note, class_="soft") if note else None,
         element("div", class_="chart", data_chart=chart.id),
         element("details", element("summary", "The chart in words"), element("p", chart.description)),
     )

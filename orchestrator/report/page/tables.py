@@ -11,6 +11,11 @@ from runners.contract.quantities import Quantity
 _FILTERED_FROM = 8
 """Rows; fewer are seen at a glance."""
 
+_LONG = 16
+"""Characters of a title; a longer one has a wider column, so that it takes two lines and no more."""
+_SCROLLED_FROM = 30
+"""Rows; so many stand below one another, more scroll within the page."""
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -81,7 +86,14 @@ def table(
         id=identity,
         data_sortable=sortable and len(written) > 1,
     )
-    scroll = element("div", body, class_="scroll", tabindex="0", role="region", aria_labelledby=f"{identity}-caption")
+    scroll = element(
+        "div",
+        body,
+        class_="scroll long" if len(written) > _SCROLLED_FROM else "scroll",
+        tabindex="0",
+        role="region",
+        aria_labelledby=f"{identity}-caption",
+    )
     return joined(_filter(identity) if sortable and len(written) >= _FILTERED_FROM else None, scroll)
 
 
@@ -105,7 +117,7 @@ def _head(head: Head) -> Html:
         head.title,
         small,
         scope="col",
-        class_="n" if head.numeric else None,
+        class_=("n titled" if len(head.title) > _LONG else "n") if head.numeric else None,
         data_still="" if head.still else None,
     )
 

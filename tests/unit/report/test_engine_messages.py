@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from orchestrator.manifest.store import RunRow, Status
-from orchestrator.report.engine_messages import message_notes, message_tables, with_known_issues
+from orchestrator.report.engine_messages import message_notes, message_tables, messages_of, with_known_issues
 from orchestrator.report.failed import failure_summary
-from orchestrator.report.tables import run_details, summary
+from orchestrator.report.tables import Table, run_details
+from orchestrator.report.tables import summary as summary_of
 from orchestrator.results.known_issues import KnownIssue
+from orchestrator.results.table import as_table
 from runners.contract.host import HostReport
 from runners.contract.paths import FailureKind
 from runners.contract.result import RunResult
@@ -28,6 +31,14 @@ KNOWN = {"source": "torch", "level": "warning", "text": "Triton not available he
 NEWS = {"source": "vllm", "level": "error", "text": "the cache\u200b is [red]broken[/red]", "count": 1}
 
 
+def summary(name: str, results: Sequence[RunResult], notes: Sequence[str] = ()) -> Table:
+    return summary_of(as_table(Path(name), results), notes)
+
+
+def told_by(results: Sequence[RunResult]) -> list[str]:
+    return as_table(Path("base"), results).frame["engine_messages"].tolist()
+
+
 def test_the_unknown_stand_before_the_known_and_these_are_explained() -> None:
     (table,) = message_tables(run_result(engine_messages=[KNOWN, NEWS]), [ISSUE])
     assert table.rows == [
@@ -40,16 +51,27 @@ def test_the_unknown_stand_before_the_known_and_these_are_explained() -> None:
 
 def test_a_campaigns_end_tells_unknown_messages_from_known_ones() -> None:
     runs = [run_result(engine_messages=[KNOWN, KNOWN]), run_result(engine_messages=[KNOWN, NEWS], cycle=2)]
-    assert message_notes(runs, [ISSUE]) == [
+    assert message_notes(told_by(runs), [ISSUE]) == [
         f"error of vllm that no known issue explains, in 1 of 2 runs: {NEWS['text']}",
         "known issues met: no-triton (external) in 2 of 2 runs",
     ]
     many = [{**NEWS, "text": f"{number} " + "x" * 300} for number in range(9)]
-    notes = message_notes([run_result(engine_messages=many)], [])
+    notes = message_notes(told_by([run_result(engine_messages=many)]), [])
     assert len(notes) == 4
     assert all(len(note) < 200 for note in notes)
     assert notes[-1] == "6 more such messages: `orchestrate results show RUN` has them"
-    assert message_notes([run_result()], [ISSUE]) == []
+    assert message_notes(told_by([run_result()]), [ISSUE]) == []
+
+
+def test_messages_of_a_campaign_are_counted_by_runs_the_unknown_first() -> None:
+    runs = [run_result(engine_messages=[KNOWN, KNOWN]), run_result(engine_messages=[KNOWN, NEWS], cycle=2)]
+    runs.append(run_result(engine_messages=[{**NEWS, "level": "warning", "text": "hm"}], cycle=3))
+    found = messages_of(told_by([*runs, run_result(cycle=4)]), [ISSUE])
+    assert [(one.text, one.level, one.runs, one.issue) for one in found] == [
+        (NEWS["text"], "error", 1, None),
+        ("hm", "warning", 1, None),
+        (KNOWN["text"], "warning", 2, ISSUE),
+    ]
 
 
 def test_json_carries_what_a_message_is_known_as() -> None:

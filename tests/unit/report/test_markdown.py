@@ -7,6 +7,7 @@ from orchestrator.report.markdown import as_markdown, block, code, text
 from tests.browser.reported import written
 from tests.builders import experiment
 from tests.made import Point, made_results, points
+from tests.unit.report.page.test_document import with_messages
 
 
 def test_it_answers_ranks_and_says_how_to_repeat(tmp_path: Path) -> None:
@@ -68,3 +69,14 @@ def test_figures_that_were_not_measured_say_so_in_the_table(tmp_path: Path) -> N
 def test_code_in_sentences_stays_code(tmp_path: Path) -> None:
     told = as_markdown(answers_of(written(tmp_path, "c", made_results("c", points([0.3]), 3, verdict="suspect"))))
     assert "`orchestrate results show RUN` says why" in told
+
+
+def test_messages_and_failures_are_told_with_what_they_are_known_as(tmp_path: Path) -> None:
+    told = as_markdown(answers_of(with_messages(tmp_path)))
+    rows = told.partition("## Messages of engines")[2].partition("##")[0].split("\n")
+    assert "| message | said by | level | runs of 6 | known as |" in rows
+    assert "| the cache is broken | vllm | error | 1 | unknown |" in rows
+    issue = "no-triton (wip): a note \\<i\\> (https://example.org/1)"
+    assert f"| Triton \\<b\\>not\\</b\\> available | torch | warning | 5 | {issue} |" in rows
+    assert f"  - Triton \\<b\\>not\\</b\\> available; known as {issue}" in told
+    assert "- 1 run failed, engine_failed: the engine failed, or did something else than what was asked" in told

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from orchestrator.report.runs import run_list as run_list_of
-from orchestrator.report.tables import Table, run_details, summary, value_of
+from orchestrator.report.tables import Table, run_details, value_of
+from orchestrator.report.tables import summary as summary_of
 from orchestrator.results.parameters import parameters
 from orchestrator.results.table import as_table
 from runners.contract.request import Experiment
@@ -22,6 +23,10 @@ def result(joules: float | None, of: Experiment | None = None, **changes: Any) -
 
 def run_list(name: str, results: Sequence[RunResult]) -> Table:
     return run_list_of(as_table(Path(name), results))
+
+
+def summary(name: str, results: Sequence[RunResult]) -> Table:
+    return summary_of(as_table(Path(name), results))
 
 
 def titles(table: Table) -> list[str]:

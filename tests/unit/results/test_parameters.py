@@ -11,7 +11,8 @@ import pytest
 
 from orchestrator.report.frames import load_frame
 from orchestrator.report.runs import run_list as run_list_of
-from orchestrator.report.tables import Table, summary
+from orchestrator.report.tables import Table
+from orchestrator.report.tables import summary as summary_of
 from orchestrator.results.parameters import parameters
 from orchestrator.results.table import as_table
 from orchestrator.results.varied import varied_among, varied_parameters
@@ -26,6 +27,10 @@ def vllm(order_index: int, **options: Any) -> RunResult:
 
 def run_list(name: str, results: Sequence[RunResult]) -> Table:
     return run_list_of(as_table(Path(name), results))
+
+
+def summary(name: str, results: Sequence[RunResult]) -> Table:
+    return summary_of(as_table(Path(name), results))
 
 
 def titles(results: Sequence[RunResult]) -> list[str]:

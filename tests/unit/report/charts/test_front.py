@@ -76,3 +76,13 @@ def test_figures_far_apart_stand_on_a_logarithmic_axis_that_says_so() -> None:
     assert [axis["x"]["scale"].get("type", "linear") for axis in axes] == ["linear", "log"]
     assert [axis["x"]["title"] for axis in axes] == ["TTFT p50 (ms)", "TTFT p50 (ms), logarithmic"]
     assert "type" not in axes[1]["y"]["scale"]
+
+
+def test_neighbours_on_the_front_have_their_numbers_on_either_side() -> None:
+    chart = front_chart([spot(0.06, 0.2, True, 1), spot(0.04, 0.4, True, 2), spot(0.041, 0.39, True, 3)])
+    sides = {row["number"]: row["side"] for row in chart.spec["data"]["values"]}
+    assert sides == {"2": "before", "3": "after", "1": "before"}
+    drawn = [layer["name"] for layer in chart.spec["layer"] if layer["name"].startswith("numbers")]
+    assert drawn == ["numbers_after", "numbers_before"]
+    alone = front_chart([spot(0.06, 0.2, True, 1), spot(0.07, 0.4, False, 2)])
+    assert [layer["name"] for layer in alone.spec["layer"] if layer["name"].startswith("numbers")] == ["numbers_before"]

@@ -79,3 +79,10 @@ def test_a_name_is_data_nowhere_else_in_the_specification() -> None:
     assert chart.spec["data"]["values"][0]["label"] == f"1 · {HOSTILE}"
     rest = {name: part for name, part in chart.spec.items() if name not in ("data", "description")}
     assert HOSTILE not in str(rest)
+
+
+def test_the_figures_stand_at_the_end_of_each_line() -> None:
+    chart = ranking_chart(best([0.3, 0.5]))
+    assert chart.spec["data"]["values"][0]["figures"] == "0.3 (0.288 to 0.312)"
+    (figures,) = (layer for layer in chart.spec["layer"] if layer["name"] == "figures")
+    assert figures["encoding"]["text"] == {"field": "figures"}

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.printable import harmless
-from orchestrator.report.answers import answers_of
+from orchestrator.report.answers import Asked, answers_of
 from orchestrator.report.circumstances import told
 from orchestrator.report.markdown import as_markdown
 from orchestrator.report.page.document import as_html
 from runners.contract.paths import FAILURE, AttemptName, FailureKind
-from runners.contract.result import RunFailure, RunResult
+from runners.contract.result import Check, EngineMessage, RunFailure, RunResult
 from tests.browser.reported import made, written
 from tests.builders import experiment, identity
 from tests.made import Point, made_results, points
@@ -128,6 +128,86 @@ def test_the_campaign_file_and_the_command_that_repeats_it_are_there(tmp_path: P
     assert "name: c\nmodel: org/model\n" in text
 
 
+def section_of(page: str, identity: str) -> str:
+    """The text of a section."""
+    _, _, rest = page.partition(f'id="{identity}"')
+    return " ".join(html.unescape(re.sub("<[^>]*>", " ", rest.partition("</section>")[0])).split())
+
+
+def with_messages(folder: Path) -> Path:
+    """A campaign whose engines said something known, something else, and failed in a known way."""
+    known = {"source": "torch", "level": "warning", "text": "Triton <b>not</b> available"}
+    news = {"source": "vllm", "level": "error", "text": "the cache is broken"}
+    made_up = made_results("c", points([0.3, 0.5]), 3, engine_messages=[known])
+    made_up[0] = made_up[0].model_copy(update={"engine_messages": [EngineMessage.model_validate(news)]})
+    place = written(folder, "c", made_up)
+    attempt = place / "attempts" / str(AttemptName(identity(experiment(batch_size=9)), 1, 1))
+    attempt.mkdir(parents=True)
+    said = "Triton <b>not</b> available"
+    failure = RunFailure(run_id=None, kind=FailureKind.ENGINE_FAILED, message=said, at=datetime.now(UTC))
+    (attempt / FAILURE).write_text(failure.model_dump_json())
+    (folder / "issues.yaml").write_text(
+        "- id: no-triton\n  pattern: Triton <b>not\n  status: wip\n  note: a note <i>\n  url: https://example.org/1\n"
+    )
+    return place
+
+
+def test_messages_of_engines_say_in_how_many_runs_and_what_they_are_known_as(tmp_path: Path) -> None:
+    told = page(with_messages(tmp_path))
+    text = section_of(told, "messages")
+    assert "1 of 2 messages no known issue explains." in text
+    assert "the cache is broken vllm error 1 unknown —" in text
+    assert "Triton <b>not</b> available torch warning 5 no-triton wip: is worked on a note <i> ( more of it )" in text
+    assert '<a href="https://example.org/1" rel="noreferrer"' in told
+    assert "<b>not" not in told
+    assert "Known as no-triton (wip): a note <i>" in section_of(told, "left-out")
+    assert "Engines complained of 1 error that no known issue explains." in section_of(told, "in-short")
+    assert 'href="#messages"' in told
+
+
+def test_without_messages_there_is_no_section_of_them(tmp_path: Path) -> None:
+    assert 'id="messages"' not in page(written(tmp_path, "c", made_results("c", points([0.3, 0.5]), 3)))
+
+
+def test_the_first_screen_says_what_wins_by_how_much_how_surely_and_at_what_latency(tmp_path: Path) -> None:
+    told = page(written(tmp_path, "c", made_results("c", points([0.6, 0.3, 0.9]), 5)))
+    headline = told[told.index('<dl class="headline">') : told.index("</dl>")]
+    text = " ".join(html.unescape(re.sub("<[^>]*>", " ", headline)).split())
+    assert text.startswith(
+        "Lowest energy per output token (simulated) batch_size 2 Energy per output token (simulated) 0.29"
+    )
+    assert "95 % interval 0.2" in text
+    assert re.search(r"By how much 5\d % less than batch_size 1 , the first that is told apart 6\d % less than", text)
+    assert "Told apart from 2 of 2 others at 95" in text
+    assert re.search(r"TTFT p50 \(simulated\) \d+(\.\d+)? ms", text)
+
+
+def test_where_higher_is_better_the_lead_is_more(tmp_path: Path) -> None:
+    folder = written(tmp_path, "c", made_results("c", points([0.6, 0.3]), 5))
+    told = as_html(answers_of(folder, Asked(metric="output_tokens_per_s")))
+    headline = " ".join(html.unescape(re.sub("<[^>]*>", " ", told[told.index("<dl") : told.index("</dl>")])).split())
+    assert headline.startswith("Highest output rate")
+    assert re.search(r"By how much (9\d|1\d\d) % more than batch_size 1", headline)
+
+
+def test_without_a_winner_there_are_sentences_only(tmp_path: Path) -> None:
+    told = page(written(tmp_path, "c", made_results("c", points([0.3, 0.5]), 1)))
+    assert "<dl" not in told
+    assert "of a single run no interval can be claimed" in section_of(told, "in-short")
+
+
+def test_what_a_failed_check_saw_is_told_and_why_runs_are_suspect(tmp_path: Path) -> None:
+    def judged(result: RunResult) -> RunResult:
+        spoilt = result.cycle == 3
+        seen = "python computed" if spoilt else "nobody"
+        check = Check(name="alone", passed=not spoilt, severity="critical", observed=seen, hint="end it")
+        return result.model_copy(update={"checks": [check], "verdict": "suspect" if spoilt else "good"})
+
+    told = page(written(tmp_path, "c", list(map(judged, made_results("c", points([0.3, 0.5]), 4)))))
+    assert "alone 2 suspect python computed end it" in section_of(told, "checks")
+    assert "2 runs: suspect ( alone failed in 2)" in section_of(told, "left-out")
+
+
 def everywhere(result: RunResult) -> RunResult:
     """A result with markup in every text that a machine or an engine may have put there."""
     where = result.environment.model_copy(update={"cpu": HOSTILE, "hostname": HOSTILE, "variables": {HOSTILE: HOSTILE}})
@@ -135,7 +215,13 @@ def everywhere(result: RunResult) -> RunResult:
         check.model_copy(update={"passed": False, "observed": HOSTILE, "hint": HOSTILE}) for check in result.checks
     ]
     sources = [one.model_copy(update={"name": HOSTILE}) for one in result.sources]
-    said = {"warnings": [HOSTILE + "\u2028"], "effective_config": {HOSTILE: HOSTILE}, "environment": where}
+    message = EngineMessage(source=HOSTILE, level="error", text=HOSTILE)
+    said = {
+        "engine_messages": [message],
+        "warnings": [HOSTILE + "\u2028"],
+        "effective_config": {HOSTILE: HOSTILE},
+        "environment": where,
+    }
     return result.model_copy(update={**said, "checks": checks, "sources": sources})
 
 
