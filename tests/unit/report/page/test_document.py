@@ -177,7 +177,11 @@ def test_the_first_screen_says_what_wins_by_how_much_how_surely_and_at_what_late
         "Lowest energy per output token (simulated) batch_size 2 Energy per output token (simulated) 0.29"
     )
     assert "95 % interval 0.2" in text
-    assert re.search(r"By how much 5\d % less than batch_size 1 , the first that is told apart 6\d % less than", text)
+    assert re.search(
+        r"By how much 5\d % less than batch_size 1 , the first that is told apart "
+        r"95 % interval [45]\d % to [56]\d %, of all at once 6\d % less than the last",
+        text,
+    )
     assert "Told apart from 2 of 2 others at 95" in text
     assert re.search(r"TTFT p50 \(simulated\) \d+(\.\d+)? ms", text)
 
