@@ -55,9 +55,9 @@ format: $(VENV)/.dev                ## Format and sort.
 # be good, needs the machine as well; and a cold start, a model's file that nobody else has open.
 ALONE := $(addprefix tests/integration/test_,gpu_check.py gpu_tenants.py host_sampler.py meter_simulated_gpu.py \
   runner_sampler.py runner_standalone.py simulated_gpu.py)
-UNKILLED := $(addprefix tests/e2e/test_,best.py commands.py docs.py docs_pacing.py doctor.py extends.py fitness.py \
-  howto_pages.py hub.py init.py notices.py package.py preflight.py report.py results.py said.py several.py \
-  terminal.py) \
+UNKILLED := $(addprefix tests/e2e/test_,add_a_backend.py best.py commands.py compare.py docs.py docs_pacing.py \
+  doctor.py extends.py fitness.py howto_pages.py hub.py init.py notices.py package.py preflight.py report.py \
+  results.py said.py several.py terminal.py) \
   $(addprefix tests/docker/test_,compose_files.py docs.py handshake.py image_sources.py images.py \
   llamacpp.py pytorch.py tensorrt.py vllm.py)
 SIDE_BY_SIDE := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
