@@ -105,7 +105,8 @@ def rows(project: Path, pairs: int = 7) -> Iterator[Row]:
         argv = [ours, *words, "--project-dir", str(project)]
         theirs = [sys.executable, "-c", f"import {modules}"]
         values, other = ratios(partial(wall_s, argv), partial(wall_s, theirs), pairs)
-        what = f"`orchestrate {' '.join(words[:2] if words[0] == 'results' else words[:1])}` of {RUNS:,} runs"
+        named = [word for word in words if not word.startswith(str(project))]
+        what = f"`orchestrate {' '.join(named)}` of {RUNS:,} runs"
         yield Row(f"{what}, wall time", "×", values, target, f"`import {modules}`: {median(other):.2f} s")
         yield Row(f"{what}, peak memory", "MiB", [peak_mib(argv)], 500)
 
