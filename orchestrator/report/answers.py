@@ -21,11 +21,7 @@ from orchestrator.report.engine_messages import Said, messages_of
 from orchestrator.report.incomplete import Incomplete, incomplete_of
 from orchestrator.report.loading import load_table
 from orchestrator.report.repeating import Repeating, frozen_campaign, repeating
-from orchestrator.report.standings import BESIDE as BESIDE
-from orchestrator.report.standings import LATENCY as LATENCY
-from orchestrator.report.standings import Standing as Standing
-from orchestrator.report.standings import standings_of
-from orchestrator.report.standings import typical as typical
+from orchestrator.report.standings import LATENCY, Standing, standings_of
 from orchestrator.results.frozen import FrozenCampaign, program_version
 from orchestrator.results.known_issues import KnownIssue, known_issues
 from orchestrator.results.table import RunTable

@@ -9,13 +9,14 @@ from typing import Final
 from orchestrator.analysis.best import Ranked
 from orchestrator.analysis.effects import Effect
 from orchestrator.analysis.interval import Interval
-from orchestrator.report.answers import LATENCY, Answers, Standing
+from orchestrator.report.answers import Answers
 from orchestrator.report.charts.ranking import standing
 from orchestrator.report.charts.wording import labelled
 from orchestrator.report.chosen import why_out
 from orchestrator.report.counting import counted
 from orchestrator.report.figures import caveat_of, ratio_range, ratio_text
 from orchestrator.report.sentences import Name, Sentence
+from orchestrator.report.standings import LATENCY, Standing
 from orchestrator.results.parameters import shown
 from runners.contract.quantities import QUANTITIES, Quantity
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from orchestrator.analysis.interval import Method
-from orchestrator.report.answers import Answers, Standing
+from orchestrator.report.answers import Answers
 from orchestrator.report.counting import percent
+from orchestrator.report.standings import Standing
 
 METHODS: Final[dict[Method, str]] = {
     "log-t": "Student's t on the logarithms of the cycles' values",
